@@ -1,0 +1,121 @@
+"""The staging, intermediate, marts and quality layers as assets: dbt's results turned into the UI's events.
+
+Two stages, one dbt invocation each: what the raw layer feeds, and what also needs the Python models' outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
+
+from dagster_project.assets.metadata import OWNERS, TABLE_POOL, table_metadata
+from dagster_project.checks import record_checks
+from dagster_project.dbt_runner import DbtFailed, DbtRunner, NodeResult
+from dagster_project.partitions import as_of_of, nightly_partitions
+from dagster_project.settings import Settings
+from dagster_project.warehouse import Warehouse
+from expectations.suite import CheckResult
+
+AFTER_MODELS = "tag:after_models"
+
+
+class LoyaltyTranslator(DagsterDbtTranslator):
+    """Keys are `[schema, table]`; every dbt model has an owner; dbt's data tests are asset checks."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """Schema and name, for models, seeds and sources alike."""
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """The one team that owns the warehouse."""
+        return OWNERS
+
+
+def dbt_stage_assets(settings: Settings, dbt: DbtRunner) -> list[dg.AssetsDefinition]:
+    """The two dbt stages of a night."""
+    manifest = dbt.manifest()
+    return [
+        _stage("dbt_facts", f"fqn:* !{AFTER_MODELS}", manifest, settings, exclude=AFTER_MODELS),
+        _stage("dbt_after_models", AFTER_MODELS, manifest, settings, select=AFTER_MODELS),
+    ]
+
+
+def _stage(
+    name: str, selector: str, manifest: Mapping[str, Any], settings: Settings, **selection: str
+) -> dg.AssetsDefinition:
+    translator = LoyaltyTranslator(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True))
+
+    @dbt_assets(
+        manifest=manifest,
+        name=name,
+        dagster_dbt_translator=translator,
+        partitions_def=nightly_partitions(settings),
+        pool=TABLE_POOL,
+        **selection,
+    )
+    def stage(
+        context: dg.AssetExecutionContext, dbt: dg.ResourceParam[DbtRunner], warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[Any]:
+        as_of = as_of_of(context)
+        warehouse.require(as_of)
+        results = dbt.build(selector, as_of, on_line=context.log.info)
+        yield from _events(results, manifest, translator, warehouse)
+        failed = [result for result in results if not result.has_passed and result.status != "skipped"]
+        if failed:
+            raise DbtFailed(_explained(failed, manifest))
+
+    return stage
+
+
+def _events(
+    results: list[NodeResult], manifest: Mapping[str, Any], translator: LoyaltyTranslator, warehouse: Warehouse
+) -> Iterator[Any]:
+    """Materialisations of what was built, then the checks that dbt's tests are; results are kept for the audit."""
+    tests = [result for result in results if result.resource_type == "test"]
+    with warehouse.connect() as con:
+        for result in results:
+            if result.resource_type == "test" or not result.has_passed:
+                continue
+            node = manifest["nodes"][result.unique_id]
+            relation = f"{node['database']}.{node['schema']}.{node['alias']}"
+            yield dg.MaterializeResult(
+                asset_key=translator.get_asset_key(node), metadata=table_metadata(con, relation, seconds=result.seconds)
+            )
+        record_checks(con, [_check(result, manifest) for result in tests if result.status != "skipped"])
+    for result in tests:
+        key = get_asset_check_key_for_test(manifest, translator, result.unique_id, project=None)
+        if key is not None and result.status != "skipped":
+            yield dg.AssetCheckResult(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=result.has_passed,
+                metadata={"failing_rows": result.failures, "seconds": result.seconds},
+            )
+
+
+def _check(result: NodeResult, manifest: Mapping[str, Any]) -> CheckResult:
+    test = manifest["nodes"][result.unique_id]
+    subject = manifest["nodes"].get(test.get("attached_node") or "", {})
+    return CheckResult(
+        layer=subject.get("schema", "marts"),
+        table=subject.get("name", "several tables"),
+        name=test["name"],
+        engine="dbt",
+        why=test.get("description") or f"dbt data test {test['name']}",
+        severity="critical",
+        is_passed=result.has_passed,
+        failing_rows=result.failures,
+        observed=result.message,
+    )
+
+
+def _explained(failed: list[NodeResult], manifest: Mapping[str, Any]) -> str:
+    first = failed[0]
+    name = manifest["nodes"][first.unique_id]["name"]
+    kind = "test" if first.resource_type == "test" else first.resource_type
+    others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return f"dbt {kind} {name} failed{others}: {first.message}"

@@ -1,0 +1,111 @@
+"""The asset checks: the expectation suites of a layer, evaluated after it and before anything is built on it.
+
+What belongs here: which suites run when, how a result is shown, kept and made to block. The rules themselves are YAML in
+`expectations/suites/`, their evaluation is in `expectations/runner.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+import duckdb
+
+from dagster_project.partitions import as_of_of, nightly_partitions
+from dagster_project.settings import Settings
+from dagster_project.warehouse import Warehouse
+from expectations.suite import CheckResult, Suite, load_suites
+
+CHECKED_LAYERS = ("raw", "marts", "models", "quality")
+CHECK_RESULTS = """
+    create table if not exists quality.check_results (
+        layer varchar not null, table_name varchar not null, check_name varchar not null, engine varchar not null,
+        severity varchar not null, is_passed boolean not null, failing_rows bigint not null, observed varchar, why varchar
+    )
+"""
+
+
+class CheckFailed(RuntimeError):
+    """A critical rule failed; the message says which, on what, and why it matters."""
+
+
+def suites_of(layer: str, settings: Settings) -> list[Suite]:
+    """The suites of a layer that apply to a shop: of raw tables, those of its own sources."""
+    if layer != "raw":
+        return load_suites(layer)
+    tables = [f"{source}__{table}" for source, chosen in settings.sources.items() for table in chosen.tables]
+    return load_suites(layer, tables)
+
+
+def layer_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """One step of checks per layer."""
+    return [_layer_check(layer, suites_of(layer, settings), settings) for layer in CHECKED_LAYERS]
+
+
+def _layer_check(layer: str, suites: list[Suite], settings: Settings) -> dg.AssetChecksDefinition:
+    specs = [
+        dg.AssetCheckSpec(
+            name=rule.name,
+            asset=dg.AssetKey([suite.layer, suite.table]),
+            description=rule.why,
+            blocking=rule.severity == "critical",
+            metadata={"severity": rule.severity, "owner": rule.owner},
+        )
+        for suite in suites
+        for rule in suite.rules
+    ]
+
+    @dg.multi_asset_check(
+        name=f"{layer}_checks",
+        specs=specs,
+        pool="warehouse",
+        partitions_def=nightly_partitions(settings),
+        description=f"The expectation suites of layer {layer}, evaluated inside DuckDB by Great Expectations.",
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.AssetCheckResult]:
+        from expectations.runner import run_suites
+
+        warehouse.require(as_of_of(context))
+        with warehouse.connect() as con:
+            results = run_suites(con, suites, warehouse.work / "gx", lambda suite: context.log.info(suite.name))
+            record_checks(con, results)
+        yield from (_shown(result) for result in results)
+        broken = [result for result in results if not result.is_passed and result.severity == "critical"]
+        if broken:
+            raise CheckFailed(explained(broken))
+
+    return checks
+
+
+def _shown(result: CheckResult) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey([result.layer, result.table]),
+        check_name=result.name,
+        passed=result.is_passed,
+        severity=dg.AssetCheckSeverity.ERROR if result.severity == "critical" else dg.AssetCheckSeverity.WARN,
+        description=result.why,
+        metadata={"failing_rows": result.failing_rows, "observed": result.observed},
+    )
+
+
+def explained(broken: list[CheckResult]) -> str:
+    """One line: the first broken rule, what was observed, why it matters, how many more there are."""
+    first = broken[0]
+    others = f"; and {len(broken) - 1} more: {', '.join(result.name for result in broken[1:4])}" if broken[1:] else ""
+    return f"check {first.name} failed on {first.layer}.{first.table}: {first.observed}. {first.why}{others}"
+
+
+def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]) -> None:
+    """Keep results in `quality.check_results`, in place of earlier ones of the same checks in this build."""
+    con.execute(CHECK_RESULTS)
+    for found in results:
+        key = [found.layer, found.table, found.name, found.engine]
+        con.execute(
+            "delete from quality.check_results where layer = ? and table_name = ? and check_name = ? and engine = ?", key
+        )
+        con.execute(
+            "insert into quality.check_results values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*key, found.severity, found.is_passed, found.failing_rows, found.observed, found.why],
+        )

@@ -1,0 +1,195 @@
+"""Runs the dbt project in this process: one parse a process, one invocation a stage, the results as plain rows.
+
+Knows dbt and no Dagster. dbt's own `dbtRunner` is used rather than its command line (DECISIONS.md has the measurement).
+What belongs elsewhere: SQL (`dbt_models/`), and how results become assets and checks (`assets/dbt.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagster_project.dbt_session import SECRET_VARIABLE
+from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.warehouse import Warehouse
+
+DBT_PROJECT = PROJECT_ROOT / "dbt_models"
+ENTITIES = ("customers", "products", "orders", "order_lines", "refunds", "feedback")
+PASSED = frozenset({"success", "pass"})
+
+
+class DbtFailed(RuntimeError):
+    """A model or a test failed, or dbt could not start; the message names the first fault and where to look."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one dbt node."""
+
+    unique_id: str
+    resource_type: str
+    status: str
+    message: str
+    failures: int
+    seconds: float
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether the model was built, or the test found nothing."""
+        return self.status in PASSED
+
+
+def staged_entities(sources: Iterator[str] | list[str]) -> dict[str, list[str]]:
+    """Entity → the sources, in name order, that have a staging model for it."""
+    staging = DBT_PROJECT / "models" / "staging"
+    names = sorted(sources)
+    return {
+        entity: [source for source in names if (staging / source / f"stg_{source}__{entity}.sql").exists()]
+        for entity in ENTITIES
+    }
+
+
+class DbtRunner:
+    """The dbt project under one shop's settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.warehouse = Warehouse(settings)
+        self.target = settings.home / "dbt"
+        self._manifest: Any = None
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the parsed project lies."""
+        return self.target / "manifest.json"
+
+    def manifest(self) -> Mapping[str, Any]:
+        """The parsed project as JSON, parsed anew when a file of it or a setting that it reads has changed."""
+        stamp = self.target / "parsed_for.json"
+        wanted = json.dumps({"vars": self._variables(None), "files": self._newest_file()}, sort_keys=True)
+        if not (self.manifest_path.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
+            self._parse()
+            stamp.write_text(wanted, encoding="utf-8")
+        manifest: dict[str, Any] = json.loads(self.manifest_path.read_text(encoding="utf-8"))
+        return manifest
+
+    def build(self, select: str, as_of: dt.date, on_line: Callable[[str], None] | None = None) -> list[NodeResult]:
+        """Build the selected models and seeds and run their data tests, in one invocation.
+
+        Args:
+            select: a dbt selector.
+            as_of: the business day that the build describes.
+            on_line: receives dbt's own progress lines.
+
+        Raises:
+            DbtFailed: dbt could not run; a failed model or test is a result, not an exception.
+        """
+        arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(self._variables(as_of))]
+        for selector in select.split():
+            arguments += (["--exclude", selector[1:]] if selector.startswith("!") else ["--select", selector])
+        return self._invoke(arguments, on_line=on_line)
+
+    def _parse(self) -> Any:
+        from dbt.cli.main import dbtRunner
+
+        with self._environment():
+            outcome = dbtRunner().invoke(
+                ["parse", "--vars", json.dumps(self._variables(None)), *self._common_arguments()]
+            )
+        if not outcome.success:
+            raise DbtFailed(f"dbt cannot parse {DBT_PROJECT}: {_one_line(outcome.exception)}")
+        self._manifest = outcome.result
+        return outcome.result
+
+    def _invoke(self, arguments: list[str], on_line: Callable[[str], None] | None) -> list[NodeResult]:
+        from dbt.cli.main import dbtRunner
+
+        def listen(event: Any) -> None:
+            if on_line and event.info.name in {"LogModelResult", "LogSeedResult", "LogTestResult"}:
+                on_line(event.info.msg)
+
+        manifest = self._manifest or self._parse()
+        with self._environment():
+            outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke([*arguments, *self._common_arguments()])
+        if outcome.result is None:
+            raise DbtFailed(f"dbt stopped: {_one_line(outcome.exception)}")
+        return [
+            NodeResult(
+                unique_id=result.node.unique_id,
+                resource_type=str(result.node.resource_type.value),
+                status=str(result.status.value),
+                message=_one_line(result.message or ""),
+                failures=int(result.failures or 0),
+                seconds=float(result.execution_time),
+            )
+            for result in outcome.result.results
+        ]
+
+    def _common_arguments(self) -> list[str]:
+        return [
+            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(self.target),
+            "--log-path", str(self.target / "logs"), "--log-level", "none", "--quiet", "--no-use-colors",
+            "--no-send-anonymous-usage-stats", "--no-version-check",
+        ]  # fmt: skip
+
+    @contextmanager
+    def _environment(self) -> Iterator[None]:
+        """The variables that profiles.yml and the session plugin read, for the time of one invocation."""
+        given = {
+            "LOYALTY_WORK": str(self.warehouse.work),
+            "LOYALTY_DBT_TARGET": str(self.target),
+            "LOYALTY_ENGINE_CONFIG": json.dumps(self.warehouse.engine_config()),
+            SECRET_VARIABLE: self.warehouse.secret(),
+        }
+        before = {name: os.environ.get(name) for name in given}
+        os.environ.update(given)
+        try:
+            yield
+        finally:
+            for name, text in before.items():
+                if text is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = text
+
+    def _variables(self, as_of: dt.date | None) -> dict[str, Any]:
+        """What the SQL may know of the settings; the night itself is left out of a parse, so that it serves any night."""
+        chosen = self.settings.definitions
+        night = {
+            "as_of": as_of.isoformat() if as_of else "2000-01-01",
+            "as_of_ends_at": f"{self.settings.ends_at(as_of):%Y-%m-%d %H:%M:%S}" if as_of else "2000-01-02 00:00:00",
+        }
+        return night | {
+            "time_zone": self.settings.business.time_zone,
+            "currency": self.settings.business.currency,
+            "sources": sorted(self.settings.sources),
+            "staged": staged_entities(list(self.settings.sources)),
+            "active_window_days": chosen.active_window_days,
+            "repeat_window_days": chosen.repeat_window_days,
+            "late_grace_days": chosen.late_grace_days,
+            "minimum_base": chosen.minimum_base,
+            "revenue_includes_shipping": chosen.revenue_includes_shipping,
+            "margin_share": chosen.margin_share,
+        }
+
+    @staticmethod
+    def _newest_file() -> list[Any]:
+        files = [
+            path
+            for folder in ("macros", "models", "seeds", "tests")
+            for path in (DBT_PROJECT / folder).rglob("*")
+            if path.is_file()
+        ]
+        files += [DBT_PROJECT / "dbt_project.yml", DBT_PROJECT / "profiles.yml"]
+        return [len(files), max(path.stat().st_mtime_ns for path in files)]
+
+
+def _one_line(fault: object) -> str:
+    return re.sub(r"\s+", " ", str(fault)).strip()

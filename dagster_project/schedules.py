@@ -1,0 +1,14 @@
+"""The schedules: when a job runs by itself. What it runs is in `jobs`."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
+
+
+def nightly_schedule(job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """Every night at three in the business time zone, for the business day that has just ended."""
+    return dg.build_schedule_from_partitioned_job(
+        job, name="nightly_schedule", hour_of_day=NIGHT_HOUR, description="The night of the business day that ended last."
+    )

@@ -1,0 +1,290 @@
+"""Typed settings: one YAML file, overridden by `LOYALTY_*` variables.
+
+What belongs here: every value a shop may choose, its type, its default and the message for a wrong one.
+What does not: reading data (`sources`), opening the warehouse (`warehouse`), a clock other than the one that names last night.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
+IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
+CHURN_WINDOWS = 2  # a customer is active at the cut-off when an order lies within this many horizons before it
+
+PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the message names the key, what was found and what to do."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Business(_Strict):
+    """Who the shop is, and when its day ends."""
+
+    name: str = Field(min_length=1)
+    time_zone: str = "UTC"
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    first_night: dt.date = dt.date(2020, 1, 1)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            msg = f"'{name}' is not a time zone of the IANA data base; write it as 'Europe/London'"
+            raise ValueError(msg) from None
+        return name
+
+
+class FixedWidthField(_Strict):
+    """A field of a fixed-width file: its name, its first character (from 1) and its width in characters."""
+
+    name: str
+    start: int = Field(ge=1)
+    width: int = Field(ge=1)
+
+
+class TableSettings(_Strict):
+    """One table of a source: which files, how they are written, which columns must be there."""
+
+    files: str = Field(min_length=1)
+    format: Literal["csv", "parquet", "fixed_width"] = "csv"
+    columns: tuple[str, ...] = ()
+    fields: tuple[FixedWidthField, ...] = ()
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str = Field(default='"', max_length=1)
+    encoding: str = "utf-8"
+    is_optional: bool = False
+
+    @model_validator(mode="after")
+    def _described(self) -> TableSettings:
+        if self.format == "fixed_width" and not self.fields:
+            raise ValueError("a fixed_width table needs 'fields', each with name, start and width")
+        if self.format != "fixed_width" and not self.columns:
+            raise ValueError("a table needs 'columns', the columns that must be in its files")
+        return self
+
+
+class SimulatedShop(_Strict):
+    """The size and the seed of the built-in shop."""
+
+    customers: int = Field(default=5_000, ge=1)
+    days: int = Field(default=730, ge=30)
+    last_day: dt.date = dt.date(2025, 12, 31)
+    seed: int = 7
+
+
+class Source(_Strict):
+    """A place that data comes from: a folder of files, or the built-in simulated shop."""
+
+    connector: Literal["files", "simulated"] = "files"
+    folder: str = ""
+    simulated: SimulatedShop | None = None
+    tables: dict[str, TableSettings]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Source:
+        if self.connector == "files" and not self.folder:
+            raise ValueError("a source of connector 'files' needs 'folder'")
+        for name in self.tables:
+            if not re.match(IDENTIFIER, name):
+                raise ValueError(f"table name '{name}' must be snake case, like 'order_lines'")
+        return self
+
+
+class Gate(_Strict):
+    """How much history a model needs before it is fitted; below it, cohort averages stand in, marked."""
+
+    minimum_customers: int = Field(default=500, ge=1)
+    minimum_history_days: int = Field(default=180, ge=1)
+    maximum_days_since_last_order: int = Field(default=30, ge=0)
+    minimum_customers_with_three_occasions: int = Field(default=50, ge=0)
+
+
+class Definitions(_Strict):
+    """The windows, horizons and rates behind the numbers; each is shown beside the number that it made."""
+
+    active_window_days: int = Field(default=365, ge=1)
+    repeat_window_days: int = Field(default=90, ge=1)
+    late_grace_days: int = Field(default=7, ge=0)
+    minimum_base: int = Field(default=30, ge=1)
+    revenue_includes_shipping: bool = False
+    counts_zero_value_orders: bool = False
+    margin_share: float = Field(default=0.30, gt=0, le=1)
+    annual_discount_rate: float = Field(default=0.10, ge=0)
+    value_horizon_days: int = Field(default=365, ge=12)
+    churn_horizon_days: int = Field(default=90, ge=1)
+    purchase_model: PurchaseModel = "mbg_nbd"
+    gate: Gate = Gate()
+
+
+class Publishing(_Strict):
+    """How many published versions are kept."""
+
+    keep_versions: int = Field(default=14, ge=1)
+
+
+class Engine(_Strict):
+    """What DuckDB and dbt may use of the machine; null leaves the engine's default."""
+
+    threads: int | None = Field(default=None, ge=1)
+    memory_limit: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
+
+
+class Settings(BaseSettings):
+    """Everything a shop sets. `LOYALTY_DEFINITIONS__CHURN_HORIZON_DAYS=60` overrides a nested key."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LOYALTY_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    business: Business
+    sources: dict[str, Source] = Field(min_length=1)
+    as_of: dt.date | None = None
+    definitions: Definitions = Definitions()
+    publishing: Publishing = Publishing()
+    engine: Engine = Engine()
+    home: Path = Path(".loyalty")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let a variable win over the file, whose content arrives as constructor arguments."""
+        return env_settings, init_settings
+
+    @field_validator("sources")
+    @classmethod
+    def _source_names(cls, sources: dict[str, Source]) -> dict[str, Source]:
+        for name in sources:
+            if not re.match(IDENTIFIER, name):
+                raise ValueError(f"source name '{name}' must be snake case, like 'online_shop'")
+        return sources
+
+    @field_validator("home")
+    @classmethod
+    def _absolute_home(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    def night(self, as_of: dt.date | None = None, *, now: dt.datetime | None = None) -> dt.date:
+        """The business day that a run describes: the one asked for, the one set, or the last that has ended."""
+        today = (now or dt.datetime.now(dt.UTC)).astimezone(ZoneInfo(self.business.time_zone)).date()
+        day = as_of or self.as_of or today - dt.timedelta(days=1)
+        if day >= today:
+            raise SettingsError(
+                f"as-of {day} has not ended in {self.business.time_zone}, where it is {today}; "
+                f"the latest night is {today - dt.timedelta(days=1)}"
+            )
+        if day < self.business.first_night:
+            raise SettingsError(
+                f"as-of {day} lies before business.first_night ({self.business.first_night}); "
+                "choose a later night or an earlier first_night"
+            )
+        return day
+
+    def ends_at(self, as_of: dt.date) -> dt.datetime:
+        """The UTC instant, exclusive, at which the business day `as_of` ends."""
+        midnight = dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time(), ZoneInfo(self.business.time_zone))
+        return midnight.astimezone(dt.UTC)
+
+    def fingerprint(self) -> str:
+        """Sixteen hex digits over everything that can change a number; where the files lie is left out."""
+        described = self.model_dump(mode="json", exclude={"home": True, "as_of": True, "publishing": True, "engine": True})
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_settings(config: Path | str | None = None, **overrides: Any) -> Settings:
+    """The settings of `config`, else of `LOYALTY_CONFIG`, else of `./loyalty.yaml`, else of the built-in shop.
+
+    Args:
+        config: path of a YAML file.
+        overrides: top-level keys that win over the file, for tests.
+
+    Raises:
+        SettingsError: the file is absent, is not YAML, or a key is unknown, missing or out of range.
+    """
+    path = _config_path(config)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"no settings at {path}; pass --config FILE or set LOYALTY_CONFIG") from None
+    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as fault:
+        raise SettingsError(f"{path} is not readable as YAML: {' '.join(str(fault).split())}") from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} holds {type(content).__name__}, expected a mapping with 'business' and 'sources'")
+    try:
+        return Settings(**{**content, **overrides})
+    except ValidationError as fault:
+        raise SettingsError(f"{path}: {'; '.join(_explained(error) for error in fault.errors())}") from None
+
+
+def _config_path(config: Path | str | None) -> Path:
+    chosen = config or os.environ.get("LOYALTY_CONFIG")
+    if chosen:
+        return Path(chosen).expanduser()
+    local = Path("loyalty.yaml")
+    return local if local.exists() else DEFAULT_CONFIG
+
+
+def _explained(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(error["loc"][-1]), _known_keys(), n=1)
+        return f"unknown key '{where}'" + (f", did you mean '{close[0]}'?" if close else "")
+    if error["type"] == "missing":
+        return f"'{where}' is missing"
+    return f"'{where}': {error['msg'].removeprefix('Value error, ')} (found {error['input']!r:.80})"
+
+
+def _known_keys() -> list[str]:
+    models: list[type[BaseModel]] = [Settings]
+    keys: list[str] = []
+    while models:
+        for name, field in models.pop().model_fields.items():
+            keys.append(name)
+            kinds = [field.annotation, *get_args(field.annotation)]
+            models += [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return keys
+
+
+def expand_folder(folder: str, home: Path) -> Path:
+    """`folder` with `${LOYALTY_DATA}`-like variables put in; a relative one counts from the working folder.
+
+    Raises:
+        SettingsError: a variable is not set.
+    """
+
+    def variable(match: re.Match[str]) -> str:
+        name = match.group(1)
+        found = str(home) if name == "LOYALTY_HOME" else os.environ.get(name)
+        if not found:
+            raise SettingsError(
+                f"folder '{folder}' needs the variable {name}, which is not set; "
+                f"set it to the folder that holds the data, as in {name}=/data loyalty run"
+            )
+        return found
+
+    return Path(re.sub(r"\$\{([A-Z_][A-Z0-9_]*)\}", variable, folder)).expanduser().absolute()

@@ -1,0 +1,224 @@
+"""The one place that opens DuckDB: the build of a night, and how a table in it is read and replaced.
+
+A build is two files under `work/`: `warehouse.duckdb`, which holds the public schemas only and *becomes* the published
+version by a rename, and `scratch.duckdb`, which holds raw views, staging, quarantine and intermediate tables and stays.
+What does not belong here: what is in the tables (dbt), and versions for readers (`publishing`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.settings import IDENTIFIER, Settings
+
+STORAGE_VERSION = "v1.5.0"  # readable by clients of DuckDB's long-term line
+PUBLIC_SCHEMAS = ("marts", "models", "quality")
+SCRATCH_SCHEMAS = ("raw", "staging", "quarantine", "intermediate", "seeds")
+
+
+class WarehouseError(RuntimeError):
+    """The build cannot be used; the message says what was found, what was expected and what to do."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """Which night the work files hold, and under which settings they were begun."""
+
+    as_of: str
+    settings: str
+    run: str
+
+
+class Warehouse:
+    """The work files of one `LOYALTY_HOME`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.home = settings.home
+        self.work = settings.home / "work"
+        self.path = self.work / "warehouse.duckdb"
+        self.scratch_path = self.work / "scratch.duckdb"
+        self._build_path = self.work / "build.json"
+
+    # -- a night's build -------------------------------------------------------------------------------------------
+
+    def begin(self, as_of: dt.date, raw_views: Mapping[str, str], run: str) -> None:
+        """Start the build of a night in new, empty files; what an earlier build left behind is removed.
+
+        Args:
+            as_of: the business day that the build describes.
+            raw_views: view name in schema `raw` → the SELECT that it stands for.
+            run: the run that owns the build.
+        """
+        self._build_path.unlink(missing_ok=True)
+        self._delete_files()
+        self.work.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as con:
+            for name, path in (("warehouse", self.path), ("scratch", self.scratch_path)):
+                con.execute(f"attach {literal(path)} as {name} (storage_version {literal(STORAGE_VERSION)})")
+            for schema in PUBLIC_SCHEMAS:
+                con.execute(f"create schema warehouse.{schema}")
+            for schema in SCRATCH_SCHEMAS:
+                con.execute(f"create schema scratch.{schema}")
+            for name, select in raw_views.items():
+                con.execute(f"create view scratch.raw.{identifier(name)} as {select}")
+        build = Build(as_of=as_of.isoformat(), settings=self.settings.fingerprint(), run=run)
+        write_atomically(self._build_path, json.dumps(asdict(build)))
+
+    def build(self) -> Build | None:
+        """The build that the work files hold, or nothing."""
+        if not (self._build_path.exists() and self.path.exists() and self.scratch_path.exists()):
+            return None
+        return Build(**json.loads(self._build_path.read_text(encoding="utf-8")))
+
+    def require(self, as_of: dt.date) -> Build:
+        """The build of this night.
+
+        Raises:
+            WarehouseError: there is none, it is of another night, or it was begun under other settings.
+        """
+        build = self.build()
+        cure = f"materialise this night from the raw layer on, or run `loyalty run --as-of {as_of}`"
+        if build is None:
+            raise WarehouseError(f"no build is in progress in {self.work}; {cure}")
+        if build.as_of != as_of.isoformat():
+            raise WarehouseError(f"the build in {self.work} is of {build.as_of}, expected {as_of}; {cure}")
+        if build.settings != self.settings.fingerprint():
+            raise WarehouseError(f"the build of {as_of} was begun under other settings; {cure}")
+        return build
+
+    def end(self) -> None:
+        """Forget the build; its scratch file stays for whoever looks into the quarantine."""
+        self._build_path.unlink(missing_ok=True)
+
+    def _delete_files(self) -> None:
+        for path in (self.path, self.scratch_path):
+            for leftover in (path, path.with_name(path.name + ".wal")):
+                leftover.unlink(missing_ok=True)
+            shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)
+
+    # -- connections -----------------------------------------------------------------------------------------------
+
+    def engine_config(self) -> dict[str, Any]:
+        """The one connection configuration of this process, dbt's included: DuckDB refuses a second one."""
+        config: dict[str, Any] = {}
+        if self.settings.engine.threads:
+            config["threads"] = self.settings.engine.threads
+        if self.settings.engine.memory_limit:
+            config["memory_limit"] = self.settings.engine.memory_limit
+        return config
+
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An open connection to the build: `marts.x` is the public file, `scratch.staging.x` the scratch file."""
+        with duckdb.connect(str(self.path), config=self.engine_config()) as con:
+            con.execute(f"attach if not exists {literal(self.scratch_path)} as scratch")
+            con.execute("set variable customer_key_secret = ?", [self.secret()])
+            yield con
+
+    def secret(self) -> str:
+        """The key of the customer hashes: `LOYALTY_KEY`, else one made once in `LOYALTY_HOME`, mode 0600."""
+        given = os.environ.get("LOYALTY_KEY")
+        if given:
+            return given
+        path = self.home / "customer_key.secret"
+        if not path.exists():
+            self.home.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, secrets.token_hex(32), mode=0o600)
+        return path.read_text(encoding="utf-8")
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold this home for one run; the operating system lets go of it when the process ends, however it ends.
+
+        Raises:
+            WarehouseError: another run holds it.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        lock = self.home / "run.lock"
+        with lock.open("a+", encoding="utf-8") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle.seek(0)
+                raise WarehouseError(
+                    f"another run ({handle.read().strip() or 'unknown process'}) holds {self.home}; "
+                    "wait for it to end, or give this one another LOYALTY_HOME"
+                ) from None
+            handle.truncate(0)
+            handle.write(f"process {os.getpid()}")
+            handle.flush()
+            yield
+
+
+def replace_table(con: duckdb.DuckDBPyConnection, schema: str, table: str, rows: Any, columns: Mapping[str, str]) -> int:
+    """Put `rows` in place of a table, in one transaction, under declared column types; says how many there are.
+
+    Args:
+        con: a connection to the build.
+        schema: an existing schema.
+        table: the table's name.
+        rows: a pandas or Arrow frame that has at least the declared columns.
+        columns: column → DuckDB type, in the table's order.
+    """
+    name = f"{identifier(schema)}.{identifier(table)}"
+    declared = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
+    chosen = ", ".join(f"cast({identifier(column)} as {kind})" for column, kind in columns.items())
+    con.register("replacing_rows", rows)
+    try:
+        con.execute("begin")
+        con.execute(f"create or replace table {name} ({declared})")
+        con.execute(f"insert into {name} select {chosen} from replacing_rows")
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise
+    finally:
+        con.unregister("replacing_rows")
+    return count_rows(con, name)
+
+
+def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    """The rows of a table whose name has been checked."""
+    counted = con.execute(f"select count(*) from {table}").fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def identifier(name: str) -> str:
+    """A name that may stand in SQL unquoted.
+
+    Raises:
+        WarehouseError: it may not.
+    """
+    if not re.match(IDENTIFIER[:-1] + r"\Z", name.lstrip("_") or "_"):
+        raise WarehouseError(f"'{name}' cannot be a name in the warehouse; use lower-case letters, digits and _")
+    return name
+
+
+def literal(text: object) -> str:
+    """A text as an SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a small file so that a reader sees the old text or the new one, and the new one survives a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(path)

@@ -1,0 +1,111 @@
+{#- The shape that every source's rows of an entity are brought to: column -> type. A source leaves out what it lacks;
+    it is null there. To add a column to an entity, add it here and in the staging models whose source has it. -#}
+{% macro entity_columns(entity) %}
+    {% set provenance = {'source_name': 'varchar'} %}
+    {% set shapes = {
+        'customers': {
+            'customer_id': 'varchar',
+            'created_at': 'timestamp',
+            'country_code': 'varchar',
+            'region': 'varchar',
+            'acquisition_channel': 'varchar',
+            'customer_type': 'varchar'
+        },
+        'products': {
+            'product_id': 'varchar',
+            'product_name': 'varchar',
+            'product_kind': 'varchar',
+            'launch_date': 'date',
+            'unit_cost': money()
+        },
+        'orders': {
+            'order_id': 'varchar',
+            'customer_id': 'varchar',
+            'ordered_at': 'timestamp',
+            'order_status': 'varchar',
+            'payment_status': 'varchar',
+            'currency_code': 'varchar',
+            'discount_amount': money(),
+            'shipping_amount': money(),
+            'tax_amount': money(),
+            'channel': 'varchar',
+            'device': 'varchar',
+            'country_code': 'varchar',
+            'is_test': 'boolean',
+            'is_fraud': 'boolean',
+            'is_gift_card_only': 'boolean'
+        },
+        'order_lines': {
+            'order_id': 'varchar',
+            'line_number': 'bigint',
+            'product_id': 'varchar',
+            'line_kind': 'varchar',
+            'quantity': 'bigint',
+            'unit_price': money(),
+            'line_amount': money(),
+            'shipping_amount': money()
+        },
+        'refunds': {
+            'refund_id': 'varchar',
+            'order_id': 'varchar',
+            'customer_id': 'varchar',
+            'refunded_at': 'timestamp',
+            'refund_amount': money(),
+            'currency_code': 'varchar',
+            'refund_reason': 'varchar'
+        },
+        'feedback': {
+            'feedback_id': 'varchar',
+            'customer_id': 'varchar',
+            'order_id': 'varchar',
+            'instrument': 'varchar',
+            'question': 'varchar',
+            'score': 'bigint',
+            'scale_min': 'bigint',
+            'scale_max': 'bigint',
+            'is_reversed': 'boolean',
+            'channel': 'varchar',
+            'language_code': 'varchar',
+            'has_text': 'boolean',
+            'invited_at': 'timestamp',
+            'submitted_at': 'timestamp',
+            'answered_at': 'timestamp'
+        }
+    } %}
+    {{ return(dict(provenance, **shapes[entity])) }}
+{% endmacro %}
+
+{#- All sources' rows of an entity, one under the other, in the entity's shape. A column counts as present when the
+    staging model's yml names it; with no source at all the result is empty and typed. -#}
+{% macro united(entity) -%}
+    {%- set columns = entity_columns(entity) -%}
+    {%- for source_name in var('staged').get(entity, []) %}
+    {%- set model = ref('stg_' ~ source_name ~ '__' ~ entity) -%}
+    {%- set present = declared_columns('stg_' ~ source_name ~ '__' ~ entity) %}
+select
+        {%- for name, type in columns.items() %}
+    {% if name in present or name == 'source_name' %}cast({{ name }} as {{ type }}){% else %}cast(null as {{ type }}){% endif %} as {{ name }}
+            {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+from {{ model }}
+{{ 'union all' if not loop.last }}
+    {%- else %}
+select
+        {%- for name, type in columns.items() %}
+    cast(null as {{ type }}) as {{ name }}{% if not loop.last %},{% endif %}
+        {%- endfor %}
+where 1 = 0
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro declared_columns(model_name) -%}
+    {%- if execute -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model_name -%}
+            {{ return(node.columns.keys() | list) }}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return([]) }}
+{%- endmacro %}
+
+{#- A source's key of a row that it may leave unnamed. -#}
+{% macro nullable_key_of(source, id) -%}case when {{ id }} is not null then {{ key_of(source, id) }} end{%- endmacro %}

@@ -1,0 +1,14 @@
+{#- HMAC-SHA256 (RFC 2104) of a text under the shop's secret, as 32 hex digits. The session sets the two padded keys,
+    so the secret is in no compiled SQL and in no log. -#}
+{% macro keyed_hash(expression) -%}
+    {{ return(adapter.dispatch('keyed_hash', 'loyalty')(expression)) }}
+{%- endmacro %}
+
+{% macro default__keyed_hash(expression) -%}
+    substr(
+        sha256(getvariable('hmac_outer') || unhex(sha256(getvariable('hmac_inner') || encode({{ expression }})))), 1, 32
+    )
+{%- endmacro %}
+
+{#- Our key of something that a source names. A source name holds no colon, so two pairs never meet. -#}
+{% macro key_of(source, id) -%}({{ source }} || ':' || {{ id }}){%- endmacro %}

@@ -1,0 +1,37 @@
+{#- The instant, exclusive, at which the business day of the run ends; everything later is unseen. -#}
+{% macro as_of_ends_at() -%}cast('{{ var("as_of_ends_at") }}' as timestamp){%- endmacro %}
+
+{% macro as_of_date() -%}cast('{{ var("as_of") }}' as date){%- endmacro %}
+
+{#- Local wall time of a zone (the business zone unless said) to UTC, both without zone. -#}
+{% macro local_to_utc(expression, time_zone=none) -%}
+    {{ return(adapter.dispatch('local_to_utc', 'loyalty')(expression, time_zone or var('time_zone'))) }}
+{%- endmacro %}
+
+{% macro default__local_to_utc(expression, time_zone) -%}
+    timezone('UTC', timezone('{{ time_zone }}', {{ expression }}))
+{%- endmacro %}
+
+{#- The day of the business time zone that a UTC instant falls on. -#}
+{% macro business_date(expression) -%}
+    {{ return(adapter.dispatch('business_date', 'loyalty')(expression)) }}
+{%- endmacro %}
+
+{% macro default__business_date(expression) -%}
+    cast(timezone('{{ var("time_zone") }}', timezone('UTC', {{ expression }})) as date)
+{%- endmacro %}
+
+{#- Whole months between two firsts of month. -#}
+{% macro months_between(earlier, later) -%}
+    ((extract(year from {{ later }}) - extract(year from {{ earlier }})) * 12
+    + extract(month from {{ later }}) - extract(month from {{ earlier }}))
+{%- endmacro %}
+
+{#- One row per first of month from the month of `first` to the month of `last`, as column month_start. -#}
+{% macro months_from_to(first, last) -%}
+    {{ return(adapter.dispatch('months_from_to', 'loyalty')(first, last)) }}
+{%- endmacro %}
+
+{% macro default__months_from_to(first, last) -%}
+    select cast(unnest(range(date_trunc('month', {{ first }}), {{ last }} + interval 1 day, interval 1 month)) as date) as month_start
+{%- endmacro %}

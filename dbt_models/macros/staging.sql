@@ -1,0 +1,92 @@
+{#- How a staging model reads a raw row: casts that never fail, rules that say why a row is refused, and the two
+    columns that the `staged` materialisation splits by. -#}
+
+{% macro provenance() -%}
+    raw._source as source_name,
+    raw._file,
+    raw._loaded_at,
+    raw._load_id,
+    raw._row_number
+{%- endmacro %}
+
+{% macro text(expression) -%}nullif(trim({{ expression }}), ''){%- endmacro %}
+
+{% macro number(expression) -%}try_cast({{ expression }} as {{ money() }}){%- endmacro %}
+
+{#- A whole number as it is written: `12.5` is none, where a cast would round it. -#}
+{% macro whole_number(expression) -%}
+    {{ return(adapter.dispatch('whole_number', 'loyalty')(expression)) }}
+{%- endmacro %}
+
+{% macro default__whole_number(expression) -%}
+    case when regexp_matches(trim({{ expression }}), '^[+-]?[0-9]+$') then try_cast({{ expression }} as bigint) end
+{%- endmacro %}
+
+{% macro moment(expression) -%}try_cast({{ expression }} as timestamp){%- endmacro %}
+
+{#- The text as the condition sees it: a blank is absent. -#}
+{% macro rule_missing(column) -%}
+    {{ return(['`' ~ column ~ '` is missing', text('raw.' ~ column) ~ ' is null']) }}
+{%- endmacro %}
+
+{% macro rule_unreadable(column, cast_expression, expected) -%}
+    {{ return([
+        '`' ~ column ~ '` is not ' ~ expected,
+        text('raw.' ~ column) ~ ' is not null and ' ~ cast_expression ~ ' is null'
+    ]) }}
+{%- endmacro %}
+
+{% macro rule_not_a_number(column) -%}
+    {{ return(rule_unreadable(column, number('raw.' ~ column), 'a number')) }}
+{%- endmacro %}
+
+{% macro rule_not_a_whole_number(column) -%}
+    {{ return(rule_unreadable(column, whole_number('raw.' ~ column), 'a whole number')) }}
+{%- endmacro %}
+
+{% macro rule_not_a_moment(column) -%}
+    {{ return(rule_unreadable(column, moment('raw.' ~ column), 'a time like 2025-01-31 13:45:00')) }}
+{%- endmacro %}
+
+{#- Every reason that holds, joined; an empty text when the row is good. -#}
+{% macro refusals(rules) -%}
+    concat_ws(
+        '; '
+        {%- for reason, condition in rules %},
+        case when {{ condition }} then '{{ reason | replace("'", "''") }}' end
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{#- The end of a staging model: joins the row's own refusals with what other rows and the clock of the load say.
+    key          columns that name a row; of several good rows the latest stands and the others are refused
+    happened_at  the event's time: rows after the as-of are unseen; rows more than a day after their own load are refused
+    latest_by    what orders the versions of a key before the load does -#}
+{% macro judged_rows(from, key, happened_at=none, latest_by=none) -%}
+    select
+        *,
+        concat_ws(
+            '; ',
+            nullif(refusals, ''),
+            case when refusals = '' and row_number() over (
+                partition by {{ key | join(', ') }}, refusals = ''
+                order by
+                    {%- if latest_by %} {{ latest_by }} desc nulls last,{% endif %}
+                    _loaded_at desc nulls last, _file desc nulls last, _row_number desc nulls last
+            ) > 1 then '`{{ key | join(", ") }}` repeats: a later row stands' end
+            {%- if happened_at %},
+            case when {{ happened_at }} > _loaded_at + interval 1 day then '`{{ happened_at }}` lies after the load' end
+            {%- endif %}
+        ) as reasons,
+        {%- if happened_at %}
+        coalesce({{ happened_at }} < {{ as_of_ends_at() }} or {{ happened_at }} > _loaded_at + interval 1 day, true)
+        {%- else %}
+        true
+        {%- endif %} as is_seen
+    from {{ from }}
+{%- endmacro %}
+
+{#- A day written without marks, as one that a cast reads. -#}
+{% macro yyyymmdd(column) -%}
+    (substr({{ column }}, 1, 4) || '-' || substr({{ column }}, 5, 2) || '-' || substr({{ column }}, 7, 2))
+{%- endmacro %}

@@ -1,0 +1,56 @@
+-- Grain: one row per customer and calendar month, from the month of the first valid order to the month of the as-of.
+with months as (
+    {{ months_from_to("(select min(order_date) from " ~ ref('int_customer_occasions') ~ ")", as_of_date()) }}
+),
+
+purchases as (
+    select
+        customer_key,
+        cast(date_trunc('month', order_date) as date) as month_start,
+        count(*) as count_occasions,
+        sum(count_orders) as count_orders,
+        sum(total_net) as total_net
+    from {{ ref('int_customer_occasions') }}
+    group by customer_key, cast(date_trunc('month', order_date) as date)
+),
+
+refunds as (
+    select
+        customer_key,
+        cast(date_trunc('month', refund_date) as date) as month_start,
+        count(*) as count_refunds,
+        sum(refund_amount) as total_refund_cash
+    from {{ ref('fct_refunds') }}
+    where customer_key is not null
+    group by customer_key, cast(date_trunc('month', refund_date) as date)
+),
+
+feedback as (
+    select
+        customer_key,
+        cast(date_trunc('month', feedback_date) as date) as month_start,
+        count(*) as count_feedback
+    from {{ ref('fct_feedback') }}
+    where customer_key is not null
+    group by customer_key, cast(date_trunc('month', feedback_date) as date)
+)
+
+select
+    customers.customer_key,
+    months.month_start,
+    customers.cohort_month,
+    cast({{ months_between('customers.cohort_month', 'months.month_start') }} as integer) as months_since_first_order,
+    coalesce(purchases.count_occasions, 0) as count_occasions,
+    cast(coalesce(purchases.count_orders, 0) as bigint) as count_orders,
+    {{ as_money('coalesce(purchases.total_net, 0)') }} as total_net,
+    {{ as_money('coalesce(purchases.total_net, 0) * ' ~ var('margin_share')) }} as total_margin,
+    coalesce(refunds.count_refunds, 0) as count_refunds,
+    {{ as_money('coalesce(refunds.total_refund_cash, 0)') }} as total_refund_cash,
+    coalesce(feedback.count_feedback, 0) as count_feedback,
+    purchases.customer_key is not null as is_active,
+    months.month_start < cast(date_trunc('month', {{ dbt.dateadd('day', 1, as_of_date()) }}) as date) as is_complete_month
+from {{ ref('fct_customers') }} as customers
+inner join months on customers.cohort_month <= months.month_start
+left join purchases on customers.customer_key = purchases.customer_key and months.month_start = purchases.month_start
+left join refunds on customers.customer_key = refunds.customer_key and months.month_start = refunds.month_start
+left join feedback on customers.customer_key = feedback.customer_key and months.month_start = feedback.month_start

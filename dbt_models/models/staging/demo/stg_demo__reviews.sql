@@ -1,0 +1,28 @@
+-- Grain: one row per product review.
+{{ config(materialized='staged') }}
+
+with judged as (
+    select
+        cast(raw.review_id as varchar) as feedback_id,
+        cast(raw.customer_id as varchar) as customer_id,
+        cast(raw.order_id as varchar) as order_id,
+        'review' as instrument,
+        'stars' as question,
+        cast(raw.stars as bigint) as score,
+        1 as scale_min,
+        5 as scale_max,
+        false as is_reversed,
+        'web' as channel,
+        cast(raw.language as varchar) as language_code,
+        {{ text('cast(raw.review_text as varchar)') }} is not null as has_text,
+        {{ local_to_utc('cast(raw.created_at as timestamp)') }} as submitted_at,
+        {{ provenance() }},
+        {{ refusals([
+            ['`review_id` is missing', 'raw.review_id is null'],
+            ['`created_at` is missing', 'raw.created_at is null'],
+            ['`stars` is missing or off the scale of 1 to 5', 'not coalesce(raw.stars between 1 and 5, false)']
+        ]) }} as refusals
+    from {{ source('raw', 'demo__reviews') }} as raw
+)
+
+{{ judged_rows('judged', key=['feedback_id'], happened_at='submitted_at') }}

@@ -1,0 +1,171 @@
+"""Evaluates suites with Great Expectations inside DuckDB: the only module that imports the library.
+
+The rules run as SQL over the build's own connection, so nothing is pulled into pandas and no second connection is opened.
+Over duckdb-engine the library closes its connection before it fetches, and then every rule fails with a hidden exception;
+a pool of one static connection keeps it open, and an exception is raised as a crash rather than read as a failure.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+import duckdb
+import duckdb_engine
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import sqlalchemy
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from sqlalchemy.pool import StaticPool
+
+from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
+
+logging.getLogger("great_expectations").setLevel(logging.ERROR)
+
+# counts only: no value of a row may reach a result, a page or a log
+RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+DOCS_SITE = "loyalty"
+
+
+def run_suites(
+    connection: duckdb.DuckDBPyConnection,
+    suites: Iterable[Suite],
+    project: Path,
+    on_suite: Callable[[Suite], None] | None = None,
+) -> list[CheckResult]:
+    """One result per rule, in the order of the suites.
+
+    Args:
+        connection: an open connection to the build.
+        suites: what to evaluate.
+        project: the folder in which the library keeps what the Data Docs are built from.
+        on_suite: called before each suite.
+
+    Raises:
+        CheckCrashed: a rule could not be evaluated.
+    """
+    context = _context(project)
+    datasource = _datasource(context, connection)
+    results: list[CheckResult] = []
+    for suite in suites:
+        if on_suite:
+            on_suite(suite)
+        results += _run_suite(context, datasource, suite)
+    return results
+
+
+def build_docs(project: Path) -> Path:
+    """Write the Data Docs of what was evaluated, as a static site; gives its first page."""
+    _context(project).build_data_docs(site_names=[DOCS_SITE])
+    return project.parent / "data_docs" / "index.html"
+
+
+def _context(project: Path) -> Any:
+    project.mkdir(parents=True, exist_ok=True)
+    context = gx.get_context(mode="file", project_root_dir=str(project))
+    context.variables.progress_bars = {"globally": False}
+    site = {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "show_how_to_buttons": False,
+        "store_backend": {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(project.parent / "data_docs"),
+        },
+    }
+    if DOCS_SITE not in context.get_site_names():
+        for name in list(context.get_site_names()):
+            context.delete_data_docs_site(name)
+        context.add_data_docs_site(DOCS_SITE, site)
+    return context
+
+
+def _datasource(context: Any, connection: duckdb.DuckDBPyConnection) -> Any:
+    """A data source that evaluates over the given connection, kept open from the first rule to the last."""
+    engine = sqlalchemy.create_engine(
+        "duckdb:///:memory:",
+        creator=lambda: duckdb_engine.ConnectionWrapper(connection.cursor()),
+        poolclass=StaticPool,
+    )
+    execution = SqlAlchemyExecutionEngine(engine=engine, create_temp_table=False)
+    datasource = context.data_sources.add_or_update_sql(
+        "warehouse", connection_string="duckdb:///:memory:", create_temp_table=False
+    )
+    object.__setattr__(datasource, "get_engine", lambda: engine)
+    object.__setattr__(datasource, "get_execution_engine", lambda: execution)
+    return datasource
+
+
+def _run_suite(context: Any, datasource: Any, suite: Suite) -> list[CheckResult]:
+    asset = datasource.add_query_asset(suite.name, query=f"select * from {suite.relation}")
+    batch = asset.add_batch_definition_whole_table("night")
+    expectations = [_expectation(suite, rule) for rule in suite.rules]
+    registered = context.suites.add_or_update(gx.ExpectationSuite(name=suite.name, expectations=expectations))
+    validation = context.validation_definitions.add_or_update(
+        gx.ValidationDefinition(name=suite.name, data=batch, suite=registered)
+    )
+    try:
+        outcome = validation.run(result_format=RESULT_FORMAT)
+    except Exception as fault:
+        raise CheckCrashed(f"suite {suite.name} could not be evaluated: {_first_line(fault)}") from fault
+    found = {result.expectation_config.meta["name"]: result for result in outcome.results}
+    return [_result(suite, rule, found.get(rule.name)) for rule in suite.rules]
+
+
+def _expectation(suite: Suite, rule: Rule) -> Any:
+    meta = {"name": rule.name, "why": rule.why, "severity": rule.severity, "owner": rule.owner}
+    description = rule.name.replace("_", " ")
+    if rule.rows_that_break:
+        return gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=rule.rows_that_break, description=description, meta=meta
+        )
+    kind = "Expect" + "".join(word.capitalize() for word in str(rule.expect).split("_"))
+    try:
+        return getattr(gxe, kind)(**rule.arguments, meta=meta)
+    except (AttributeError, TypeError, ValueError) as fault:
+        raise CheckCrashed(f"suite {suite.name}, rule {rule.name}: {_first_line(fault)}") from fault
+
+
+def _result(suite: Suite, rule: Rule, outcome: Any) -> CheckResult:
+    if outcome is None:
+        raise CheckCrashed(f"suite {suite.name}, rule {rule.name} was not evaluated")
+    fault = _exception_of(outcome.exception_info or {})
+    if fault:
+        raise CheckCrashed(f"suite {suite.name}, rule {rule.name} could not be evaluated: {fault}")
+    observed = outcome.result or {}
+    failing = observed.get("unexpected_count")
+    if failing is None and rule.rows_that_break:
+        failing = observed.get("observed_value")
+    if failing is None:
+        failing = 0 if outcome.success else 1
+    return CheckResult(
+        layer=suite.layer,
+        table=suite.table,
+        name=rule.name,
+        engine="great_expectations",
+        why=rule.why,
+        severity=rule.severity,
+        is_passed=bool(outcome.success),
+        failing_rows=int(failing),
+        observed=f"{failing} of {observed['element_count']} rows" if "element_count" in observed
+        else f"observed {observed.get('observed_value')}",
+    )  # fmt: skip
+
+
+def _exception_of(information: dict[str, Any]) -> str:
+    """The first exception's message; the library nests it by metric, or gives it flat."""
+    for entry in (information, *information.values()):
+        if isinstance(entry, dict) and entry.get("raised_exception"):
+            return _first_line(entry.get("exception_message") or "unknown exception")
+    return ""
+
+
+def _first_line(fault: object) -> str:
+    lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
+    return re.sub(r"\s+", " ", lines[0])[:300] if lines else type(fault).__name__

@@ -1,0 +1,141 @@
+"""The account of a CSV file's lines: where the rejected records stand, and whether any line is missing.
+
+Belongs here: arithmetic on physical lines, independent of the parser that it checks.
+Does not belong here: parsing (`csv_reader.py`).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from dagster_project.sources.files import CHUNK_BYTES
+from dagster_project.sources.raw_views import identifier, literal
+from dagster_project.sources.tables import SourceTable
+
+
+@dataclass(frozen=True)
+class RejectedRecord:
+    """A record as DuckDB's reject table places it: bytes from the start of the file."""
+
+    offset: int
+    length: int
+    reason: str
+    is_short: bool
+
+
+@dataclass(frozen=True)
+class LocatedRecord:
+    """The same record with its exact bytes and its physical line."""
+
+    line: int
+    raw: bytes
+    reason: str
+    is_short: bool
+    is_last: bool
+    ends_with_newline: bool
+
+
+def count_lines(text: Path) -> int:
+    """Physical lines of a file; a last line without a newline counts."""
+    count, last = 0, b"\n"
+    with text.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            count += chunk.count(b"\n")
+            last = chunk[-1:]
+    return count + (last != b"\n")
+
+
+def located_rejects(text: Path, records: Iterable[RejectedRecord]) -> Iterator[LocatedRecord]:
+    """Each record with its line and its bytes, in one pass over the file.
+
+    DuckDB's own text of a record has its invalid bytes replaced and sometimes the line end before it; its `line`
+    counts records and blank lines, not lines. Its byte position is right, so the rest is read from there.
+    """
+    size = text.stat().st_size
+    with text.open("rb") as stream:
+        position, line = 0, 1
+        for record in records:
+            while position < record.offset:
+                chunk = stream.read(min(CHUNK_BYTES, record.offset - position))
+                line += chunk.count(b"\n")
+                position += len(chunk)
+            bytes_of_record = stream.read(record.length)
+            after = stream.read(3)
+            raw = bytes_of_record.lstrip(b"\r\n")
+            newlines_before = bytes_of_record[: len(bytes_of_record) - len(raw)].count(b"\n")
+            end = record.offset + record.length
+            yield LocatedRecord(
+                line=line + newlines_before,
+                raw=raw.rstrip(b"\r\n"),
+                reason=record.reason,
+                is_short=record.is_short,
+                is_last=not after.strip(b"\r\n") and end + 2 >= size,
+                ends_with_newline=raw.endswith(b"\n") or after.startswith((b"\n", b"\r")),
+            )
+            stream.seek(position)
+
+
+def unexplained_lines(  # noqa: PLR0917 - the account takes what it balances
+    text: Path, columns: tuple[str, ...], landed: Path, rejects: Path | None, records: int, lines_before: int
+) -> int:
+    """Lines of the file that no landed row, no rejected record and no blank line explains.
+
+    Args:
+        text: The file.
+        columns: Its columns, all text.
+        landed: Parquet of the rows read.
+        rejects: Parquet of the records refused, or None.
+        records: Lines after the header.
+        lines_before: Lines before the header.
+
+    Returns:
+        0 when the account balances.
+    """
+    lines, blank = _lines_and_blanks([identifier(name) for name in columns], landed)
+    if rejects is not None:
+        rejected_lines, rejected_blank = _lines_and_blanks(["raw_line"], rejects)
+        lines, blank = lines + rejected_lines, blank + rejected_blank
+    if records == lines:
+        return 0
+    return records - lines - (_blank_lines(text, lines_before) - blank)
+
+
+def _lines_and_blanks(columns: list[str], parquet: Path) -> tuple[int, int]:
+    """Physical lines that the records of a Parquet took in their file, and how many of those were blank."""
+    breaks = " + ".join(f"coalesce(length({name}) - length(replace({name}, chr(10), '')), 0)" for name in columns)
+    runs = " + ".join(
+        f"case when contains({name}, chr(10)) then length(regexp_extract_all({name}, '(?:\\r?\\n)+')) else 0 end"
+        for name in columns
+    )
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"select count(*), coalesce(sum({breaks}), 0), coalesce(sum({runs}), 0) "
+            f"from read_parquet({literal(str(parquet))}, hive_partitioning=false)"
+        ).fetchone()
+    if found is None:
+        raise AssertionError("an aggregate without groups always has a row")
+    rows, count_breaks, count_runs = found
+    return int(rows + count_breaks), int(count_breaks - count_runs)
+
+
+def _blank_lines(text: Path, lines_before: int) -> int:
+    with text.open("rb") as stream:
+        return sum(1 for line, content in enumerate(stream) if line >= lines_before and not content.strip(b"\r\n"))
+
+
+def line_of_open_quote(text: Path, table: SourceTable) -> int | None:
+    """Where a quote is opened that the rest of the file does not close, or None when there is no such."""
+    if not table.quote:
+        return None
+    csv.field_size_limit(1 << 31 - 1)
+    with text.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        reader = csv.reader(stream, delimiter=table.delimiter, quotechar=table.quote)
+        line = start = 1
+        for _ in reader:
+            start, line = line, reader.line_num + 1
+        return start if line - start > 1 else None

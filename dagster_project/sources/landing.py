@@ -1,0 +1,189 @@
+"""Landing: each source file becomes one immutable Parquet, once.
+
+A table is landed whole or not at all: every file is first read to a temporary name and checked, then all are renamed
+into place, then the ledger is replaced. What a killed run leaves is a temporary file, or a Parquet that no ledger
+names; the next run removes the one and writes over the other.
+
+Belongs here: that transaction. Does not belong here: the Parquet of one load (`load_writer.py`), reading formats
+(`csv_reader.py` and its siblings), the ledger's format (`ledger.py`), SQL over the landing zone (`raw_views.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from dagster_project.sources.files import SourceFile, find_files, sha256_of
+from dagster_project.sources.ledger import (
+    TEMPORARY_PREFIX,
+    Load,
+    as_utc,
+    current_loads,
+    make_durable,
+    newest_loads,
+    only_writer,
+    read_ledger,
+    rows_path,
+    write_ledger,
+)
+from dagster_project.sources.load_writer import Delivery, write_load
+from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql
+from dagster_project.sources.tables import SourceTable, check_required_columns
+
+__all__ = ["Landed", "Load", "Progress", "current_loads", "land", "raw_select_sql", "rejects_select_sql"]
+
+Progress = Callable[[str, int, int], None]
+"""Hears the file being read, the bytes done so far over the whole table, and the bytes in all."""
+
+_HASHING_SHARE = 0.1  # of the time a new file takes; an old one takes no more than its hash
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What stands in the landing zone for a table's files after one call.
+
+    Args:
+        rows: Rows of the current load of every file seen.
+        rejected: Rows of those files that could not be read.
+        files_seen: Files in the folder.
+        files_new: Files among them that are a new delivery.
+        rows_new: Rows of those.
+        load_ids: Current load of every file seen, by file name.
+        columns: Source columns with their DuckDB types.
+        bytes: Size of all files seen.
+    """
+
+    rows: int = 0
+    rejected: int = 0
+    files_seen: int = 0
+    files_new: int = 0
+    rows_new: int = 0
+    load_ids: tuple[str, ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)
+    bytes: int = 0
+
+
+def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progress | None = None) -> Landed:
+    """Keep every new delivery of a table as Parquet, and say what stands there now.
+
+    Args:
+        table: What to read.
+        landing: Root of the landing zone.
+        loaded_at: The moment of this landing, with a time zone; nothing here looks at the clock.
+        progress: Hears how far the reading is.
+
+    Returns:
+        Totals over the files that lie in the folder now. The same files again: the same totals, `files_new` 0.
+
+    Raises:
+        SourceError: On any structural fault; then nothing of this call is landed.
+    """
+    moment = as_utc(loaded_at)
+    files = find_files(table)
+    with only_writer(table, landing) as folder:
+        for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
+        ledger = read_ledger(table, landing)
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=folder) as scratch:
+            current, deliveries = _read_files(table, files, moment, ledger, Path(scratch), folder, progress)
+            _move_into_place(Path(scratch) / "done", folder)
+            if deliveries:
+                write_ledger(table, landing, [*ledger, *deliveries])
+    return Landed(
+        rows=sum(load.rows for load in current),
+        rejected=sum(load.rejected for load in current),
+        files_seen=len(files),
+        files_new=len(deliveries),
+        rows_new=sum(load.rows for load in deliveries),
+        load_ids=tuple(load.load_id for load in current),
+        columns={name: kind for load in current for name, kind in load.columns.items()},
+        bytes=sum(file.size for file in files),
+    )
+
+
+def _read_files(  # noqa: PLR0917 - one transaction, one place
+    table: SourceTable,
+    files: list[SourceFile],
+    loaded_at: datetime,
+    ledger: list[Load],
+    scratch: Path,
+    folder: Path,
+    progress: Progress | None,
+) -> tuple[list[Load], list[Load]]:
+    """The current load of each file, and those among them that the ledger does not have yet."""
+    newest = {load.file: load.load_id for load in newest_loads(ledger)}
+    known = {load.load_id: load for load in ledger if rows_path(folder, load.load_id).is_file()}
+    (scratch / "done").mkdir()
+    meter = _Meter(files, progress)
+    current: list[Load] = []
+    deliveries: list[Load] = []
+    for file in files:
+        sha256 = sha256_of(file, meter.hashing(file))
+        load_id = _load_id(table, file, sha256)
+        if load_id in known:
+            load = known[load_id]
+            check_required_columns(table, tuple(load.columns), f"file {file.name!r}")
+        else:
+            delivery = Delivery(table, file, sha256, load_id, loaded_at, meter.reading(file))
+            load = write_load(delivery, scratch, scratch / "done")
+        if newest.get(file.name) != load_id:
+            load = replace(load, loaded_at=loaded_at)
+            deliveries.append(load)
+        current.append(load)
+        meter.finish(file)
+    return current, deliveries
+
+
+def _move_into_place(done: Path, folder: Path) -> None:
+    """Rename what was read, the rejects before their rows."""
+    read = sorted(done.iterdir(), key=lambda path: not path.name.endswith(".rejects.parquet"))
+    for path in read:
+        path.replace(folder / path.name)
+    if read:
+        make_durable(folder)
+
+
+def _load_id(table: SourceTable, file: SourceFile, sha256: str) -> str:
+    parts = "\0".join((sha256, table.reader_fingerprint, table.name, file.name))
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+class _Meter:
+    """Turns bytes hashed and shares read into bytes done over all files."""
+
+    def __init__(self, files: list[SourceFile], progress: Progress | None) -> None:
+        self._total = sum(file.size for file in files)
+        self._finished = 0
+        self._progress = progress
+
+    def hashing(self, file: SourceFile) -> Callable[[int], None]:
+        """Hears how many more bytes were hashed."""
+        hashed = 0
+
+        def hear(more: int) -> None:
+            nonlocal hashed
+            hashed += more
+            self._tell(file, min(hashed, file.size) * _HASHING_SHARE)
+
+        return hear
+
+    def reading(self, file: SourceFile) -> Callable[[float], None]:
+        """Hears which share of the file was read."""
+        return lambda share: self._tell(file, file.size * (_HASHING_SHARE + (1 - _HASHING_SHARE) * share))
+
+    def finish(self, file: SourceFile) -> None:
+        """The file is done."""
+        self._finished += file.size
+        self._tell(file, 0)
+
+    def _tell(self, file: SourceFile, part: float) -> None:
+        if self._progress is not None:
+            self._progress(file.name, self._finished + int(part), self._total)

@@ -22,8 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
-IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
-CHURN_WINDOWS = 2  # a customer is active at the cut-off when an order lies within this many horizons before it
+IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
 
@@ -106,7 +105,7 @@ class Source(_Strict):
         if self.connector == "files" and not self.folder:
             raise ValueError("a source of connector 'files' needs 'folder'")
         for name in self.tables:
-            if not re.match(IDENTIFIER, name):
+            if not re.fullmatch(IDENTIFIER, name):
                 raise ValueError(f"table name '{name}' must be snake case, like 'order_lines'")
         return self
 
@@ -180,7 +179,7 @@ class Settings(BaseSettings):
     @classmethod
     def _source_names(cls, sources: dict[str, Source]) -> dict[str, Source]:
         for name in sources:
-            if not re.match(IDENTIFIER, name):
+            if not re.fullmatch(IDENTIFIER, name):
                 raise ValueError(f"source name '{name}' must be snake case, like 'online_shop'")
         return sources
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.settings import IDENTIFIER, Settings
+from dagster_project.settings import Settings
 
 STORAGE_VERSION = "v1.5.0"  # readable by clients of DuckDB's long-term line
 PUBLIC_SCHEMAS = ("marts", "models", "quality")
@@ -126,7 +126,6 @@ class Warehouse:
         """An open connection to the build: `marts.x` is the public file, `scratch.staging.x` the scratch file."""
         with duckdb.connect(str(self.path), config=self.engine_config()) as con:
             con.execute(f"attach if not exists {literal(self.scratch_path)} as scratch")
-            con.execute("set variable customer_key_secret = ?", [self.secret()])
             yield con
 
     def secret(self) -> str:
@@ -176,7 +175,7 @@ def replace_table(con: duckdb.DuckDBPyConnection, schema: str, table: str, rows:
     """
     name = f"{identifier(schema)}.{identifier(table)}"
     declared = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
-    chosen = ", ".join(f"cast({identifier(column)} as {kind})" for column, kind in columns.items())
+    chosen = ", ".join(f"cast({identifier(column)} as {kind.removesuffix(' not null')})" for column, kind in columns.items())
     con.register("replacing_rows", rows)
     try:
         con.execute("begin")
@@ -203,7 +202,7 @@ def identifier(name: str) -> str:
     Raises:
         WarehouseError: it may not.
     """
-    if not re.match(IDENTIFIER[:-1] + r"\Z", name.lstrip("_") or "_"):
+    if not re.fullmatch("[a-z_][a-z0-9_]*", name):
         raise WarehouseError(f"'{name}' cannot be a name in the warehouse; use lower-case letters, digits and _")
     return name
 

@@ -60,29 +60,26 @@ def run_suites(
     return results
 
 
-def build_docs(project: Path) -> Path:
-    """Write the Data Docs of what was evaluated, as a static site; gives its first page."""
-    _context(project).build_data_docs(site_names=[DOCS_SITE])
-    return project.parent / "data_docs" / "index.html"
+def build_docs(project: Path, site: Path) -> Path:
+    """Write the Data Docs of what was evaluated under `project`, as a static site; gives its first page."""
+    context = _context(project)
+    described = {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "show_how_to_buttons": False,
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)},
+    }
+    for name in list(context.get_site_names()):
+        context.delete_data_docs_site(name)
+    context.add_data_docs_site(DOCS_SITE, described)
+    context.build_data_docs(site_names=[DOCS_SITE])
+    return site / "index.html"
 
 
 def _context(project: Path) -> Any:
     project.mkdir(parents=True, exist_ok=True)
     context = gx.get_context(mode="file", project_root_dir=str(project))
     context.variables.progress_bars = {"globally": False}
-    site = {
-        "class_name": "SiteBuilder",
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "show_how_to_buttons": False,
-        "store_backend": {
-            "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(project.parent / "data_docs"),
-        },
-    }
-    if DOCS_SITE not in context.get_site_names():
-        for name in list(context.get_site_names()):
-            context.delete_data_docs_site(name)
-        context.add_data_docs_site(DOCS_SITE, site)
     return context
 
 

@@ -6,9 +6,14 @@
         {%- for node in graph.nodes.values() | sort(attribute='name')
             if node.resource_type == 'model' and node.config.materialized == 'staged' -%}
             {%- set accepted = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+            {%- if node.sources | map('last') | unique | list | length != 1 and 'judges' not in node.config.meta -%}
+                {%- do exceptions.raise_compiler_error(
+                    node.name ~ ' reads ' ~ node.sources | length ~ ' raw tables; say in meta.judges which one it judges'
+                ) -%}
+            {%- endif -%}
             {%- set raw = graph.sources.values()
-                | selectattr('source_name', 'equalto', node.sources[0][0])
-                | selectattr('name', 'equalto', node.sources[0][1]) | first -%}
+                | selectattr('source_name', 'equalto', 'raw')
+                | selectattr('name', 'equalto', node.config.meta.get('judges', node.sources[0][1])) | first -%}
             {%- do found.append({
                 'name': node.name,
                 'raw': api.Relation.create(database=raw.database, schema=raw.schema, identifier=raw.identifier),

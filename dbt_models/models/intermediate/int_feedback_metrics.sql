@@ -3,6 +3,7 @@ with answers as (
     select
         periods.period_type,
         periods.period_start,
+        periods.is_mature,
         feedback.instrument,
         feedback.score,
         feedback.band,
@@ -24,6 +25,7 @@ counted as (
     select
         period_type,
         period_start,
+        is_mature,
         instrument,
         count(*) as count_answers,
         count(*) filter (where band = 'promoter') as count_promoters,
@@ -32,7 +34,7 @@ counted as (
         count(*) filter (where band = 'dissatisfied') as count_dissatisfied
     from answers
     where answer_number = 1
-    group by period_type, period_start, instrument
+    group by period_type, period_start, is_mature, instrument
 ),
 
 score_counts as (
@@ -52,6 +54,7 @@ select
     'all' as segment,
     period_type,
     period_start,
+    is_mature,
     count_promoters - count_detractors as numerator,
     count_answers as denominator,
     count_promoters,
@@ -65,6 +68,7 @@ select
     'all' as segment,
     period_type,
     period_start,
+    is_mature,
     count_satisfied as numerator,
     count_answers as denominator,
     cast(null as bigint) as count_promoters,
@@ -78,6 +82,7 @@ select
     'all' as segment,
     period_type,
     period_start,
+    is_mature,
     count_dissatisfied as numerator,
     count_answers as denominator,
     cast(null as bigint) as count_promoters,
@@ -91,6 +96,7 @@ select
     cast(score_values.score as {{ dbt.type_string() }}) as segment,
     counted.period_type,
     counted.period_start,
+    counted.is_mature,
     coalesce(score_counts.count_answers, 0) as numerator,
     counted.count_answers as denominator,
     cast(null as bigint) as count_promoters,

@@ -1,4 +1,5 @@
 -- Grain: one row per period that metrics are told for: each complete month and quarter, the trailing window, the lifetime.
+-- A trailing window is mature once the shop is older than it.
 with bounds as (
     select
         min(order_date) as first_date,
@@ -31,7 +32,8 @@ select
     calendar.period_type,
     calendar.period_start,
     calendar.period_end,
-    calendar.previous_start
+    calendar.previous_start,
+    true as is_mature
 from calendar
 cross join bounds
 where calendar.period_end <= bounds.next_date
@@ -40,7 +42,8 @@ select
     'trailing_window' as period_type,
     cast({{ dbt.dateadd('day', 1, active_window_starts_after()) }} as date) as period_start,
     next_date as period_end,
-    cast(null as date) as previous_start
+    cast(null as date) as previous_start,
+    first_date <= cast({{ dbt.dateadd('day', 1, active_window_starts_after()) }} as date) as is_mature
 from bounds
 where first_date is not null
 union all
@@ -48,6 +51,7 @@ select
     'lifetime' as period_type,
     first_date as period_start,
     next_date as period_end,
-    cast(null as date) as previous_start
+    cast(null as date) as previous_start,
+    true as is_mature
 from bounds
 where first_date is not null

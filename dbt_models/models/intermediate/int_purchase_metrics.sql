@@ -18,7 +18,10 @@ repeat_lifetime as (
         'repeat_purchase_rate' as metric,
         count(*) filter (where customers.count_occasions >= 2) as numerator,
         count(*) as denominator,
-        count(*) as count_customers
+        count(*) as count_customers,
+        -- the youngest customers have had no time to come back
+        bool_and({{ dbt.datediff('first_order_date', as_of_date(), 'day') }}
+            > {{ var('repeat_window_days') }} + {{ var('late_grace_days') }}) as is_mature
     from customers
 ),
 
@@ -29,7 +32,8 @@ repeat_within_window as (
             where {{ dbt.datediff('first_order_date', 'second_order_date', 'day') }} <= {{ var('repeat_window_days') }}
         ) as numerator,
         count(*) as denominator,
-        count(*) as count_customers
+        count(*) as count_customers,
+        true as is_mature
     from customers
     where {{ dbt.datediff('first_order_date', as_of_date(), 'day') }}
         > {{ var('repeat_window_days') }} + {{ var('late_grace_days') }}
@@ -59,6 +63,7 @@ order_value as (
         'average_order_value' as metric,
         periods.period_type,
         periods.period_start,
+        periods.is_mature,
         sum(orders.net_amount) as numerator,
         count(*) as denominator,
         sum(cast(orders.net_amount as decimal(18, 4)) * cast(orders.net_amount as decimal(18, 4))) as total_squares,
@@ -66,7 +71,7 @@ order_value as (
     from {{ ref('int_orders_valued') }} as orders
     inner join periods on orders.order_date >= periods.period_start and orders.order_date < periods.period_end
     where (orders.exclusion_reason is null or orders.exclusion_reason = 'guest_unlinked') and orders.net_amount > 0
-    group by periods.period_type, periods.period_start
+    group by periods.period_type, periods.period_start, periods.is_mature
 ),
 
 active as (
@@ -134,7 +139,8 @@ select
     cast(repeats.numerator as {{ money() }}) as numerator,
     cast(repeats.denominator as bigint) as denominator,
     cast(null as decimal(38, 8)) as total_squares,
-    cast(repeats.count_customers as bigint) as count_customers
+    cast(repeats.count_customers as bigint) as count_customers,
+    coalesce(repeats.is_mature, false) as is_mature
 from (select * from repeat_lifetime union all select * from repeat_within_window) as repeats
 inner join periods on periods.period_type = 'lifetime'
 union all
@@ -145,7 +151,8 @@ select
     cast(frequency.numerator as {{ money() }}) as numerator,
     cast(frequency.denominator as bigint) as denominator,
     cast(frequency.total_squares as decimal(38, 8)) as total_squares,
-    cast(frequency.count_customers as bigint) as count_customers
+    cast(frequency.count_customers as bigint) as count_customers,
+    periods.is_mature
 from frequency
 inner join periods on periods.period_type = 'trailing_window'
 union all
@@ -156,7 +163,8 @@ select
     cast(numerator as {{ money() }}) as numerator,
     cast(denominator as bigint) as denominator,
     cast(total_squares as decimal(38, 8)) as total_squares,
-    cast(count_customers as bigint) as count_customers
+    cast(count_customers as bigint) as count_customers,
+    is_mature
 from order_value
 union all
 select
@@ -170,7 +178,8 @@ select
     end as {{ money() }}) as numerator,
     cast(retention.denominator as bigint) as denominator,
     cast(null as decimal(38, 8)) as total_squares,
-    cast(retention.denominator as bigint) as count_customers
+    cast(retention.denominator as bigint) as count_customers,
+    true as is_mature
 from retention
 cross join (
     select 'retention_rate' as metric

@@ -11,7 +11,8 @@ with bases as (
         total_squares,
         cast(null as bigint) as count_promoters,
         cast(null as bigint) as count_detractors,
-        count_customers
+        count_customers,
+        is_mature
     from {{ ref('int_purchase_metrics') }}
     union all
     select
@@ -25,7 +26,8 @@ with bases as (
         cast(null as decimal(38, 8)) as total_squares,
         count_promoters,
         count_detractors,
-        denominator as count_customers
+        denominator as count_customers,
+        is_mature
     from {{ ref('int_feedback_metrics') }}
 )
 
@@ -54,7 +56,8 @@ select
         when bases.numerator <= bases.denominator then {{ wilson_high('bases.numerator', 'bases.denominator') }}
     end as ci_high,
     bases.count_customers,
-    bases.denominator >= {{ var('minimum_base') }} as is_mature,
+    bases.is_mature,
+    bases.denominator >= {{ var('minimum_base') }} as has_minimum_base,
     definitions.unit,
     replace(replace(replace(
         definitions.definition,

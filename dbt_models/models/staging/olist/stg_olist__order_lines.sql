@@ -1,7 +1,7 @@
 -- Grain: one row per item of an accepted order; an item is one unit.
 {{ config(
     materialized='staged',
-    meta={'reconciled_amount': {'raw': number('raw.price'), 'staged': 'line_amount'}}
+    meta={'judges': 'olist__order_items', 'reconciled_amount': {'raw': number('raw.price'), 'staged': 'line_amount'}}
 ) }}
 
 with order_times as (

@@ -1,0 +1,98 @@
+"""The publish layer: the audit of a night's build, and the version that readers get if it passes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import dagster as dg
+import duckdb
+
+from dagster_project.assets.metadata import OWNERS, TABLE_POOL
+from dagster_project.checks import CHECKED_LAYERS, suites_of
+from dagster_project.partitions import as_of_of, nightly_partitions
+from dagster_project.publishing.audit import Audit, audit
+from dagster_project.publishing.fingerprint import code_fingerprint
+from dagster_project.publishing.versions import Manifest, next_version, publish
+from dagster_project.settings import Settings
+from dagster_project.warehouse import Warehouse
+
+VERSION_KEY = dg.AssetKey(["publish", "published_version"])
+
+
+def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The last step that can say no; everything public is upstream of it."""
+
+    @dg.asset(
+        key=VERSION_KEY,
+        deps=list(audited),
+        partitions_def=nightly_partitions(settings),
+        pool=TABLE_POOL,
+        group_name="publish",
+        owners=OWNERS,
+        kinds={"duckdb"},
+        description=(
+            "The version that readers see: an immutable file with its manifest, swapped in atomically after every check ran "
+            "and passed and all totals agree. When the audit says no, readers keep the version before."
+        ),
+    )
+    def published_version(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult:
+        from expectations.runner import build_docs
+
+        as_of, began = as_of_of(context), time.perf_counter()
+        warehouse.require(as_of)
+        with warehouse.connect() as con:
+            found = audit(con, expected_checks(settings))
+        docs = build_docs(warehouse.work / "gx", settings.home / "data_docs")
+        published = settings.home / "published"
+        manifest = manifest_of(found, settings, as_of, next_version(published, as_of.isoformat()))
+        folder = publish(warehouse.path, published, manifest, settings.publishing.keep_versions)
+        warehouse.end()
+        return dg.MaterializeResult(
+            metadata={
+                "version": manifest.version,
+                "path": dg.MetadataValue.path(folder),
+                "data_docs": dg.MetadataValue.path(docs),
+                "checks": found.count_checks,
+                "warnings": len(found.warnings),
+                "reconciled_totals": found.count_reconciled,
+                "seconds": time.perf_counter() - began,
+            }
+        )
+
+    return published_version
+
+
+def expected_checks(settings: Settings) -> set[tuple[str, str, str]]:
+    """Every rule of every suite that applies to this shop."""
+    return {
+        (suite.layer, suite.table, rule.name)
+        for layer in CHECKED_LAYERS
+        for suite in suites_of(layer, settings)
+        for rule in suite.rules
+    }
+
+
+def manifest_of(found: Audit, settings: Settings, as_of: dt.date, version: str) -> Manifest:
+    """What the version says of itself."""
+    return Manifest(
+        version=version,
+        as_of=as_of.isoformat(),
+        created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        business=settings.business.name,
+        tables={name: asdict(facts) for name, facts in found.tables.items()},
+        checks={
+            "passed": found.count_checks - len(found.warnings),
+            "warnings": list(found.warnings),
+            "reconciled_totals": found.count_reconciled,
+        },
+        fingerprint={
+            "code": code_fingerprint(),
+            "settings": settings.fingerprint(),
+            "duckdb": duckdb.__version__,
+        },
+    )

@@ -1,0 +1,55 @@
+"""Assembles the code location: every asset, check, job, schedule and resource of one shop. Nothing else belongs here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.assets.dbt import dbt_stage_assets
+from dagster_project.assets.models import model_assets
+from dagster_project.assets.publish import published_version_asset
+from dagster_project.assets.raw import raw_assets, source_file_assets
+from dagster_project.assets.report import report_asset
+from dagster_project.checks import layer_checks
+from dagster_project.jobs import nightly_job
+from dagster_project.resources import resources_of
+from dagster_project.schedules import nightly_schedule
+from dagster_project.settings import Settings, load_settings
+
+
+def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.Definitions:
+    """The code location of one shop.
+
+    Args:
+        settings: the shop's settings; those of the environment unless given.
+        overrides: arguments of `dg.Definitions` that win, such as `loggers`.
+    """
+    settings = settings or load_settings()
+    resources = resources_of(settings)
+    built: list[dg.AssetsDefinition] = [
+        raw_assets(settings),
+        *dbt_stage_assets(settings, resources["dbt"]),
+        *model_assets(settings),
+    ]
+    audited = [key for assets in built for key in assets.keys]
+    job = nightly_job(settings)
+    return dg.Definitions(
+        **{
+            "assets": [
+                *source_file_assets(settings),
+                *built,
+                published_version_asset(settings, audited),
+                report_asset(settings),
+            ],
+            "asset_checks": layer_checks(settings),
+            "jobs": [job],
+            "schedules": [nightly_schedule(job)],
+            "resources": resources,
+            "executor": dg.in_process_executor,
+            **overrides,
+        }
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,112 @@
+"""The audit: what must hold before anybody may read a night's build.
+
+What belongs here: reading the evidence that checks and reconciliation left in schema `quality`, and saying no. What does
+not: evaluating rules (`expectations/`), moving files (`versions.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import duckdb
+
+PUBLISHED_SCHEMAS = ("marts", "models", "quality")
+
+
+class AuditFailed(RuntimeError):
+    """The build may not be published; the message names the first fault, the table that holds all, and the cure."""
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """What a published table held: its rows, and a hash of their content that no order of rows changes."""
+
+    rows: int
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found in order: checks that passed and warnings, totals that agree, and every table's facts."""
+
+    count_checks: int
+    warnings: tuple[str, ...]
+    count_reconciled: int
+    tables: dict[str, TableFacts]
+
+
+def audit(con: duckdb.DuckDBPyConnection, expected_checks: Collection[tuple[str, str, str]]) -> Audit:
+    """Everything that must hold, held.
+
+    Args:
+        con: a connection to the build.
+        expected_checks: (layer, table, check) of every rule that must have been evaluated in this build.
+
+    Raises:
+        AuditFailed: a check did not run, a critical one failed, or totals of two layers differ.
+    """
+    results = con.execute(
+        "select layer, table_name, check_name, severity, is_passed, observed, why from quality.check_results order by all"
+    ).fetchall()
+    ran = {(layer, table, name) for layer, table, name, *_ in results}
+    missing = sorted(set(expected_checks) - ran)
+    if missing:
+        layer, table, name = missing[0]
+        raise AuditFailed(
+            f"{len(missing)} checks did not run, the first is {name} on {layer}.{table}; "
+            "a check that was not evaluated is no pass: run the night again from the raw layer"
+        )
+    failed = [result for result in results if not result[4]]
+    critical = [result for result in failed if result[3] == "critical"]
+    if critical:
+        layer, table, name, _, _, observed, why = critical[0]
+        raise AuditFailed(
+            f"{len(critical)} critical checks failed, the first is {name} on {layer}.{table}: {observed}. {why} "
+            "All are in quality.check_results of the work file"
+        )
+    return Audit(
+        count_checks=len(results),
+        warnings=tuple(f"{name} on {layer}.{table}: {observed}" for layer, table, name, _, _, observed, _ in failed),
+        count_reconciled=_reconciled(con),
+        tables={name: table_facts(con, name) for name in published_tables(con)},
+    )
+
+
+def _reconciled(con: duckdb.DuckDBPyConnection) -> int:
+    rows = con.execute(
+        "select layer_from, layer_to, entity, measure, total_from, total_to, difference, is_reconciled "
+        "from quality.reconciliation order by all"
+    ).fetchall()
+    if not rows:
+        raise AuditFailed("quality.reconciliation is empty: no total was compared; build the quality models again")
+    broken = [row for row in rows if not row[7]]
+    if broken:
+        layer_from, layer_to, entity, measure, total_from, total_to, difference, _ = broken[0]
+        raise AuditFailed(
+            f"{len(broken)} totals differ, the first is {measure} of {entity}: {total_from} in {layer_from} against "
+            f"{total_to} in {layer_to}, {difference} lost; all are in quality.reconciliation of the work file"
+        )
+    return len(rows)
+
+
+def published_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """`schema.table` of every table of the public schemas, in name order."""
+    rows = con.execute(
+        "select schema_name || '.' || table_name from duckdb_tables() "
+        "where database_name = current_database() and list_contains(?, schema_name) order by all",
+        [list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def table_facts(con: duckdb.DuckDBPyConnection, table: str) -> TableFacts:
+    """Row count and content hash: the 128-bit MD5 of each row's text, summed, so that no order of rows changes it."""
+    found = con.execute(
+        f"select count(*), coalesce(sum(md5_number_lower(t::varchar)), 0), coalesce(sum(md5_number_upper(t::varchar)), 0) "
+        f"from {table} as t"
+    ).fetchone()
+    rows, low, high = found or (0, 0, 0)
+    columns = con.execute(f"describe {table}").fetchall()
+    shape = con.execute("select md5(?)", [repr([column[:2] for column in columns])]).fetchone()
+    return TableFacts(rows=int(rows), content_hash=f"{int(high):032x}{int(low):032x}-{shape[0] if shape else ''}")

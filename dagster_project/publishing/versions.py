@@ -1,0 +1,194 @@
+"""Published versions: immutable folders, and the one pointer that readers follow.
+
+    published/current -> versions/2025-12-31_001     the pointer, replaced atomically
+    published/loyalty.duckdb -> current/loyalty.duckdb
+    published/manifest.json -> current/manifest.json
+
+A reader who holds a file open keeps the version that it opened. What does not belong here: what a build must satisfy
+(`audit.py`), how a build is made (`warehouse`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+DATABASE = "loyalty.duckdb"
+MANIFEST = "manifest.json"
+VERSION = re.compile(r"\d{4}-\d{2}-\d{2}_\d{3,}")
+UNFINISHED = ".unfinished-"
+
+
+class VersionError(RuntimeError):
+    """A version cannot be made, found or read; the message says what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a version says of itself."""
+
+    version: str
+    as_of: str
+    created_at: str
+    business: str
+    tables: dict[str, dict[str, Any]]
+    checks: dict[str, Any]
+    fingerprint: dict[str, str]
+
+
+def publish(build: Path, published: Path, manifest: Manifest, keep: int) -> Path:
+    """Turn a finished, closed build into a version and point readers at it; gives the version's folder.
+
+    Nothing is copied: the build's file becomes the version's by a rename. Until the pointer is replaced readers see the
+    version before, and from then on the new one, whole.
+
+    Args:
+        build: the database file, on the same file system as `published`.
+        published: the folder of all versions.
+        manifest: what to write beside it; its `version` comes from `next_version`.
+        keep: how many versions to keep, the current one included.
+
+    Raises:
+        VersionError: the build has an unfinished write-ahead log, is on another file system, or does not hold what the
+            manifest says.
+    """
+    log = build.with_name(build.name + ".wal")
+    if log.exists():
+        raise VersionError(f"{log} exists: the build was not closed; run the night again")
+    versions = published / "versions"
+    unfinished = versions / f"{UNFINISHED}{manifest.version}"
+    versions.mkdir(parents=True, exist_ok=True)
+    for leftover in versions.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(leftover)
+    unfinished.mkdir()
+    database = unfinished / DATABASE
+    try:
+        build.rename(database)
+    except OSError as fault:
+        raise VersionError(f"{build} cannot be moved to {published}: {fault.strerror}") from fault
+    (unfinished / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    _verify(database, manifest)
+    for path in (database, unfinished / MANIFEST):
+        path.chmod(0o444)
+        _sync(path)
+    _sync(unfinished)
+    folder = versions / manifest.version
+    unfinished.rename(folder)
+    _sync(versions)
+    point_to(published, manifest.version)
+    _prune(published, keep)
+    return folder
+
+
+def point_to(published: Path, version: str) -> None:
+    """Let readers see this version, from one moment to the next."""
+    _replace_link(published / "current", Path("versions") / version)
+    for name in (DATABASE, MANIFEST):
+        if not (published / name).is_symlink():
+            _replace_link(published / name, Path("current") / name)
+    _sync(published)
+
+
+def rollback(published: Path, version: str) -> Manifest:
+    """Point readers at an earlier version, after reading it back.
+
+    Raises:
+        VersionError: there is no such version, or it does not hold what its manifest says.
+    """
+    known = [manifest.version for manifest in list_versions(published)]
+    if version not in known:
+        raise VersionError(f"no version '{version}' in {published}; there are: {', '.join(known) or 'none'}")
+    manifest = read_manifest(published / "versions" / version)
+    _verify(published / "versions" / version / DATABASE, manifest)
+    point_to(published, version)
+    return manifest
+
+
+def list_versions(published: Path) -> list[Manifest]:
+    """All versions, oldest first."""
+    folders = (published / "versions").glob("*") if published.exists() else ()
+    return [read_manifest(folder) for folder in sorted(folders) if VERSION.fullmatch(folder.name)]
+
+
+def current_version(published: Path) -> str | None:
+    """The version that readers see; nothing before the first."""
+    pointer = published / "current"
+    return pointer.readlink().name if pointer.is_symlink() and pointer.exists() else None
+
+
+def current_database(published: Path) -> Path:
+    """The file that readers see, as the version's own path: one process may then open several versions.
+
+    Raises:
+        VersionError: nothing has been published yet.
+    """
+    version = current_version(published)
+    if version is None:
+        raise VersionError(f"nothing is published in {published}; run `loyalty run` first")
+    return published / "versions" / version / DATABASE
+
+
+def next_version(published: Path, as_of: str) -> str:
+    """The name of the next version of a night: the night and a running number."""
+    numbers = [
+        int(folder.name.rpartition("_")[2])
+        for folder in (published / "versions").glob(f"{as_of}_*")
+        if VERSION.fullmatch(folder.name)
+    ]
+    return f"{as_of}_{max(numbers, default=0) + 1:03d}"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What a version says of itself.
+
+    Raises:
+        VersionError: its manifest is absent or unreadable.
+    """
+    try:
+        return Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as fault:
+        raise VersionError(f"version {folder.name} has no readable manifest: {fault}") from fault
+
+
+def _verify(database: Path, manifest: Manifest) -> None:
+    """Read a version back: every table of its manifest is there with as many rows."""
+    with duckdb.connect(str(database), read_only=True) as con:
+        for table, facts in manifest.tables.items():
+            try:
+                counted = con.execute(f"select count(*) from {table}").fetchone()
+            except duckdb.Error as fault:
+                raise VersionError(f"{database} cannot be read back: {str(fault).splitlines()[0]}") from fault
+            if counted is None or counted[0] != facts["rows"]:
+                raise VersionError(
+                    f"{database} holds {counted[0] if counted else 0} rows in {table}, its manifest says {facts['rows']}"
+                )
+
+
+def _prune(published: Path, keep: int) -> None:
+    current = current_version(published)
+    by_age = sorted(list_versions(published), key=lambda manifest: (manifest.created_at, manifest.version))
+    others = [manifest.version for manifest in by_age if manifest.version != current]
+    for version in others[: max(0, len(others) - (keep - 1))]:
+        shutil.rmtree(published / "versions" / version)
+
+
+def _replace_link(link: Path, target: Path) -> None:
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(link)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

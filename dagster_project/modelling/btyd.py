@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, gammaln, hyp2f1, psi
+from scipy.special import expit, gammaln, psi
 
 from dagster_project.modelling.histories import (
     FloatArray,
@@ -33,6 +33,7 @@ from dagster_project.modelling.histories import (
     checked_horizon,
     distinct_histories,
 )
+from dagster_project.modelling.hypergeometric import hypergeometric
 from dagster_project.modelling.maximum_likelihood import Certificate, DidNotConverge, maximise
 
 # Shapes (r, a, b) to start from; alpha follows from the observed rate. Chosen to straddle published fits.
@@ -242,9 +243,10 @@ class PurchaseModel:
             horizon: h, at least 0, in the unit of the fit; broadcasts against the others.
 
         Returns:
-            Expected counts, at least 0, rising with h. Equation 10 of the 2005 paper (m = x), after Euler's
-            transformation, which keeps every argument small when x is large:
-            P(alive) (a+b+m-1)/(a-1) [1 - (1-z)^(a-1) 2F1(a+b+m-1-r-x, a-1; a+b+m-1; z)] with z = h/(alpha+T+h).
+            Expected counts, at least 0, rising with h. Equation 10 of the 2005 paper, with m for x in the Beta terms:
+            P(alive) (a+b+m-1)/(a-1) [1 - (1-z)^(r+x) 2F1(r+x, b+m; a+b+m-1; z)] with z = h/(alpha+T+h). After Euler's
+            transformation the last product is (1-z)^(a-1) 2F1(a+b+m-1-r-x, a-1; a+b+m-1; z): no argument but the
+            third grows with x.
 
         Raises:
             ValueError: a history or a horizon is impossible.
@@ -252,18 +254,23 @@ class PurchaseModel:
         x, _, age = checked_histories(count_repeats, time_to_last, time_observed)
         x, age, ahead = np.broadcast_arrays(x, age, checked_horizon(horizon))
         r, alpha, a, b = self._shape()
-        excess, total = a + b + self._chances_at_first - 1 - r, a + b + self._chances_at_first + x
+        shape, failures = r + x, b + x + self._chances_at_first
+        # Euler's transformation, unless drop-out is so likely (a > r + x + 1) that the plain form is the bounded one.
+        is_plain = a > shape + 1
+        power = np.where(is_plain, shape, a - 1)
+        first, second = np.where(is_plain, shape, a + failures - 1 - shape), np.where(is_plain, failures, a - 1)
         z = ahead / (alpha + age + ahead)
         with np.errstate(divide="ignore", invalid="ignore"):
-            bracket = 1 - np.exp((a - 1) * np.log1p(-z)) * hyp2f1(excess, a - 1, total - 1, z)
-            if_alive = np.asarray((total - 1) / (a - 1) * bracket)
+            bracket = 1 - np.exp(power * np.log1p(-z)) * hypergeometric(first, second, a + failures - 1, z)
+            if_alive = np.asarray((a + failures - 1) / (a - 1) * bracket)
         doubtful = ~np.isfinite(if_alive) | ~(np.abs(bracket) > _SMALLEST_BRACKET)
         if doubtful.any():
-            # The same integral of E[rate x P(still alive)] over the horizon, in u = log(1 + s/(alpha+T)).
-            span = np.log1p(ahead[doubtful] / (alpha + age[doubtful]))[:, None]
-            u = (_NODES + 1) / 2 * span
-            density = np.exp((1 - a) * u) * hyp2f1(excess, a, total[doubtful][:, None], -np.expm1(-u))
-            if_alive[doubtful] = (r + x[doubtful]) * span[:, 0] / 2 * (density @ _WEIGHTS)
+            # The integral of E[rate x P(still alive)] over the horizon, in u = log(1 + s/(alpha+T)).
+            span = np.log1p(ahead[doubtful] / (alpha + age[doubtful]))
+            u = (_NODES[:, None] + 1) / 2 * span
+            first, second, third = (side[doubtful] for side in (first + is_plain, second + ~is_plain, a + failures))
+            density = np.exp(-power[doubtful] * u) * hypergeometric(first, second, third, -np.expm1(-u))
+            if_alive[doubtful] = shape[doubtful] * span / 2 * (_WEIGHTS @ density)
         alive = self.probability_alive(count_repeats, time_to_last, time_observed)
         return np.asarray(alive * if_alive, dtype=np.float64)
 

@@ -105,8 +105,9 @@ def normalised_gini(actual: npt.ArrayLike, predicted: npt.ArrayLike) -> Score:
     if pair is None:
         return None
     centred = pair[0] - pair[0].mean()
-    perfect = float(centred @ rankdata(pair[0]))
-    return None if perfect <= 0 else float(centred @ rankdata(pair[1])) / perfect
+    mean_rank = (centred.size + 1) / 2
+    perfect = float(centred @ (rankdata(pair[0]) - mean_rank))
+    return None if perfect <= 0 else float(centred @ (rankdata(pair[1]) - mean_rank)) / perfect
 
 
 def top_decile_capture(actual: npt.ArrayLike, predicted: npt.ArrayLike) -> Score:

@@ -109,6 +109,25 @@ class GammaGamma:
             model.count_spend_correlation_ = float(np.corrcoef(counts, means)[0, 1])
         return model
 
+    @classmethod
+    def log_likelihood_and_gradient(
+        cls, params: GammaGammaParams, count: npt.ArrayLike, mean: npt.ArrayLike
+    ) -> tuple[float, FloatArray]:
+        """Total log-likelihood of the mean spends, and its gradient by (log p, log q, log gamma), shape (3,).
+
+        Args:
+            params: where to evaluate.
+            count: as in `fit`, but at least 1.
+            mean: as in `fit`.
+
+        Raises:
+            ValueError: a count or a mean is impossible.
+        """
+        counts, means = _checked_spend(count, mean)
+        if (counts < 1).any():
+            raise ValueError("a count is 0; expected customers with spend only: nothing is likely about no purchase")
+        return _log_likelihood(np.log([params.p, params.q, params.gamma]), counts, means, np.ones(counts.size))
+
     @property
     def is_population_mean_defined(self) -> bool:
         """Whether q > 1; if not, the observed mean stands in and nobody is shrunk."""

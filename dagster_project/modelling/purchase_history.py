@@ -1,0 +1,134 @@
+"""Buying histories out of the marts: one row per customer, as of the end of a business day.
+
+Belongs here: which orders count as purchases, and their reduction to what the models read, as set work in SQL. Reads
+`marts.fct_orders(order_key, customer_key, order_date, gross_amount, exclusion_reason)` and
+`marts.fct_refunds(refund_key, order_key, refund_date, refund_amount)`, and nothing that came after the cut-off.
+
+An order counts when it has a customer, no reason to be excluded, and money left after the refunds known at the
+cut-off. The marts' reason `fully_refunded` is of their own night, so it is decided here again: an order refunded in
+June was a purchase in May. All counted orders of one customer and day are one purchase occasion.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+import pandas as pd
+
+_OCCASIONS = """
+with refunds_known as (
+    select order_key, sum(refund_amount) as total_refunded
+    from marts.fct_refunds
+    where refund_date <= $cutoff and order_key is not null
+    group by order_key
+),
+-- Grain: one order that counts as a purchase
+orders_counted as (
+    select
+        orders.customer_key,
+        orders.order_date,
+        orders.exclusion_reason is not distinct from 'zero_value' as is_zero_value,
+        orders.gross_amount - coalesce(refunds_known.total_refunded, 0) as net_amount
+    from marts.fct_orders as orders
+    left join refunds_known on orders.order_key = refunds_known.order_key
+    where orders.customer_key is not null
+        and orders.order_date <= $cutoff
+        and (
+            coalesce(orders.exclusion_reason, 'fully_refunded') = 'fully_refunded'
+            or ($counts_zero_value_orders and orders.exclusion_reason = 'zero_value')
+        )
+),
+-- Grain: one customer and business date with a purchase
+occasions as (
+    select
+        customer_key,
+        order_date as occasion_date,
+        sum(case when is_zero_value then 0 else net_amount end) as occasion_net
+    from orders_counted
+    where is_zero_value or net_amount > 0
+    group by customer_key, order_date
+)
+"""
+
+_HISTORY = """,
+occasions_placed as (
+    select *, min(occasion_date) over (partition by customer_key) as first_order_date
+    from occasions
+)
+-- Grain: one customer with a purchase up to the cut-off
+select
+    customer_key,
+    date_trunc('month', first_order_date)::date as cohort_month,
+    first_order_date,
+    max(occasion_date) as last_order_date,
+    (count(*) - 1)::bigint as count_repeat_occasions,
+    date_diff('day', first_order_date, max(occasion_date))::bigint as days_first_to_last_order,
+    date_diff('day', first_order_date, $cutoff::date)::bigint as days_observed,
+    sum(occasion_net)::double as total_net,
+    (sum(occasion_net) filter (where occasion_net > 0))::double
+        / nullif(count(*) filter (where occasion_net > 0), 0) as mean_occasion_net,
+    (count(*) filter (where occasion_date > first_order_date and occasion_net > 0))::bigint
+        as count_repeat_occasions_with_spend,
+    (sum(occasion_net) filter (where occasion_date > first_order_date and occasion_net > 0))::double
+        / nullif(count(*) filter (where occasion_date > first_order_date and occasion_net > 0), 0)
+        as mean_repeat_occasion_net
+from occasions_placed
+group by customer_key, first_order_date
+order by customer_key
+"""
+
+_FUTURE = """
+-- Grain: one customer with a purchase in the hold-out
+select customer_key, count(*)::bigint as count_occasions, sum(occasion_net)::double as total_net
+from occasions
+where occasion_date > $after
+group by customer_key
+order by customer_key
+"""
+
+
+def purchase_history(
+    connection: duckdb.DuckDBPyConnection, as_of: dt.date, *, counts_zero_value_orders: bool = False
+) -> pd.DataFrame:
+    """One row per customer with a purchase up to and including the as-of day, ordered by customer_key.
+
+    Args:
+        connection: a connection that sees `marts.fct_orders` and `marts.fct_refunds`.
+        as_of: the last business day that is seen, whole; refunds after it are unknown.
+        counts_zero_value_orders: whether orders excluded as `zero_value` are occasions too, with a net of 0. The
+            published CDNOW fits count them.
+
+    Returns:
+        customer_key, cohort_month (first of the month of the first order), first_order_date, last_order_date,
+        count_repeat_occasions (from 0), days_first_to_last_order (0 exactly where nothing is repeated),
+        days_observed (first order to as-of, at least days_first_to_last_order), total_net, mean_occasion_net (over
+        occasions with net > 0, NaN when none), count_repeat_occasions_with_spend, mean_repeat_occasion_net (over
+        those, NaN when none). Amounts are floats; they were summed as decimals. No customers: no rows, same types.
+    """
+    settings = {"cutoff": as_of, "counts_zero_value_orders": counts_zero_value_orders}
+    return connection.execute(_OCCASIONS + _HISTORY, settings).df()
+
+
+def future_purchases(
+    connection: duckdb.DuckDBPyConnection, after: dt.date, until: dt.date, *, counts_zero_value_orders: bool = False
+) -> pd.DataFrame:
+    """What each customer bought in the hold-out (after, until], by the refunds known at its end.
+
+    Args:
+        connection: a connection that sees `marts.fct_orders` and `marts.fct_refunds`.
+        after: the cut-off; this day itself is still history.
+        until: the last day of the hold-out, later than the cut-off.
+        counts_zero_value_orders: as in `purchase_history`.
+
+    Returns:
+        customer_key, count_occasions (from 1), total_net; only customers who bought, new ones included, ordered by
+        customer_key.
+
+    Raises:
+        ValueError: the hold-out has no day.
+    """
+    if until <= after:
+        raise ValueError(f"the hold-out runs from {after} to {until}; expected at least one day after the cut-off")
+    settings = {"cutoff": until, "after": after, "counts_zero_value_orders": counts_zero_value_orders}
+    return connection.execute(_OCCASIONS + _FUTURE, settings).df()

@@ -1,0 +1,132 @@
+"""Marts made of a few rows, simulated buyers, and the published CDNOW sample."""
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+CDNOW_CUTOFF = dt.date(1997, 9, 30)
+CDNOW_END = dt.date(1998, 6, 30)
+
+
+def _empty_marts() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("""
+        create schema marts;
+        create table marts.fct_orders (
+            order_key varchar, customer_key varchar, order_date date, gross_amount decimal(18, 4),
+            exclusion_reason varchar);
+        create table marts.fct_refunds (
+            refund_key varchar, order_key varchar, refund_date date, refund_amount decimal(18, 4));
+    """)
+    return connection
+
+
+@pytest.fixture
+def marts() -> Iterator[Callable[..., duckdb.DuckDBPyConnection]]:
+    """Makes marts of (order, customer, date, gross, reason) and (refund, order, date, amount) rows."""
+
+    opened = []
+
+    def make(orders: Sequence[tuple], refunds: Sequence[tuple] = ()) -> duckdb.DuckDBPyConnection:
+        connection = _empty_marts()
+        opened.append(connection)
+        for order in orders:
+            connection.execute("insert into marts.fct_orders values (?, ?, ?, ?, ?)", order)
+        for refund in refunds:
+            connection.execute("insert into marts.fct_refunds values (?, ?, ?, ?)", refund)
+        return connection
+
+    yield make
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def simulate() -> Callable[..., tuple[np.ndarray, ...]]:
+    """Plays the purchase process itself, purchase by purchase, with no formula of the models."""
+
+    def play(model, params, ages, horizon, seed):
+        rng = np.random.default_rng(seed)
+        ages = np.asarray(ages, dtype=float)
+        rate = rng.gamma(params[0], 1 / params[1], ages.size)
+        p_drop = rng.beta(params[2], params[3], ages.size)
+        alive = rng.random(ages.size) >= p_drop if model.name == "mbg_nbd" else np.ones(ages.size, dtype=bool)
+        x, future, clock, last = (np.zeros(ages.size) for _ in range(4))
+        while alive.any():
+            clock += rng.exponential(1, ages.size) / np.maximum(rate, 1e-300)
+            alive &= clock <= ages + horizon
+            seen = alive & (clock <= ages)
+            x, last = x + seen, np.where(seen, clock, last)
+            future += alive & ~seen
+            alive &= rng.random(ages.size) >= p_drop
+        return x, last, ages, future
+
+    return play
+
+
+@pytest.fixture(scope="session")
+def cdnow() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Marts of the CDNOW sample, zero-dollar purchases excluded as `zero_value`."""
+    folder = Path(os.environ.get("LOYALTY_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
+    path = folder / "cdnow" / "CDNOW_sample.txt"
+    if not path.exists():
+        pytest.skip(f"the CDNOW sample is not at {path}; set LOYALTY_DATA to the folder that holds cdnow/")
+    names = ["master_id", "customer_key", "order_date", "count_items", "gross_amount"]
+    purchases = pd.read_csv(path, sep=r"\s+", header=None, names=names, dtype={"customer_key": "str"})
+    connection = _empty_marts()
+    connection.register("purchases", purchases)
+    connection.execute("""
+        insert into marts.fct_orders
+        select
+            row_number() over ()::varchar, customer_key, strptime(order_date::varchar, '%Y%m%d')::date, gross_amount,
+            case when gross_amount = 0 then 'zero_value' end
+        from purchases
+    """)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def cdnow_history(cdnow):
+    from dagster_project.modelling.purchase_history import purchase_history
+
+    return purchase_history(cdnow, CDNOW_CUTOFF, counts_zero_value_orders=True)
+
+
+@pytest.fixture(scope="session")
+def cdnow_future(cdnow):
+    from dagster_project.modelling.purchase_history import future_purchases
+
+    return future_purchases(cdnow, CDNOW_CUTOFF, CDNOW_END, counts_zero_value_orders=True)
+
+
+@pytest.fixture
+def history_of() -> Callable[..., pd.DataFrame]:
+    """Makes a purchase history of (repeats, days to last, days observed, mean net) rows."""
+
+    def make(rows: Sequence[tuple[int, int, int, float]], as_of: dt.date) -> pd.DataFrame:
+        x, t_x, age, mean = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.zeros(0),) * 4
+        first = pd.Series(np.datetime64(as_of, "D") - age.astype("timedelta64[D]")).astype("datetime64[us]")
+        return pd.DataFrame(
+            {
+                "customer_key": pd.Series([f"c{i:05d}" for i in range(len(rows))], dtype="str"),
+                "cohort_month": first.dt.to_period("M").dt.to_timestamp().astype("datetime64[us]"),
+                "first_order_date": first,
+                "last_order_date": first + pd.to_timedelta(t_x.astype("int64"), unit="D"),
+                "count_repeat_occasions": x.astype("int64"),
+                "days_first_to_last_order": t_x.astype("int64"),
+                "days_observed": age.astype("int64"),
+                "total_net": (x + 1) * mean.astype(float),
+                "mean_occasion_net": mean.astype(float),
+                "count_repeat_occasions_with_spend": x.astype("int64"),
+                "mean_repeat_occasion_net": np.where(x > 0, mean.astype(float), np.nan),
+            }
+        )
+
+    return make

@@ -4,13 +4,12 @@ What belongs here: which suites run when, how a result is shown, kept and made t
 `expectations/suites/`, their evaluation is in `expectations/runner.py`.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import dagster as dg
 import duckdb
 
+from dagster_project.assets.metadata import TABLE_POOL
 from dagster_project.partitions import as_of_of, nightly_partitions
 from dagster_project.settings import Settings
 from dagster_project.warehouse import Warehouse
@@ -37,18 +36,29 @@ def suites_of(layer: str, settings: Settings) -> list[Suite]:
     return load_suites(layer, tables)
 
 
-def layer_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """One step of checks per layer."""
-    return [_layer_check(layer, suites_of(layer, settings), settings) for layer in CHECKED_LAYERS]
+def check_stages(settings: Settings, after_models: Collection[str]) -> list[dg.AssetChecksDefinition]:
+    """The check steps of a night; each runs between the tables that it checks and what is built on them.
+
+    Args:
+        settings: the shop's settings.
+        after_models: names of the marts that are built from the models' outputs.
+    """
+    suites = [suite for layer in CHECKED_LAYERS for suite in suites_of(layer, settings)]
+    stages: dict[str, list[Suite]] = {"raw_checks": [], "marts_checks": [], "models_checks": [], "after_models_checks": []}
+    for suite in suites:
+        early = "models_checks" if suite.layer == "models" else "raw_checks" if suite.layer == "raw" else "marts_checks"
+        stages["after_models_checks" if suite.table in after_models else early].append(suite)
+    return [_check_stage(name, chosen, settings) for name, chosen in stages.items() if chosen]
 
 
-def _layer_check(layer: str, suites: list[Suite], settings: Settings) -> dg.AssetChecksDefinition:
+def _check_stage(name: str, suites: list[Suite], settings: Settings) -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(
             name=rule.name,
             asset=dg.AssetKey([suite.layer, suite.table]),
             description=rule.why,
             blocking=rule.severity == "critical",
+            partitions_def=nightly_partitions(settings),
             metadata={"severity": rule.severity, "owner": rule.owner},
         )
         for suite in suites
@@ -56,11 +66,10 @@ def _layer_check(layer: str, suites: list[Suite], settings: Settings) -> dg.Asse
     ]
 
     @dg.multi_asset_check(
-        name=f"{layer}_checks",
+        name=name,
         specs=specs,
-        pool="warehouse",
-        partitions_def=nightly_partitions(settings),
-        description=f"The expectation suites of layer {layer}, evaluated inside DuckDB by Great Expectations.",
+        pool=TABLE_POOL,
+        description="Expectation suites, evaluated inside DuckDB by Great Expectations.",
     )
     def checks(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]

@@ -80,6 +80,10 @@ class DbtRunner:
         manifest: dict[str, Any] = json.loads(self.manifest_path.read_text(encoding="utf-8"))
         return manifest
 
+    def models_tagged(self, tag: str) -> set[str]:
+        """Names of the models that carry a tag."""
+        return {node["name"] for node in self.manifest()["nodes"].values() if tag in node.get("tags", ())}
+
     def build(self, select: str, as_of: dt.date, on_line: Callable[[str], None] | None = None) -> list[NodeResult]:
         """Build the selected models and seeds and run their data tests, in one invocation.
 

@@ -11,7 +11,7 @@ from dagster_project.assets.models import model_assets
 from dagster_project.assets.publish import published_version_asset
 from dagster_project.assets.raw import raw_assets, source_file_assets
 from dagster_project.assets.report import report_asset
-from dagster_project.checks import layer_checks
+from dagster_project.checks import check_stages
 from dagster_project.jobs import nightly_job
 from dagster_project.resources import resources_of
 from dagster_project.schedules import nightly_schedule
@@ -42,7 +42,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
                 published_version_asset(settings, audited),
                 report_asset(settings),
             ],
-            "asset_checks": layer_checks(settings),
+            "asset_checks": check_stages(settings, resources["dbt"].models_tagged("after_models")),
             "jobs": [job],
             "schedules": [nightly_schedule(job)],
             "resources": resources,

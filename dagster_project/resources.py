@@ -3,8 +3,6 @@
 What belongs here: how a run gets hold of its warehouse. How the warehouse works is in `warehouse`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

@@ -192,8 +192,8 @@ def replace_table(con: duckdb.DuckDBPyConnection, schema: str, table: str, rows:
 
 def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:
     """The rows of a table whose name has been checked."""
-    counted = con.execute(f"select count(*) from {table}").fetchone()
-    return int(counted[0]) if counted else 0
+    [(rows,)] = con.execute(f"select count(*) from {table}").fetchall()
+    return int(rows)
 
 
 def identifier(name: str) -> str:

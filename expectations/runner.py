@@ -2,7 +2,7 @@
 
 The rules run as SQL over the build's own connection, so nothing is pulled into pandas and no second connection is opened.
 Over duckdb-engine the library closes its connection before it fetches, and then every rule fails with a hidden exception;
-a pool of one static connection keeps it open, and an exception is raised as a crash rather than read as a failure.
+the engine here keeps it open, and an exception is raised as a crash rather than read as a failure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,17 @@ logging.getLogger("great_expectations").setLevel(logging.ERROR)
 # counts only: no value of a row may reach a result, a page or a log
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 DOCS_SITE = "loyalty"
+
+
+class OpenConnectionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]
+    """The library's SQL engine, with its connection kept open until the fetch, and to the last rule."""
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Any]:
+        """The one connection of this engine."""
+        if self._connection is None:
+            self._connection = self.engine.connect()
+        yield self._connection
 
 
 def run_suites(
@@ -90,7 +102,7 @@ def _datasource(context: Any, connection: duckdb.DuckDBPyConnection) -> Any:
         creator=lambda: duckdb_engine.ConnectionWrapper(connection.cursor()),
         poolclass=StaticPool,
     )
-    execution = SqlAlchemyExecutionEngine(engine=engine, create_temp_table=False)
+    execution = OpenConnectionEngine(engine=engine, create_temp_table=False)
     datasource = context.data_sources.add_or_update_sql(
         "warehouse", connection_string="duckdb:///:memory:", create_temp_table=False
     )

@@ -3,8 +3,6 @@
 Two stages, one dbt invocation each: what the raw layer feeds, and what also needs the Python models' outputs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

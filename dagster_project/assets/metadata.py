@@ -1,11 +1,11 @@
 """What every layer tells the Dagster UI about a table that it wrote: rows, columns, seconds. Never values of rows."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg
 import duckdb
+
+from dagster_project.warehouse import count_rows
 
 OWNERS = ["team:loyalty"]
 TABLE_POOL = "warehouse"
@@ -19,10 +19,9 @@ def table_metadata(con: duckdb.DuckDBPyConnection, relation: str, **more: Any) -
         relation: the qualified name of an existing relation.
         more: further metadata of the asset, such as seconds.
     """
-    counted = con.execute(f"select count(*) from {relation}").fetchone()
     columns = con.execute(f"describe {relation}").fetchall()
     return {
-        "dagster/row_count": int(counted[0]) if counted else 0,
+        "dagster/row_count": count_rows(con, relation),
         "dagster/column_schema": dg.TableSchema(
             columns=[dg.TableColumn(name=column[0], type=column[1]) for column in columns]
         ),

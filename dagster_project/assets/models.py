@@ -3,8 +3,6 @@
 Each asset reads a purchase history that SQL has aggregated, calls `modelling`, writes a table, returns what it found.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import time
 from typing import Any
@@ -202,8 +200,8 @@ def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 def backtested(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -> pd.DataFrame:
     """Scores of value and of churn, each on the end of the history that its own horizon leaves for it."""
-    first = con.execute("select min(order_date) from marts.fct_orders where is_valid").fetchone()
-    history_days = (as_of - first[0]).days if first and first[0] else 0
+    [(first,)] = con.execute("select min(order_date) from marts.fct_orders where is_valid").fetchall()
+    history_days = (as_of - first).days if first else 0
     chosen = settings.definitions
     parts: list[pd.DataFrame] = []
     for horizon, predictions in (

@@ -1,7 +1,5 @@
 """The publish layer: the audit of a night's build, and the version that readers get if it passes."""
 
-from __future__ import annotations
-
 import datetime as dt
 import time
 from collections.abc import Iterable

@@ -3,8 +3,6 @@
 The work is in `sources`; here it becomes one asset per source table, each with its file as the asset before it.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The report layer: words and pictures for people, made from the published version and from nothing else."""
 
-from __future__ import annotations
-
 import time
 
 import dagster as dg

@@ -6,6 +6,7 @@ not: evaluating rules (`expectations/`), moving files (`versions.py`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -102,11 +103,10 @@ def published_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 def table_facts(con: duckdb.DuckDBPyConnection, table: str) -> TableFacts:
     """Row count and content hash: the 128-bit MD5 of each row's text, summed, so that no order of rows changes it."""
-    found = con.execute(
+    [(rows, low, high)] = con.execute(
         f"select count(*), coalesce(sum(md5_number_lower(t::varchar)), 0), coalesce(sum(md5_number_upper(t::varchar)), 0) "
         f"from {table} as t"
-    ).fetchone()
-    rows, low, high = found or (0, 0, 0)
+    ).fetchall()
     columns = con.execute(f"describe {table}").fetchall()
-    shape = con.execute("select md5(?)", [repr([column[:2] for column in columns])]).fetchone()
-    return TableFacts(rows=int(rows), content_hash=f"{int(high):032x}{int(low):032x}-{shape[0] if shape else ''}")
+    shape = hashlib.md5(repr([column[:2] for column in columns]).encode(), usedforsecurity=False).hexdigest()
+    return TableFacts(rows=int(rows), content_hash=f"{int(high):032x}{int(low):032x}-{shape}")

@@ -162,12 +162,12 @@ def _verify(database: Path, manifest: Manifest) -> None:
     with duckdb.connect(str(database), read_only=True) as con:
         for table, facts in manifest.tables.items():
             try:
-                counted = con.execute(f"select count(*) from {table}").fetchone()
+                [(counted,)] = con.execute(f"select count(*) from {table}").fetchall()
             except duckdb.Error as fault:
                 raise VersionError(f"{database} cannot be read back: {str(fault).splitlines()[0]}") from fault
-            if counted is None or counted[0] != facts["rows"]:
+            if counted != facts["rows"]:
                 raise VersionError(
-                    f"{database} holds {counted[0] if counted else 0} rows in {table}, its manifest says {facts['rows']}"
+                    f"{database} holds {counted} rows in {table}, its manifest says {facts['rows']}"
                 )
 
 

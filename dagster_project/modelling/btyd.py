@@ -39,8 +39,8 @@ from dagster_project.modelling.maximum_likelihood import Certificate, DidNotConv
 # Shapes (r, a, b) to start from; alpha follows from the observed rate. Chosen to straddle published fits.
 _STARTS = ((0.25, 0.8, 2.5), (1.0, 1.0, 1.0), (1.0, 0.2, 5.0), (4.0, 0.5, 2.0))
 _SMALLEST_BRACKET = 1e-4
-"""Below it the closed form has lost four digits to cancellation: on 2,500 random cases it was off by up to 4e-10
-without the quadrature that takes over here, which was exact to 2e-12 there."""
+"""Below it the closed form has lost four digits to cancellation and a quadrature takes over: against 40 digits on 2,500
+random cases the largest relative error fell from 4e-10 to 4e-11."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 

@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dagster_project.modelling.btyd import ModifiedBetaGeo
+from dagster_project.modelling.purchase_history import future_purchases, purchase_history
+
 CDNOW_CUTOFF = dt.date(1997, 9, 30)
 CDNOW_END = dt.date(1998, 6, 30)
 
@@ -94,19 +97,15 @@ def cdnow() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture(scope="session")
 def cdnow_history(cdnow):
-    from dagster_project.modelling.purchase_history import purchase_history
-
     return purchase_history(cdnow, CDNOW_CUTOFF, counts_zero_value_orders=True)
 
 
 @pytest.fixture(scope="session")
 def cdnow_future(cdnow):
-    from dagster_project.modelling.purchase_history import future_purchases
-
     return future_purchases(cdnow, CDNOW_CUTOFF, CDNOW_END, counts_zero_value_orders=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def history_of() -> Callable[..., pd.DataFrame]:
     """Makes a purchase history of (repeats, days to last, days observed, mean net) rows."""
 
@@ -130,3 +129,18 @@ def history_of() -> Callable[..., pd.DataFrame]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shop(simulate, history_of) -> tuple[pd.DataFrame, pd.DataFrame, dt.date]:
+    """History and future (90 days) of 4,000 simulated customers, and the cut-off between them."""
+    cutoff = dt.date(2026, 6, 30)
+    rng = np.random.default_rng(21)
+    ages = rng.integers(1, 400, 4_000).astype(float)
+    x, t_x, age, bought = simulate(ModifiedBetaGeo, (0.8, 40.0, 0.7, 2.0), ages, 90.0, seed=22)
+    nu = rng.gamma(4.0, 1 / 15.0, ages.size)
+    mean = rng.gamma(6.0 * (x + 1)) / nu / (x + 1)
+    history = history_of(list(zip(x, np.minimum(np.ceil(t_x), age), age, mean, strict=True)), cutoff)
+    future = pd.DataFrame({"customer_key": history["customer_key"], "count_occasions": bought.astype("int64")})
+    future["total_net"] = rng.gamma(6.0 * np.maximum(bought, 1e-9)) / nu
+    return history, future[bought > 0].reset_index(drop=True), cutoff

@@ -36,6 +36,17 @@ def test_cdnow_scores_agree_with_independent_measurements(scores):
     assert by_grain["no_order", "base_rate", "roc_auc"] == 0.5
 
 
+def test_model_beats_every_baseline_on_a_shop_that_it_describes(shop):
+    by_grain = backtest(*shop, 90).set_index(GRAIN)["score_value"]
+    for baseline in ("zero", "rate_times_time", "cohort_mean"):
+        assert by_grain["orders", "mbg_nbd", "rmse"] < by_grain["orders", baseline, "rmse"]
+        assert by_grain["net", "mbg_nbd", "rmse"] < by_grain["net", baseline, "rmse"]
+    assert by_grain["no_order", "mbg_nbd", "brier"] < by_grain["no_order", "base_rate", "brier"]
+    assert by_grain["no_order", "mbg_nbd", "roc_auc"] > by_grain["no_order", "days_since_last_order", "roc_auc"]
+    # Sampling noise alone, 2,700 customers in bins of 270: 0.012 to 0.032 over 13 seeds, 0.003 at 100,000 customers.
+    assert by_grain["no_order", "mbg_nbd", "calibration_error"] < 0.04
+
+
 def test_probability_of_no_purchase_ranks_where_being_alive_does_not(cdnow_history, cdnow_future, scores):
     from dagster_project.modelling.btyd import BetaGeo
 

@@ -25,6 +25,14 @@ def test_score_is_the_probability_of_no_purchase_of_the_model_already_fitted(cdn
     pd.testing.assert_frame_equal(refitted.customers, churn.customers)
 
 
+def test_churn_of_a_simulated_shop_agrees_with_its_future(shop):
+    history, future, cutoff = shop
+    probability = customer_churn(history, cutoff).customers["probability_no_order"]
+    count_stayed_away = len(history) - len(future)
+    deviation = np.sqrt((probability * (1 - probability)).sum())
+    assert abs(probability.sum() - count_stayed_away) < 4 * deviation
+
+
 def test_active_means_an_order_in_the_last_two_horizons(history_of):
     history = history_of([(0, 0, 59, 1.0), (0, 0, 60, 1.0), (3, 200, 200, 1.0)], AS_OF)
     assert is_active(history, 30).tolist() == [True, False, True]

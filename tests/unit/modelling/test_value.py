@@ -38,6 +38,14 @@ def cdnow_value(cdnow_history):
     return customer_value(cdnow_history, CDNOW_AS_OF)
 
 
+def test_values_of_a_simulated_shop_agree_with_its_future(shop):
+    history, future, cutoff = shop
+    customers = customer_value(history, cutoff, ValueSettings(horizon_days=90)).customers
+    assert set(customers["status"]) == {"fitted"}
+    assert customers["predicted_orders"].sum() == pytest.approx(future["count_occasions"].sum(), rel=0.06)
+    assert customers["predicted_net"].sum() == pytest.approx(future["total_net"].sum(), rel=0.12)
+
+
 def test_fitted_values_are_complete_and_agree_with_each_other(cdnow_value, cdnow_history):
     customers = cdnow_value.customers
     assert list(customers.columns) == COLUMNS

@@ -10,12 +10,16 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 
 from dagster_project.sources.files import CHUNK_BYTES
 from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.tables import SourceTable
+
+_LONGEST_RECORD = 16 << 20  # of what is kept or searched; DuckDB reads records of up to 2 MB
+_CLIPPED_BYTES = 9_990  # DuckDB 1.5.5 and 2.0.0 keep 10,000 bytes of a rejected record, fewer by a broken character
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,12 @@ def count_lines(text: Path) -> int:
     return count + (last != b"\n")
 
 
-def located_rejects(text: Path, records: Iterable[RejectedRecord]) -> Iterator[LocatedRecord]:
+def located_rejects(text: Path, records: Iterable[RejectedRecord], quote: bytes) -> Iterator[LocatedRecord]:
     """Each record with its line and its bytes, in one pass over the file.
 
-    DuckDB's own text of a record has its invalid bytes replaced and sometimes the line end before it; its `line`
-    counts records and blank lines, not lines. Its byte position is right, so the rest is read from there.
+    DuckDB's own text of a record has its invalid bytes replaced, sometimes the line end before it, and ends after
+    10,000 bytes; its `line` counts records and blank lines, not lines. Its byte position is right, so the rest is read
+    from there, up to 16 MB a record.
     """
     size = text.stat().st_size
     with text.open("rb") as stream:
@@ -65,10 +70,12 @@ def located_rejects(text: Path, records: Iterable[RejectedRecord]) -> Iterator[L
                 line += chunk.count(b"\n")
                 position += len(chunk)
             bytes_of_record = stream.read(record.length)
+            if record.length >= _CLIPPED_BYTES:
+                bytes_of_record = _to_its_end(stream, bytes_of_record, quote)
             after = stream.read(3)
             raw = bytes_of_record.lstrip(b"\r\n")
             newlines_before = bytes_of_record[: len(bytes_of_record) - len(raw)].count(b"\n")
-            end = record.offset + record.length
+            end = record.offset + len(bytes_of_record)
             yield LocatedRecord(
                 line=line + newlines_before,
                 raw=raw.rstrip(b"\r\n"),
@@ -78,6 +85,19 @@ def located_rejects(text: Path, records: Iterable[RejectedRecord]) -> Iterator[L
                 ends_with_newline=raw.endswith(b"\n") or after.startswith((b"\n", b"\r")),
             )
             stream.seek(position)
+
+
+def _to_its_end(stream: BinaryIO, begun: bytes, quote: bytes) -> bytes:
+    """A record read on to the first line end at which its quotes are paired."""
+    parts, length = [begun], len(begun)
+    is_open = bool(quote) and begun.count(quote) % 2 == 1
+    while length < _LONGEST_RECORD and (line := stream.readline(_LONGEST_RECORD - length)):
+        parts.append(line)
+        length += len(line)
+        is_open ^= bool(quote) and line.count(quote) % 2 == 1
+        if not is_open:
+            break
+    return b"".join(parts)
 
 
 def unexplained_lines(  # noqa: PLR0917 - the account takes what it balances
@@ -129,13 +149,21 @@ def _blank_lines(text: Path, lines_before: int) -> int:
 
 
 def line_of_open_quote(text: Path, table: SourceTable) -> int | None:
-    """Where a quote is opened that the rest of the file does not close, or None when there is no such."""
+    """Where a quote is opened that the rest of the file, or 16 MB of it, does not close; None when there is no such."""
     if not table.quote:
         return None
-    csv.field_size_limit(1 << 31 - 1)
-    with text.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        reader = csv.reader(stream, delimiter=table.delimiter, quotechar=table.quote)
-        line = start = 1
-        for _ in reader:
-            start, line = line, reader.line_num + 1
-        return start if line - start > 1 else None
+    limit_before = csv.field_size_limit(_LONGEST_RECORD)
+    try:
+        with text.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+            reader = csv.reader(stream, delimiter=table.delimiter, quotechar=table.quote, strict=True)
+            while True:
+                start = reader.line_num + 1
+                try:
+                    next(reader)
+                except StopIteration:
+                    return None
+                except csv.Error as error:
+                    if "unexpected end of data" in str(error) or "larger than field limit" in str(error):
+                        return start
+    finally:
+        csv.field_size_limit(limit_before)

@@ -17,7 +17,9 @@ from dagster_project.sources.tables import SourceError, SourceTable, check_colum
 
 
 class ParquetReading:
-    """A Parquet file being read; see `Reading`. It has no rejected rows: a damaged page refuses the file.
+    """A Parquet file being read; see `Reading`.
+
+    It has no rejected rows: a damaged page refuses the file, where it does not decode or its writer gave it a checksum.
 
     Raises:
         SourceError: When the file is no Parquet, is cut, or lacks a column.
@@ -27,7 +29,7 @@ class ParquetReading:
         self._table, self._file = table, file
         self._stream = pa.OSFile(str(file.path), "rb")
         try:
-            self._parquet = pq.ParquetFile(self._stream)
+            self._parquet = pq.ParquetFile(self._stream, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
             self._stream.close()
             raise self._damaged(error) from None

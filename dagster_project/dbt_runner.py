@@ -121,7 +121,10 @@ class DbtRunner:
 
         manifest = self._manifest or self._parse()
         with self._environment():
-            outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke([*arguments, *self._common_arguments()])
+            try:
+                outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke([*arguments, *self._common_arguments()])
+            finally:
+                _close_connections()
         if outcome.result is None:
             raise DbtFailed(f"dbt stopped: {_one_line(outcome.exception)}")
         return [
@@ -193,6 +196,13 @@ class DbtRunner:
         ]
         files += [DBT_PROJECT / "dbt_project.yml", DBT_PROJECT / "profiles.yml"]
         return [len(files), max(path.stat().st_mtime_ns for path in files)]
+
+
+def _close_connections() -> None:
+    """Let go of the build: the adapter keeps its database open, and then nobody else may replace or rename the file."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
 
 
 def _one_line(fault: object) -> str:

@@ -63,9 +63,8 @@ class Warehouse:
             raw_views: view name in schema `raw` → the SELECT that it stands for.
             run: the run that owns the build.
         """
-        self._build_path.unlink(missing_ok=True)
-        self._delete_files()
-        self.work.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(parents=True)
         with duckdb.connect() as con:
             for name, path in (("warehouse", self.path), ("scratch", self.scratch_path)):
                 con.execute(f"attach {literal(path)} as {name} (storage_version {literal(STORAGE_VERSION)})")
@@ -103,12 +102,6 @@ class Warehouse:
     def end(self) -> None:
         """Forget the build; its scratch file stays for whoever looks into the quarantine."""
         self._build_path.unlink(missing_ok=True)
-
-    def _delete_files(self) -> None:
-        for path in (self.path, self.scratch_path):
-            for leftover in (path, path.with_name(path.name + ".wal")):
-                leftover.unlink(missing_ok=True)
-            shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)
 
     # -- connections -----------------------------------------------------------------------------------------------
 

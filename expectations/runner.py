@@ -63,12 +63,12 @@ def run_suites(
         CheckCrashed: a rule could not be evaluated.
     """
     context = _context(project)
-    datasource = _datasource(context, connection)
     results: list[CheckResult] = []
-    for suite in suites:
-        if on_suite:
-            on_suite(suite)
-        results += _run_suite(context, datasource, suite)
+    with _datasource(context, connection) as datasource:
+        for suite in suites:
+            if on_suite:
+                on_suite(suite)
+            results += _run_suite(context, datasource, suite)
     return results
 
 
@@ -95,12 +95,12 @@ def _context(project: Path) -> Any:
     return context
 
 
-def _datasource(context: Any, connection: duckdb.DuckDBPyConnection) -> Any:
-    """A data source that evaluates over the given connection, kept open from the first rule to the last."""
+@contextmanager
+def _datasource(context: Any, connection: duckdb.DuckDBPyConnection) -> Iterator[Any]:
+    """A data source that evaluates over the given connection; nothing of it keeps the database open afterwards."""
+    cursor = connection.cursor()
     engine = sqlalchemy.create_engine(
-        "duckdb:///:memory:",
-        creator=lambda: duckdb_engine.ConnectionWrapper(connection.cursor()),
-        poolclass=StaticPool,
+        "duckdb:///:memory:", creator=lambda: duckdb_engine.ConnectionWrapper(cursor), poolclass=StaticPool
     )
     execution = OpenConnectionEngine(engine=engine, create_temp_table=False)
     datasource = context.data_sources.add_or_update_sql(
@@ -108,7 +108,11 @@ def _datasource(context: Any, connection: duckdb.DuckDBPyConnection) -> Any:
     )
     object.__setattr__(datasource, "get_engine", lambda: engine)
     object.__setattr__(datasource, "get_execution_engine", lambda: execution)
-    return datasource
+    try:
+        yield datasource
+    finally:
+        engine.dispose()
+        cursor.close()
 
 
 def _run_suite(context: Any, datasource: Any, suite: Suite) -> list[CheckResult]:

@@ -1,0 +1,124 @@
+"""Looks for what would make tonight fail, before tonight: each finding with its cure.
+
+What belongs here: read-only looks at the machine, the settings, the sources and the published warehouse.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from dagster_project.settings import Settings, SettingsError
+
+MINIMUM_FREE_BYTES = 2 * 1024**3
+PACKAGES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "pandas")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, whether it is well, and what was seen or must be done."""
+
+    subject: str
+    is_well: bool
+    text: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every look, in the order in which a night needs what it looks at."""
+    looks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("python and packages", _packages),
+        ("home", _home),
+        ("disk", _disk),
+        ("no other run", _lock),
+        ("sources", _sources),
+        ("staging models", _staging),
+        ("expectation suites", _suites),
+        ("published warehouse", _published),
+    ]
+    findings: list[Finding] = []
+    for subject, look in looks:
+        try:
+            findings.append(Finding(subject, True, look(settings)))
+        except (OSError, RuntimeError, ValueError, SettingsError, LookupError) as fault:
+            findings.append(Finding(subject, False, " ".join(str(fault).split())))
+    return findings
+
+
+def _packages(_: Settings) -> str:
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    return f"Python {sys.version.split()[0]}, {versions}"
+
+
+def _home(settings: Settings) -> str:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    probe = settings.home / ".doctor"
+    probe.write_text("", encoding="utf-8")
+    probe.unlink()
+    return str(settings.home)
+
+
+def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(settings.home).free
+    if free < MINIMUM_FREE_BYTES:
+        raise OSError(f"{free / 1024**3:.1f} GiB free at {settings.home}, expected 2 or more; make room")
+    return f"{free / 1024**3:.0f} GiB free"
+
+
+def _lock(settings: Settings) -> str:
+    from dagster_project.warehouse import Warehouse
+
+    with Warehouse(settings).exclusive():
+        return "none"
+
+
+def _sources(settings: Settings) -> str:
+    from dagster_project.sources.configured import source_tables
+    from dagster_project.sources.files import find_files
+
+    counts = [
+        len(find_files(table))
+        for table in source_tables(settings)
+        if settings.sources[table.source].connector != "simulated"
+    ]
+    simulated = sum(source.connector == "simulated" for source in settings.sources.values())
+    return f"{sum(counts)} files of {len(counts)} tables" + (f", {simulated} simulated source" if simulated else "")
+
+
+def _staging(settings: Settings) -> str:
+    from dagster_project.dbt_runner import staged_entities
+
+    staged = staged_entities(list(settings.sources))
+    for source in settings.sources:
+        if source not in staged["orders"]:
+            raise LookupError(
+                f"source '{source}' has no dbt_models/models/staging/{source}/stg_{source}__orders.sql; "
+                "without orders it feeds nothing: CONTRIBUTING.md says how to add a source"
+            )
+    return ", ".join(entity for entity, sources in staged.items() if sources)
+
+
+def _suites(settings: Settings) -> str:
+    from expectations.suite import load_suites
+
+    suites = load_suites("raw")
+    covered = {suite.table for suite in suites}
+    tables = {f"{source}__{table}" for source, chosen in settings.sources.items() for table in chosen.tables}
+    if tables - covered:
+        raise LookupError(f"no expectation suite for raw tables {', '.join(sorted(tables - covered))}")
+    return f"{len(tables)} raw tables covered"
+
+
+def _published(settings: Settings) -> str:
+    from dagster_project.headlines import reading
+    from dagster_project.publishing.versions import current_database, current_version
+
+    published: Path = settings.home / "published"
+    if current_version(published) is None:
+        return "nothing yet; `loyalty run` makes the first version"
+    with reading(current_database(published)) as con:
+        con.execute("select count(*) from marts.fct_orders").fetchall()
+    return f"{current_version(published)} opens"

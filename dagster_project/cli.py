@@ -31,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Config = Annotated[
@@ -297,7 +297,9 @@ def _print_places(settings: Settings, config: Path | None) -> None:
 
 
 def _print_metrics(found: list[Any]) -> None:
-    table = Table("metric", "period", "from", "value", "95 % interval", "base", "", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("metric", "period", "from", "value", "95 % interval", "base", ""):
+        table.add_column(heading, no_wrap=True)
     for metric in found:
         shown = _shown(metric.metric_value, metric.unit) if metric.has_minimum_base else "base too small"
         interval = f"{_shown(metric.ci_low, metric.unit)} to {_shown(metric.ci_high, metric.unit)}"

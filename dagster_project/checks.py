@@ -1,7 +1,7 @@
 """The asset checks: the expectation suites of a layer, evaluated after it and before anything is built on it.
 
-What belongs here: which suites run when, how a result is shown, kept and made to block. The rules themselves are YAML in
-`expectations/suites/`, their evaluation is in `expectations/runner.py`.
+What belongs here: which suites run when, how a result is shown, kept and made to block. The rules themselves are YAML
+in `expectations/suites/`, their evaluation is in `expectations/runner.py`.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -19,7 +19,8 @@ CHECKED_LAYERS = ("raw", "marts", "models", "quality")
 CHECK_RESULTS = """
     create table if not exists quality.check_results (
         layer varchar not null, table_name varchar not null, check_name varchar not null, engine varchar not null,
-        severity varchar not null, is_passed boolean not null, failing_rows bigint not null, observed varchar, why varchar
+        severity varchar not null, is_passed boolean not null, failing_rows bigint not null,
+        observed varchar, why varchar
     )
 """
 
@@ -44,7 +45,12 @@ def check_stages(settings: Settings, after_models: Collection[str]) -> list[dg.A
         after_models: names of the marts that are built from the models' outputs.
     """
     suites = [suite for layer in CHECKED_LAYERS for suite in suites_of(layer, settings)]
-    stages: dict[str, list[Suite]] = {"raw_checks": [], "marts_checks": [], "models_checks": [], "after_models_checks": []}
+    stages: dict[str, list[Suite]] = {
+        "raw_checks": [],
+        "marts_checks": [],
+        "models_checks": [],
+        "after_models_checks": [],
+    }
     for suite in suites:
         early = "models_checks" if suite.layer == "models" else "raw_checks" if suite.layer == "raw" else "marts_checks"
         stages["after_models_checks" if suite.table in after_models else early].append(suite)
@@ -112,7 +118,8 @@ def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]
     for found in results:
         key = [found.layer, found.table, found.name, found.engine]
         con.execute(
-            "delete from quality.check_results where layer = ? and table_name = ? and check_name = ? and engine = ?", key
+            "delete from quality.check_results where layer = ? and table_name = ? and check_name = ? and engine = ?",
+            key,
         )
         con.execute(
             "insert into quality.check_results values (?, ?, ?, ?, ?, ?, ?, ?, ?)",

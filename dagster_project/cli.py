@@ -36,7 +36,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Settings of the shop; else LOYALTY_CONFIG, ./loyalty.yaml, the built-in shop."),
+    typer.Option(
+        "--config", "-c", help="Settings of the shop; else LOYALTY_CONFIG, ./loyalty.yaml, the built-in shop."
+    ),
 ]
 STEPS = {
     "raw": "landing source files",
@@ -58,7 +60,8 @@ STEPS = {
 def run(
     config: Config = None,
     as_of: Annotated[
-        dt.datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business day; else the setting or last night.")
+        dt.datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business day; else the setting or last night."),
     ] = None,
 ) -> None:
     """Run one night: land, build, check, model, audit, publish, report."""
@@ -67,7 +70,9 @@ def run(
     with _one_line_errors():
         settings = load_settings(config)
         night = settings.night(as_of.date() if as_of else None)
-        out.print(f"[bold]{escape(settings.business.name)}[/bold], as of the end of {night} ({settings.business.time_zone})")
+        out.print(
+            f"[bold]{escape(settings.business.name)}[/bold], as of the end of {night} ({settings.business.time_zone})"
+        )
         with _step_progress() as on_step:
             finished = run_night(settings, night, on_step)
         _print_headlines(settings)
@@ -189,7 +194,9 @@ def report(config: Config = None) -> None:
 
     with _one_line_errors():
         home = load_settings(config).home
-        path = write_report(current_database(home / "published"), home / "reports", str(current_version(home / "published")))
+        path = write_report(
+            current_database(home / "published"), home / "reports", str(current_version(home / "published"))
+        )
         out.print(str(path))
 
 
@@ -246,8 +253,10 @@ def _one_line_errors() -> Iterator[None]:
 def _step_progress() -> Iterator[Any]:
     """A bar on a terminal, one line a step elsewhere."""
     if not out.is_terminal:
-        yield lambda name, state, seconds: (
-            None if state == "started" else out.print(f"  {STEPS.get(name, name):<32} {state} {seconds:6.1f} s")
+        yield (
+            lambda name, state, seconds: (
+                None if state == "started" else out.print(f"  {STEPS.get(name, name):<32} {state} {seconds:6.1f} s")
+            )
         )
         return
     columns = (SpinnerColumn(), TextColumn("{task.description:<32}"), BarColumn(), TimeElapsedColumn())
@@ -272,15 +281,19 @@ def _print_headlines(settings: Settings) -> None:
         totals = headlines.shop_totals(con)
         found = headlines.headline_metrics(con)
     money = totals["currency"] or settings.business.currency
-    out.print(f"\n  customers {totals['customers']:,} ({totals['active_customers']:,} active)   "
-              f"orders {totals['orders']:,} ({totals['valid_orders']:,} valid, {totals['excluded_orders']:,} excluded)   "
-              f"net revenue {totals['net_revenue']:,.2f} {money}   refused rows {totals['quarantined_rows']:,}\n")  # fmt: skip
+    orders = f"{totals['orders']:,} ({totals['valid_orders']:,} valid, {totals['excluded_orders']:,} excluded)"
+    out.print(
+        f"\n  customers {totals['customers']:,} ({totals['active_customers']:,} active)   orders {orders}   "
+        f"net revenue {totals['net_revenue']:,.2f} {money}   refused rows {totals['quarantined_rows']:,}\n"
+    )
     _print_metrics(found)
     if totals["clv_status"] == "fitted":
         out.print(f"\n  customer value ahead {totals['predicted_clv']:,.2f} {money} of margin; "
                   f"{totals['high_risk_customers']:,} active customers at high risk of leaving")  # fmt: skip
     elif totals["clv_status"]:
-        out.print(f"\n  customer value: cohort averages only ({escape(totals['clv_status_reason'] or totals['clv_status'])})")
+        out.print(
+            f"\n  customer value: cohort averages only ({escape(totals['clv_status_reason'] or totals['clv_status'])})"
+        )
 
 
 def _print_places(settings: Settings, config: Path | None) -> None:

@@ -97,7 +97,7 @@ class DbtRunner:
         """
         arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(self._variables(as_of))]
         for selector in select.split():
-            arguments += (["--exclude", selector[1:]] if selector.startswith("!") else ["--select", selector])
+            arguments += ["--exclude", selector[1:]] if selector.startswith("!") else ["--select", selector]
         return self._invoke(arguments, on_line=on_line)
 
     def _parse(self) -> Any:
@@ -122,7 +122,9 @@ class DbtRunner:
         manifest = self._manifest or self._parse()
         with self._environment():
             try:
-                outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke([*arguments, *self._common_arguments()])
+                outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
+                    [*arguments, *self._common_arguments()]
+                )
             finally:
                 _close_connections()
         if outcome.result is None:
@@ -167,7 +169,7 @@ class DbtRunner:
                     os.environ[name] = text
 
     def _variables(self, as_of: dt.date | None) -> dict[str, Any]:
-        """What the SQL may know of the settings; the night itself is left out of a parse, so that it serves any night."""
+        """What the SQL may know of the settings; a parse leaves the night out, so that it serves any night."""
         chosen = self.settings.definitions
         night = {
             "as_of": as_of.isoformat() if as_of else "2000-01-01",

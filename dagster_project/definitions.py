@@ -1,4 +1,4 @@
-"""Assembles the code location: every asset, check, job, schedule and resource of one shop. Nothing else belongs here."""
+"""Assembles the code location: the assets, checks, job, schedule and resources of one shop. Nothing else belongs here."""
 
 from __future__ import annotations
 

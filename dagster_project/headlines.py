@@ -72,8 +72,8 @@ def metrics(con: duckdb.DuckDBPyConnection, name: str | None = None) -> list[Met
         raise UnknownMetric(f"no metric '{name}'; there are: {', '.join(known)}")
     rows = con.execute(
         "select metric, period_type, period_start, metric_value, ci_low, ci_high, denominator, unit, is_mature, "
-        "has_minimum_base, definition from marts.loyalty_metrics where segment_type = 'all' and coalesce(metric = ?, true) "
-        "order by metric, period_type, period_start",
+        "has_minimum_base, definition from marts.loyalty_metrics "
+        "where segment_type = 'all' and coalesce(metric = ?, true) order by metric, period_type, period_start",
         [name],
     ).fetchall()
     return [Metric(*row) for row in rows]

@@ -52,8 +52,6 @@ def run_night(settings: Settings, as_of: dt.date, on_step: OnStep | None = None)
         DbtFailed: the dbt project cannot be parsed.
         NightFailed: a step failed; the version that was published before is still the one that readers see.
     """
-    import dagster as dg
-
     with Warehouse(settings).exclusive():
         pass  # a run that cannot have the home should say so before it starts
     _silence_previews()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
 NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
 
 
-def nightly_schedule(job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
-    """Every night at three in the business time zone, for the business day that has just ended."""
+def nightly_schedule(job: dg.UnresolvedAssetJobDefinition) -> Any:
+    """Every night at three in the business time zone, for the business day that has just ended (an unresolved schedule)."""
     return dg.build_schedule_from_partitioned_job(
-        job, name="nightly_schedule", hour_of_day=NIGHT_HOUR, description="The night of the business day that ended last."
+        job,
+        name="nightly_schedule",
+        hour_of_day=NIGHT_HOUR,
+        description="The night of the business day that ended last.",
     )

@@ -1,7 +1,7 @@
 """Typed settings: one YAML file, overridden by `LOYALTY_*` variables.
 
 What belongs here: every value a shop may choose, its type, its default and the message for a wrong one.
-What does not: reading data (`sources`), opening the warehouse (`warehouse`), a clock other than the one that names last night.
+What does not: reading data (`sources`), opening the warehouse (`warehouse`), a clock but the one that names last night.
 """
 
 from __future__ import annotations
@@ -153,7 +153,11 @@ class Settings(BaseSettings):
     """Everything a shop sets. `LOYALTY_DEFINITIONS__CHURN_HORIZON_DAYS=60` overrides a nested key."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LOYALTY_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="LOYALTY_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     business: Business
@@ -170,7 +174,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: Any,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let a variable win over the file, whose content arrives as constructor arguments."""
         return env_settings, init_settings
@@ -211,7 +216,9 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """Sixteen hex digits over everything that can change a number; where the files lie is left out."""
-        described = self.model_dump(mode="json", exclude={"home": True, "as_of": True, "publishing": True, "engine": True})
+        described = self.model_dump(
+            mode="json", exclude={"home": True, "as_of": True, "publishing": True, "engine": True}
+        )
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -156,7 +156,9 @@ class Warehouse:
             yield
 
 
-def replace_table(con: duckdb.DuckDBPyConnection, schema: str, table: str, rows: Any, columns: Mapping[str, str]) -> int:
+def replace_table(
+    con: duckdb.DuckDBPyConnection, schema: str, table: str, rows: Any, columns: Mapping[str, str]
+) -> int:
     """Put `rows` in place of a table, in one transaction, under declared column types; says how many there are.
 
     Args:
@@ -168,7 +170,9 @@ def replace_table(con: duckdb.DuckDBPyConnection, schema: str, table: str, rows:
     """
     name = f"{identifier(schema)}.{identifier(table)}"
     declared = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
-    chosen = ", ".join(f"cast({identifier(column)} as {kind.removesuffix(' not null')})" for column, kind in columns.items())
+    chosen = ", ".join(
+        f"cast({identifier(column)} as {kind.removesuffix(' not null')})" for column, kind in columns.items()
+    )
     con.register("replacing_rows", rows)
     try:
         con.execute("begin")

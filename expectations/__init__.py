@@ -1,0 +1,1 @@
+"""What must hold of every table: suites as YAML, and the one runner that evaluates them."""

@@ -1,8 +1,8 @@
 """Evaluates suites with Great Expectations inside DuckDB: the only module that imports the library.
 
-The rules run as SQL over the build's own connection, so nothing is pulled into pandas and no second connection is opened.
-Over duckdb-engine the library closes its connection before it fetches, and then every rule fails with a hidden exception;
-the engine here keeps it open, and an exception is raised as a crash rather than read as a failure.
+The rules run as SQL over the build's own connection: nothing is pulled into pandas, no second connection is opened.
+Over duckdb-engine the library closes its connection before it fetches, and then every rule fails with an exception
+that it hides; the engine here keeps it open, and an exception is raised as a crash rather than read as a failure.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ import duckdb_engine
 import great_expectations as gx
 import great_expectations.expectations as gxe
 import sqlalchemy
+from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from sqlalchemy.pool import StaticPool
 
@@ -34,8 +36,10 @@ RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 DOCS_SITE = "loyalty"
 
 
-class OpenConnectionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]
+class OpenConnectionEngine(SqlAlchemyExecutionEngine):
     """The library's SQL engine, with its connection kept open until the fetch, and to the last rule."""
+
+    _connection: Any
 
     @contextmanager
     def get_connection(self) -> Iterator[Any]:
@@ -74,25 +78,36 @@ def run_suites(
 
 def build_docs(project: Path, site: Path) -> Path:
     """Write the Data Docs of what was evaluated under `project`, as a static site; gives its first page."""
-    context = _context(project)
-    described = {
-        "class_name": "SiteBuilder",
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "show_how_to_buttons": False,
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)},
-    }
-    for name in list(context.get_site_names()):
-        context.delete_data_docs_site(name)
-    context.add_data_docs_site(DOCS_SITE, described)
-    context.build_data_docs(site_names=[DOCS_SITE])
+    shutil.rmtree(site, ignore_errors=True)
+    _context(project, site).build_data_docs(site_names=[DOCS_SITE])
     return site / "index.html"
 
 
-def _context(project: Path) -> Any:
-    project.mkdir(parents=True, exist_ok=True)
-    context = gx.get_context(mode="file", project_root_dir=str(project))
-    context.variables.progress_bars = {"globally": False}
-    return context
+def _context(project: Path, site: Path | None = None) -> Any:
+    """The library's project: its results on disk, so that steps in other processes find them, all else in memory."""
+
+    def on_disk(store: str, folder: Path) -> dict[str, Any]:
+        backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
+        return {"class_name": store, "store_backend": backend}
+
+    docs = on_disk("SiteBuilder", site or project / "docs") | {
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "show_how_to_buttons": False,
+    }
+    config = DataContextConfig(
+        expectations_store_name="expectations",
+        validation_results_store_name="results",
+        stores={
+            "expectations": on_disk("ExpectationsStore", project / "expectations"),
+            "results": on_disk("ValidationResultsStore", project / "results"),
+            "checkpoint_store": {"class_name": "CheckpointStore"},
+            "validation_definition_store": {"class_name": "ValidationDefinitionStore"},
+        },
+        data_docs_sites={DOCS_SITE: docs},
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
 
 
 @contextmanager

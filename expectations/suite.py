@@ -1,7 +1,7 @@
 """Reads the expectation suites: one YAML file per table, each rule a sentence with its reason.
 
-What belongs here: what a rule is and what became of it, as plain data. Evaluating one is the runner's work; nothing here
-imports Great Expectations, so that everybody may import this.
+What belongs here: what a rule is and what became of it, as plain data. Evaluating one is the runner's work; nothing
+here imports Great Expectations, so that everybody may import this.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def load_suite(path: Path) -> Suite:
     """
     layer, separator, table = path.stem.partition("__")
     if not separator or layer not in LAYERS or not NAME.match(table):
-        raise SuiteError(f"{path.name}: expected a name like 'marts__fct_orders.yml' with a layer of {', '.join(LAYERS)}")
+        raise SuiteError(
+            f"{path.name}: expected a name like 'marts__fct_orders.yml' with a layer of {', '.join(LAYERS)}"
+        )
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or not isinstance(content.get("rules"), list) or not content["rules"]:
         raise SuiteError(f"{path.name}: expected a mapping with a list 'rules' of at least one rule")

@@ -66,7 +66,8 @@ def _stage(
         if failed:
             raise DbtFailed(_explained(failed, manifest))
 
-    return stage
+    assets: dg.AssetsDefinition = stage
+    return assets
 
 
 def _events(

@@ -109,15 +109,15 @@ def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 ["models", "customer_clv"],
                 deps=ORDER_FACTS,
                 description=(
-                    "One row per customer: orders, net and discounted margin expected over the value horizon. `status` says "
-                    "whether a model was fitted or cohort averages stand in, and why."
+                    "One row per customer: orders, net and discounted margin expected over the value horizon. `status` "
+                    "says whether a model was fitted or cohort averages stand in, and why."
                 ),
                 **common,
             ),
             dg.AssetSpec(
                 ["models", "model_parameters"],
                 deps=ORDER_FACTS,
-                description="One row per fitted parameter of the purchase and the spend model; none where nothing was fitted.",
+                description="One row per fitted parameter of the purchase and spend models; none where nothing was fitted.",
                 **common,
             ),
         ],
@@ -151,14 +151,14 @@ def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         partitions_def=partitions,
         pool=TABLE_POOL,
         description=(
-            "One row per customer: the probability of no order within the churn horizon, exact under the purchase model. "
-            "It is not one minus the probability of being alive."
+            "One row per customer: the probability of no order within the churn horizon, exact under the purchase "
+            "model. It is not one minus the probability of being alive."
         ),
         **common,
     )
     def churn(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         as_of, began, chosen = as_of_of(context), time.perf_counter(), churn_settings(settings)
         warehouse.require(as_of)
         with warehouse.connect() as con:
@@ -179,14 +179,14 @@ def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         partitions_def=partitions,
         pool=TABLE_POOL,
         description=(
-            "One row per prediction, model and score on the held-out end of the shop's own history, baselines beside the "
-            "model. `status` says why a model has no score."
+            "One row per prediction, model and score on the held-out end of the shop's own history, baselines beside "
+            "the model. `status` says why a model has no score."
         ),
         **common,
     )
     def model_scores(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         as_of, began = as_of_of(context), time.perf_counter()
         warehouse.require(as_of)
         with warehouse.connect() as con:

@@ -32,13 +32,13 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
         owners=OWNERS,
         kinds={"duckdb"},
         description=(
-            "The version that readers see: an immutable file with its manifest, swapped in atomically after every check ran "
-            "and passed and all totals agree. When the audit says no, readers keep the version before."
+            "The version that readers see: an immutable file with its manifest, swapped in atomically after every check "
+            "ran and passed and all totals agree. When the audit says no, readers keep the version before."
         ),
     )
     def published_version(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         from expectations.runner import build_docs
 
         as_of, began = as_of_of(context), time.perf_counter()

@@ -43,7 +43,7 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
             group_name="raw",
             deps=[file_key(source, table)],
             description=(
-                f"Every row of `{chosen.files}` as source {source} sent it, column for column, with where it came from. "
+                f"Every row of `{chosen.files}` as source {source} sent it, column for column, with its origin. "
                 "Late or wrong when the file is missing, cut, or lacks a column: the run then stops here."
             ),
             owners=OWNERS,
@@ -56,7 +56,9 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         dg.AssetSpec(
             key=dg.AssetKey(["raw", "unreadable_rows"]),
             group_name="raw",
-            deps=[file_key(source, table) for source, described in settings.sources.items() for table in described.tables],
+            deps=[
+                file_key(source, table) for source, described in settings.sources.items() for table in described.tables
+            ],
             description="Every record of a source file that could not be read at all, with its line and the reason.",
             owners=OWNERS,
             kinds={"duckdb", "parquet"},
@@ -68,7 +70,7 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
     )
     def raw(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         tables, landing = source_tables(settings), settings.home / "landing"
         prepare_simulated(settings)
         landed = {table: _land(context, table, landing) for table in tables}

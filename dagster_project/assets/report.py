@@ -23,13 +23,17 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
         kinds={"html"},
         description="One self-contained page on the published version: it opens offline and holds no personal data.",
     )
-    def loyalty_report(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    def loyalty_report(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult[None]:
         from dagster_project.reporting.report import write_report
 
         began, published = time.perf_counter(), settings.home / "published"
         path = write_report(current_database(published), settings.home / "reports", str(current_version(published)))
         return dg.MaterializeResult(
-            metadata={"path": dg.MetadataValue.path(path), "bytes": path.stat().st_size, "seconds": time.perf_counter() - began}
+            metadata={
+                "path": dg.MetadataValue.path(path),
+                "bytes": path.stat().st_size,
+                "seconds": time.perf_counter() - began,
+            }
         )
 
     return loyalty_report

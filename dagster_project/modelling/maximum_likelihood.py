@@ -30,7 +30,7 @@ _HESSIAN_STEP = 1e-5
 _MAXIMUM_NEWTON_STEPS = 50
 
 
-class DidNotConverge(RuntimeError):  # noqa: N818 - the name is the status that customers get
+class DidNotConverge(RuntimeError):
     """The likelihood has no maximum that the search could certify; nothing is returned in its place."""
 
 

@@ -1,0 +1,1 @@
+"""Audit, versions, manifest, rollback. Pure: no Dagster, no dbt."""

@@ -1,7 +1,7 @@
 """The audit: what must hold before anybody may read a night's build.
 
-What belongs here: reading the evidence that checks and reconciliation left in schema `quality`, and saying no. What does
-not: evaluating rules (`expectations/`), moving files (`versions.py`).
+What belongs here: reading the evidence that checks and reconciliation left in schema `quality`, and saying no. What
+does not: evaluating rules (`expectations/`), moving files (`versions.py`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def audit(con: duckdb.DuckDBPyConnection, expected_checks: Collection[tuple[str,
         AuditFailed: a check did not run, a critical one failed, or totals of two layers differ.
     """
     results = con.execute(
-        "select layer, table_name, check_name, severity, is_passed, observed, why from quality.check_results order by all"
+        "select layer, table_name, check_name, severity, is_passed, observed, why "
+        "from quality.check_results order by all"
     ).fetchall()
     ran = {(layer, table, name) for layer, table, name, *_ in results}
     missing = sorted(set(expected_checks) - ran)
@@ -104,8 +105,8 @@ def published_tables(con: duckdb.DuckDBPyConnection) -> list[str]:
 def table_facts(con: duckdb.DuckDBPyConnection, table: str) -> TableFacts:
     """Row count and content hash: the 128-bit MD5 of each row's text, summed, so that no order of rows changes it."""
     [(rows, low, high)] = con.execute(
-        f"select count(*), coalesce(sum(md5_number_lower(t::varchar)), 0), coalesce(sum(md5_number_upper(t::varchar)), 0) "
-        f"from {table} as t"
+        "select count(*), coalesce(sum(md5_number_lower(t::varchar)), 0), "
+        f"coalesce(sum(md5_number_upper(t::varchar)), 0) from {table} as t"
     ).fetchall()
     columns = con.execute(f"describe {table}").fetchall()
     shape = hashlib.md5(repr([column[:2] for column in columns]).encode(), usedforsecurity=False).hexdigest()

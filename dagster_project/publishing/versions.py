@@ -166,9 +166,7 @@ def _verify(database: Path, manifest: Manifest) -> None:
             except duckdb.Error as fault:
                 raise VersionError(f"{database} cannot be read back: {str(fault).splitlines()[0]}") from fault
             if counted != facts["rows"]:
-                raise VersionError(
-                    f"{database} holds {counted} rows in {table}, its manifest says {facts['rows']}"
-                )
+                raise VersionError(f"{database} holds {counted} rows in {table}, its manifest says {facts['rows']}")
 
 
 def _prune(published: Path, keep: int) -> None:

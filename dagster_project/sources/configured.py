@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster_project.settings import Settings, Source, SimulatedShop, expand_folder
+from dagster_project.settings import Settings, SimulatedShop, Source, expand_folder
 from dagster_project.sources.simulated import write_demo_shop
 from dagster_project.sources.tables import FixedField, SourceTable
 

@@ -6,23 +6,20 @@ What belongs here: arguments, tables on a terminal, exit codes. An expected faul
 from __future__ import annotations
 
 import atexit
-import csv
 import datetime as dt
-import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dagster_project.settings import Settings, load_settings
+from dagster_project.settings import SettingsError, load_settings
+from dagster_project.terminal import err, out, print_headlines, print_metrics, print_places, print_rows, step_progress
 
 app = typer.Typer(
     name="loyalty",
@@ -31,8 +28,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Config = Annotated[
     Path | None,
@@ -40,20 +35,6 @@ Config = Annotated[
         "--config", "-c", help="Settings of the shop; else LOYALTY_CONFIG, ./loyalty.yaml, the built-in shop."
     ),
 ]
-STEPS = {
-    "raw": "landing source files",
-    "raw_checks": "checking raw tables",
-    "dbt_facts": "staging, intermediate, marts",
-    "marts_checks": "checking marts",
-    "customer_value": "customer value",
-    "models__customer_churn": "churn",
-    "models__model_scores": "back-test",
-    "models_checks": "checking models",
-    "dbt_after_models": "customer 360",
-    "after_models_checks": "checking customer 360",
-    "publish__published_version": "audit and publish",
-    "report__loyalty_report": "report",
-}
 
 
 @app.command()
@@ -73,10 +54,10 @@ def run(
         out.print(
             f"[bold]{escape(settings.business.name)}[/bold], as of the end of {night} ({settings.business.time_zone})"
         )
-        with _step_progress() as on_step:
+        with step_progress() as on_step:
             finished = run_night(settings, night, on_step)
-        _print_headlines(settings)
-        _print_places(settings, config)
+        print_headlines(settings)
+        print_places(settings, config)
         out.print(f"\nFinished in {finished.seconds:.1f} s.")
 
 
@@ -163,7 +144,7 @@ def query(
         except duckdb.Error as fault:
             raise ValueError(str(fault).split("\n\n", maxsplit=1)[0].replace("\n", " ")) from None
         is_cut = bool(limit) and len(rows) > limit
-        _print_rows(columns, rows[:limit] if limit else rows, output)
+        print_rows(columns, rows[:limit] if limit else rows, output)
         if is_cut:
             err.print(f"Only the first {limit} rows; --limit 0 shows all.")
 
@@ -181,7 +162,7 @@ def metrics(
         found = headlines.metrics(con, name)
         if name is None:
             found = list({(metric.metric, metric.period_type): metric for metric in found}.values())
-        _print_metrics(found)
+        print_metrics(found)
         if name is not None:
             out.print(f"\n{escape(found[0].definition)}" if found else f"\n{name} has no source in this shop.")
 
@@ -238,8 +219,6 @@ def _hide_shutdown_noise() -> None:
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
     """An expected fault as one line and exit code 1; anything else keeps its traceback."""
-    from dagster_project.settings import SettingsError
-
     try:
         yield
     except (typer.Exit, typer.BadParameter):
@@ -247,102 +226,3 @@ def _one_line_errors() -> Iterator[None]:
     except (SettingsError, RuntimeError, ValueError, OSError) as fault:
         err.print(f"[red]error[/red]: {escape(' '.join(str(fault).split()))}")
         raise typer.Exit(1) from None
-
-
-@contextmanager
-def _step_progress() -> Iterator[Any]:
-    """A bar on a terminal, one line a step elsewhere."""
-    if not out.is_terminal:
-        yield (
-            lambda name, state, seconds: (
-                None if state == "started" else out.print(f"  {STEPS.get(name, name):<32} {state} {seconds:6.1f} s")
-            )
-        )
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description:<32}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=out, transient=True) as progress:
-        task = progress.add_task("starting", total=len(STEPS))
-
-        def on_step(name: str, state: str, seconds: float) -> None:
-            if state == "started":
-                progress.update(task, description=STEPS.get(name, name))
-                return
-            progress.advance(task)
-            progress.console.print(f"  {STEPS.get(name, name):<32} {state} {seconds:6.1f} s")
-
-        yield on_step
-
-
-def _print_headlines(settings: Settings) -> None:
-    from dagster_project import headlines
-    from dagster_project.publishing.versions import current_database
-
-    with headlines.reading(current_database(settings.home / "published")) as con:
-        totals = headlines.shop_totals(con)
-        found = headlines.headline_metrics(con)
-    money = totals["currency"] or settings.business.currency
-    orders = f"{totals['orders']:,} ({totals['valid_orders']:,} valid, {totals['excluded_orders']:,} excluded)"
-    out.print(
-        f"\n  customers {totals['customers']:,} ({totals['active_customers']:,} active)   orders {orders}   "
-        f"net revenue {totals['net_revenue']:,.2f} {money}   refused rows {totals['quarantined_rows']:,}\n"
-    )
-    _print_metrics(found)
-    if totals["clv_status"] == "fitted":
-        out.print(f"\n  customer value ahead {totals['predicted_clv']:,.2f} {money} of margin; "
-                  f"{totals['high_risk_customers']:,} active customers at high risk of leaving")  # fmt: skip
-    elif totals["clv_status"]:
-        out.print(
-            f"\n  customer value: cohort averages only ({escape(totals['clv_status_reason'] or totals['clv_status'])})"
-        )
-
-
-def _print_places(settings: Settings, config: Path | None) -> None:
-    option = f" --config {config}" if config else ""
-    out.print(f"\nwarehouse  {settings.home / 'published' / 'loyalty.duckdb'}")
-    out.print(f"report     {settings.home / 'reports' / 'latest.html'}")
-    out.print(f"data docs  {settings.home / 'data_docs' / 'index.html'}")
-    out.print(
-        "\nNext, try:\n"
-        f"  loyalty metrics retention_rate{option}\n"
-        f'  loyalty query "select * from marts.customer_360 order by clv_at_risk desc nulls last limit 10"{option}\n'
-        "  make ui"
-    )
-
-
-def _print_metrics(found: list[Any]) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("metric", "period", "from", "value", "95 % interval", "base", ""):
-        table.add_column(heading, no_wrap=True)
-    for metric in found:
-        shown = _shown(metric.metric_value, metric.unit) if metric.has_minimum_base else "base too small"
-        interval = f"{_shown(metric.ci_low, metric.unit)} to {_shown(metric.ci_high, metric.unit)}"
-        table.add_row(
-            metric.metric,
-            metric.period_type.replace("_", " "),
-            str(metric.period_start),
-            shown,
-            interval if metric.has_minimum_base and metric.ci_low is not None else "-",
-            f"{metric.denominator:,}",
-            "" if metric.is_mature else "not mature yet",
-        )
-    out.print(table)
-
-
-def _shown(number: float | None, unit: str) -> str:
-    if number is None:
-        return "-"
-    return f"{100 * number:.1f} %" if unit == "share" else f"{number:,.2f}" if "per" in unit else f"{number:+.1f}"
-
-
-def _print_rows(columns: list[str], rows: list[tuple[Any, ...]], output: str) -> None:
-    if output == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows(rows)
-    elif output == "json":
-        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str, indent=2))
-    else:
-        table = Table(*[escape(column) for column in columns], box=None, padding=(0, 2, 0, 0))
-        for row in rows:
-            table.add_row(*["-" if cell is None else escape(str(cell)) for cell in row])
-        out.print(table)

@@ -1,4 +1,4 @@
-"""Assembles the code location: the assets, checks, job, schedule and resources of one shop. Nothing else belongs here."""
+"""Assembles the code location of one shop: assets, checks, job, schedule, resources. Nothing else belongs here."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended a
 
 
 def nightly_schedule(job: dg.UnresolvedAssetJobDefinition) -> Any:
-    """Every night at three in the business time zone, for the business day that has just ended (an unresolved schedule)."""
+    """Every night at three in the business time zone, for the business day that has just ended."""
     return dg.build_schedule_from_partitioned_job(
         job,
         name="nightly_schedule",

@@ -5,6 +5,7 @@ Each asset reads a purchase history that SQL has aggregated, calls `modelling`, 
 
 import datetime as dt
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -99,34 +100,32 @@ def _gate(settings: Settings) -> ModelGate:
 
 def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The Python models of a night."""
-    partitions = nightly_partitions(settings)
     common: dict[str, Any] = {"group_name": "models", "owners": OWNERS, "kinds": {"python", "duckdb"}}
+    night: dict[str, Any] = {"partitions_def": nightly_partitions(settings), "pool": TABLE_POOL}
+    return [_value_assets(common, night), _churn_asset(common | night), _scores_asset(common | night)]
 
-    @dg.multi_asset(
-        name="customer_value",
-        specs=[
-            dg.AssetSpec(
-                ["models", "customer_clv"],
-                deps=ORDER_FACTS,
-                description=(
-                    "One row per customer: orders, net and discounted margin expected over the value horizon. `status` "
-                    "says whether a model was fitted or cohort averages stand in, and why."
-                ),
-                **common,
-            ),
-            dg.AssetSpec(
-                ["models", "model_parameters"],
-                deps=ORDER_FACTS,
-                description="One row per fitted parameter of the purchase and spend models; none where nothing was fitted.",
-                **common,
-            ),
-        ],
-        partitions_def=partitions,
-        pool=TABLE_POOL,
+
+def _value_assets(common: dict[str, Any], night: dict[str, Any]) -> dg.AssetsDefinition:
+    value = dg.AssetSpec(
+        ["models", "customer_clv"],
+        deps=ORDER_FACTS,
+        description=(
+            "One row per customer: orders, net and discounted margin expected over the value horizon. `status` says "
+            "whether a model was fitted or cohort averages stand in, and why."
+        ),
+        **common,
     )
+    parameters = dg.AssetSpec(
+        ["models", "model_parameters"],
+        deps=ORDER_FACTS,
+        description="One row per fitted parameter of the purchase and spend models; none where nothing was fitted.",
+        **common,
+    )
+
+    @dg.multi_asset(name="customer_value", specs=[value, parameters], **night)
     def customer_clv(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
-    ) -> Any:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         as_of, began = as_of_of(context), time.perf_counter()
         warehouse.require(as_of)
         with warehouse.connect() as con:
@@ -134,27 +133,32 @@ def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             replace_table(con, "models", "customer_clv", found.customers, CUSTOMER_CLV)
             replace_table(con, "models", "model_parameters", parameter_rows(found.fit), MODEL_PARAMETERS)
             yield dg.MaterializeResult(
-                asset_key=["models", "customer_clv"],
+                asset_key=value.key,
                 metadata=table_metadata(
-                    con, "models.customer_clv",
-                    seconds=time.perf_counter() - began, status=found.status, status_reason=found.status_reason or "",
+                    con,
+                    "models.customer_clv",
+                    seconds=time.perf_counter() - began,
+                    status=found.status,
+                    status_reason=found.status_reason or "",
                     fit=dg.MetadataValue.json(found.fit),
                 ),
-            )  # fmt: skip
+            )
             yield dg.MaterializeResult(
-                asset_key=["models", "model_parameters"], metadata=table_metadata(con, "models.model_parameters")
+                asset_key=parameters.key, metadata=table_metadata(con, "models.model_parameters")
             )
 
+    return customer_clv
+
+
+def _churn_asset(described: dict[str, Any]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["models", "customer_churn"],
         deps=ORDER_FACTS,
-        partitions_def=partitions,
-        pool=TABLE_POOL,
         description=(
             "One row per customer: the probability of no order within the churn horizon, exact under the purchase "
             "model. It is not one minus the probability of being alive."
         ),
-        **common,
+        **described,
     )
     def churn(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
@@ -165,24 +169,28 @@ def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             earlier = _history(con, as_of - dt.timedelta(days=chosen.horizon_days), settings)
             found = customer_churn(_history(con, as_of, settings), as_of, chosen, earlier_history=earlier)
             replace_table(con, "models", "customer_churn", found.customers, CUSTOMER_CHURN)
-            fit = found.purchase_fit
             return dg.MaterializeResult(
                 metadata=table_metadata(
-                    con, "models.customer_churn",
-                    seconds=time.perf_counter() - began, status=fit.status, status_reason=fit.status_reason or "",
+                    con,
+                    "models.customer_churn",
+                    seconds=time.perf_counter() - began,
+                    status=found.purchase_fit.status,
+                    status_reason=found.purchase_fit.status_reason or "",
                 )
-            )  # fmt: skip
+            )
 
+    return churn
+
+
+def _scores_asset(described: dict[str, Any]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["models", "model_scores"],
         deps=ORDER_FACTS,
-        partitions_def=partitions,
-        pool=TABLE_POOL,
         description=(
             "One row per prediction, model and score on the held-out end of the shop's own history, baselines beside "
             "the model. `status` says why a model has no score."
         ),
-        **common,
+        **described,
     )
     def model_scores(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
@@ -195,7 +203,7 @@ def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 metadata=table_metadata(con, "models.model_scores", seconds=time.perf_counter() - began)
             )
 
-    return [customer_clv, churn, model_scores]
+    return model_scores
 
 
 def backtested(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -> pd.DataFrame:

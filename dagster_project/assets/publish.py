@@ -32,8 +32,8 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
         owners=OWNERS,
         kinds={"duckdb"},
         description=(
-            "The version that readers see: an immutable file with its manifest, swapped in atomically after every check "
-            "ran and passed and all totals agree. When the audit says no, readers keep the version before."
+            "The version that readers see: an immutable file with its manifest, swapped in atomically after every "
+            "check ran and passed and all totals agree. When the audit says no, readers keep the version before."
         ),
     )
     def published_version(

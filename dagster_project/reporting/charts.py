@@ -1,0 +1,198 @@
+"""The kinds of pictures on the page, each for a handful of aggregated rows.
+
+What belongs here: marks, scales and axes. What does not: colours and fonts (`theme.py`), which rows (`sections/`).
+Dates are drawn in UTC, so that the machine's time zone moves no bar.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from dagster_project.reporting.theme import BLUE, GREEN, GREY, HEIGHT, INK, ORANGE, RED, RULE, SKY, WIDTH, render
+
+if TYPE_CHECKING:
+    import altair as alt
+
+SERIES_COLORS = (BLUE, ORANGE, GREY, GREEN, RED, SKY)
+MANY_BARS = 14
+CELL_WIDTHS = (56, 30)
+CELL_HEIGHT = 21
+
+
+def monthly_bars(
+    rows: Iterable[dict[str, Any]], series: Sequence[str], y_title: str, name: str, description: str
+) -> Markup:
+    """Stacked bars, one per month; a month that is not over is pale.
+
+    Args:
+        rows: month, kind (one of `series`), amount, is_complete.
+        series: kinds, from the bottom of the stack up.
+        y_title: of the axis, with its unit.
+        name: unique in the page.
+        description: for who cannot see it.
+    """
+    import altair as alt
+
+    rank = {kind: place for place, kind in enumerate(series)}
+    points = [
+        {"month": _iso(row["month"]), "kind": row["kind"], "rank": rank[row["kind"]], "amount": float(row["amount"]),
+         "is_complete": row["is_complete"]}
+        for row in rows
+    ]  # fmt: skip
+    colors = alt.Scale(domain=list(series), range=list(SERIES_COLORS[: len(series)]))
+    legend = alt.Legend() if len(series) > 1 else None
+    chart = _sized(alt.Chart(alt.Data(values=points)).mark_bar()).encode(
+        x=_month_axis(points),
+        y=alt.Y("amount:Q", title=y_title, axis=alt.Axis(format="~s", tickCount=5), stack="zero"),
+        color=alt.Color("kind:N", scale=colors, legend=legend, sort=list(series)),
+        order=alt.Order("rank:Q"),
+        opacity=alt.condition("datum.is_complete", alt.value(1), alt.value(0.45)),
+    )
+    return render(chart, name, description)
+
+
+def monthly_lines(
+    rows: Iterable[dict[str, Any]], series: Sequence[str], y_title: str, y_format: str, name: str, description: str
+) -> Markup:
+    """Lines with their interval as a band; a month without a number interrupts its line.
+
+    Args:
+        rows: month, kind (one of `series`), amount, low, high (each None where there is no number to show).
+        series: one line each.
+        y_title: of the axis, with its unit.
+        y_format: d3 format of its labels.
+        name: unique in the page.
+        description: for who cannot see it.
+    """
+    import altair as alt
+
+    points = _with_gaps(rows, series)
+    shown = [point for point in points if point["amount"] is not None]
+    scale = alt.Scale(domain=list(series), range=list(SERIES_COLORS[: len(series)]))
+    color = alt.Color("kind:N", scale=scale, legend=alt.Legend() if len(series) > 1 else None, sort=list(series))
+    x = _month_axis(shown)
+    y = alt.Y(
+        "amount:Q", title=y_title, axis=alt.Axis(format=y_format, tickCount=5), scale=alt.Scale(zero=False, nice=True)
+    )
+    base = alt.Chart(alt.Data(values=points)).encode(x=x, color=color)
+    band = base.mark_area(opacity=0.2, line=False).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
+    dots = alt.Chart(alt.Data(values=shown)).mark_circle(size=34, opacity=1).encode(x=x, y=y, color=color)
+    return render(_sized(alt.layer(band, base.mark_line().encode(y=y), dots)), name, description)
+
+
+def bars(
+    rows: Iterable[tuple[str, float]], x_title: str, y_title: str, name: str, description: str, *, y_format: str = "~s"
+) -> Markup:
+    """Upright bars in the order given: a distribution."""
+    import altair as alt
+
+    points = [{"label": label, "amount": float(amount)} for label, amount in rows]
+    angle = -45 if len(points) > MANY_BARS or max((len(point["label"]) for point in points), default=0) > 9 else 0
+    chart = _sized(alt.Chart(alt.Data(values=points)).mark_bar()).encode(
+        x=alt.X(
+            "label:N",
+            sort=None,
+            title=x_title,
+            axis=alt.Axis(labelAngle=angle, labelOverlap=False if angle == 0 else "greedy"),
+            scale=alt.Scale(paddingInner=0.12),
+        ),
+        y=alt.Y("amount:Q", title=y_title, axis=alt.Axis(format=y_format, tickCount=5)),
+    )
+    return render(chart, name, description)
+
+
+def sideways_bars(
+    rows: Iterable[tuple[str, float, str]], x_title: str, name: str, description: str, *, x_format: str = "~s"
+) -> Markup:
+    """Bars from the left in the order given, each with its label and its number written at its end."""
+    import altair as alt
+
+    points = [{"label": label, "amount": float(amount), "text": text} for label, amount, text in rows]
+    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False))
+    base = alt.Chart(alt.Data(values=points)).encode(y=y)
+    x = alt.X(
+        "amount:Q",
+        title=x_title,
+        axis=alt.Axis(format=x_format, tickCount=4, grid=True, domain=False),
+        scale=alt.Scale(padding=34),
+    )
+    texts = base.mark_text(align="left", dx=5).encode(x=x, text="text:N")
+    height = max(120, 30 * len(points) + 60)
+    return render(_sized(alt.layer(base.mark_bar().encode(x=x), texts), height), name, description)
+
+
+def heat_map(rows: Iterable[dict[str, Any]], x_title: str, y_title: str, name: str, description: str) -> Markup:
+    """A grid of shares, darker for more; a cell without a share is an empty outline.
+
+    Args:
+        rows: row (a label, rows in the order of their first cell), column (a whole number), share (None where there is
+            none), text.
+        x_title: of the columns.
+        y_title: of the rows.
+        name: unique in the page.
+        description: for who cannot see it.
+    """
+    import altair as alt
+
+    cells = [dict(row) for row in rows]
+    shares = [cell["share"] for cell in cells if cell["share"] is not None]
+    highest = max(shares, default=0) or 1
+    for cell in cells:
+        cell["is_dark"] = cell["share"] is not None and cell["share"] > 0.55 * highest
+    columns, labels = {cell["column"] for cell in cells}, dict.fromkeys(cell["row"] for cell in cells)
+    width = CELL_WIDTHS[0] if len(columns) <= MANY_BARS else CELL_WIDTHS[1]
+    base = alt.Chart(alt.Data(values=cells)).encode(
+        x=alt.X("column:O", title=x_title, axis=alt.Axis(labelAngle=0, domain=False, labelOverlap=False)),
+        y=alt.Y("row:N", sort=None, title=y_title, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
+    )
+    blank = base.transform_filter("datum.share === null").mark_rect(fill=None, stroke=RULE, strokeDash=[2, 2])
+    filled = base.transform_filter("datum.share !== null").mark_rect(stroke="white")
+    scale = alt.Scale(scheme="blues", domain=[0, highest])
+    heat = filled.encode(color=alt.Color("share:Q", scale=scale, legend=None))
+    ink = alt.condition("datum.is_dark", alt.value("white"), alt.value(INK))
+    texts = base.transform_filter("datum.share !== null").mark_text(fontSize=10).encode(text="text:N", color=ink)
+    chart = alt.layer(blank, heat, texts).properties(width=width * len(columns), height=CELL_HEIGHT * len(labels))
+    return render(chart, name, description)
+
+
+def _sized(chart: Any, height: int = HEIGHT) -> Any:
+    """The same outer size for all, labels included, so that the page can scale them alike."""
+    import altair as alt
+
+    return chart.properties(
+        width=WIDTH, height=height, autosize=alt.AutoSizeParams(type="fit", contains="padding"), padding=4
+    )
+
+
+def _month_axis(points: Sequence[dict[str, Any]]) -> alt.X:
+    """Months in UTC; labels of few months name each, of many the first of some."""
+    import altair as alt
+
+    count = len({point["month"] for point in points})
+    return alt.X(
+        "month:T",
+        timeUnit="utcyearmonth",
+        title=None,
+        axis=alt.Axis(format="%b %Y", labelAngle=0, tickCount=min(max(count, 1), 6), grid=False),
+    )
+
+
+def _with_gaps(rows: Iterable[dict[str, Any]], series: Sequence[str]) -> list[dict[str, Any]]:
+    """A point for every month between the first and the last of all lines, without a number where a line has none."""
+    found = {(row["month"], row["kind"]): row for row in rows}
+    months = sorted({month for month, _ in found})
+    month, points = months[0] if months else None, []
+    while month is not None and month <= months[-1]:
+        for kind in series:
+            row = found.get((month, kind), {})
+            points.append({"month": _iso(month), "kind": kind} | {key: row.get(key) for key in ("amount", "low", "high")})
+        month = dt.date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    return points
+
+
+def _iso(month: dt.date) -> str:
+    return month.isoformat()

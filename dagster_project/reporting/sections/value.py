@@ -1,0 +1,171 @@
+"""What customers are expected to be worth, and who is likely to leave."""
+
+from __future__ import annotations
+
+import math
+
+from dagster_project.reporting import charts, formats, queries
+from dagster_project.reporting.metrics import Metrics
+from dagster_project.reporting.page import Figure, Section, Table
+from dagster_project.reporting.published import Published, Row
+
+COUNT_BINS = 20
+BIN_STEP = 0.05
+
+
+def customer_value(shop: Published, metrics: Metrics) -> Section:
+    """Predicted value: total, distribution, concentration, beside what customers brought so far."""
+    title = "What customers are worth"
+    statuses = shop.rows(queries.VALUE_STATUS)
+    if not statuses:
+        return Section("value", title, "There are no customers to value yet.")
+    top, days = shop.row(queries.VALUE_TOP_DECILE), statuses[0]["horizon_days"]
+    if not top["count_customers"]:
+        return Section("value", title, "No customer has a predicted value.", warnings=status_warnings(statuses))
+    top_share = float(top["top_clv"]) / float(top["total_clv"]) if top["total_clv"] else None
+    lead = (
+        f"Customers are expected to bring {formats.money(top['total_clv'], shop.currency)} of discounted margin in the next "
+        f"{days} days; the most valuable tenth ({formats.plural(top['count_top'], 'customer')}) is expected to bring "
+        f"{formats.share(top_share)} of it. No interval is published for the total: the back-test below says how far such "
+        "totals were off."
+    )
+    bins = shop.rows(queries.VALUE_BINS)
+    labels = [(_range(row), row["count_customers"]) for row in bins]
+    unit = shop.currency or "money"
+    svg = charts.bars(
+        labels, f"Predicted value of a customer over {days} days, {unit}", "Customers", "value-bins",
+        "Customers by predicted value",
+    )  # fmt: skip
+    note = "Each range is 2 to 2.5 times the one before it. Value: expected margin, discounted."
+    body = [
+        (label, formats.count(row["count_customers"]), formats.money(row["total_clv"], shop.currency))
+        for (label, _), row in zip(labels, bins, strict=True)
+    ]
+    table = Table("Customers by predicted value", (f"Range, {unit}", "# Customers", "# Predicted value"), body, True)
+    figures = [Figure("Customers by predicted value", svg, note, table)]
+    return Section(
+        "value", title, lead, warnings=status_warnings(statuses), figures=figures, tables=[_totals(statuses, shop, days)]
+    )
+
+
+def status_warnings(statuses: list[Row], what: str = "value") -> list[str]:
+    """A sentence for every group of customers whose prediction is not a fitted model's."""
+    return [
+        f"No model was fitted for {what} ({formats.words(row['status'])}: {row['status_reason'] or 'no reason given'}). "
+        f"“{formats.words(row['model'])}” stands in: averages of customers who started in the same month. They say what to "
+        "expect of a group, not which customer in it is worth more or is more likely to leave."
+        for row in statuses
+        if row["status"] != "fitted"
+    ]
+
+
+def _totals(statuses: list[Row], shop: Published, days: int) -> Table:
+    """Historic beside predicted; never added up."""
+    sums = {
+        column: sum(row[column] or 0 for row in statuses)
+        for column in ("historic_net", "historic_margin", "predicted_net", "predicted_clv")
+    }
+    cells = {column: formats.money(total, shop.currency) for column, total in sums.items()}
+    customers = sum(row["count_customers"] for row in statuses)
+    return Table(
+        f"Historic and predicted, {formats.plural(customers, 'customer')}",
+        ("Measure", "# So far", f"# Next {days} days, expected"),
+        (
+            ("Net revenue", cells["historic_net"], cells["predicted_net"]),
+            ("Margin (predicted: discounted)", cells["historic_margin"], cells["predicted_clv"]),
+        ),
+    )
+
+
+def churn(shop: Published, metrics: Metrics) -> Section:
+    """Probability of no order in the horizon, of active customers, in bins and in bands."""
+    title = "Who is likely to leave"
+    statuses = shop.rows(queries.CHURN_STATUS)
+    active, scored = (sum(row[column] for row in statuses) for column in ("count_active", "count_scored"))
+    warnings = status_warnings(statuses, "churn")
+    if not active:
+        return Section("churn", title, "There are no recently active customers whose leaving could be predicted.")
+    if not scored:
+        lead = f"None of the {formats.plural(active, 'active customer')} has a probability yet."
+        return Section("churn", title, lead, warnings=warnings)
+    days = statuses[0]["horizon_days"]
+    expected = float(sum(row["expected_buyers"] or 0 for row in statuses))
+    spread = 1.96 * math.sqrt(float(sum(row["variance_buyers"] or 0 for row in statuses)))
+    low, high = max(0.0, expected - spread), min(float(scored), expected + spread)
+    lead = (
+        f"Of {formats.plural(scored, 'active customer')} about {formats.count(expected)} are expected to order within "
+        f"{days} days ({formats.share(expected / scored)}); by chance alone between {formats.count(low)} and "
+        f"{formats.count(high)}, the model's own error not included."
+    )
+    bands = shop.rows(queries.RISK_BANDS)
+    return Section(
+        anchor="churn",
+        title=title,
+        lead=lead,
+        warnings=warnings,
+        figures=[_probability_figure(shop, statuses, days), *_band_figures(bands)],
+        tables=[_band_table(bands, shop)],
+        notes=(
+            f"Active here: an order in the {2 * days} days up to the as-of day. Value at risk: probability of no order times "
+            "predicted value. Each band shows the probabilities that it holds.",
+        ),
+    )
+
+
+def _probability_figure(shop: Published, statuses: list[Row], days: int) -> Figure:
+    """Bins over the range that occurs: in many shops all probabilities are close together."""
+    lowest = min(row["lowest"] for row in statuses if row["lowest"] is not None)
+    highest = max(row["highest"] for row in statuses if row["highest"] is not None)
+    low = math.floor(lowest / BIN_STEP) * BIN_STEP
+    high = max(low + BIN_STEP, min(1.0, math.ceil(highest / BIN_STEP) * BIN_STEP))
+    width = (high - low) / COUNT_BINS
+    found = {row["bin"]: row["count_customers"] for row in shop.rows(
+        queries.CHURN_BINS, count_bins=COUNT_BINS, low=low, width=width
+    )}  # fmt: skip
+    decimals = 0 if width >= 0.01 else 2
+    bars = [
+        (f"{formats.number(100 * (low + place * width), decimals)}", found.get(place, 0)) for place in range(COUNT_BINS)
+    ]
+    svg = charts.bars(
+        bars, f"Probability of no order in {days} days, % (from this value up)", "Active customers", "churn-bins",
+        "Active customers by probability of no order",
+    )  # fmt: skip
+    note = f"The axis runs from {formats.share(low)} to {formats.share(high)}, the range that occurs."
+    return Figure("Active customers by probability of no order", svg, note)
+
+
+def _band_figures(bands: list[Row]) -> list[Figure]:
+    if not bands:
+        return []
+    rows = [(row["risk_band"], row["count_customers"], formats.count(row["count_customers"])) for row in bands]
+    svg = charts.sideways_bars(rows, "Active customers", "churn-bands", "Active customers by risk band")
+    return [Figure("Active customers by risk band", svg)]
+
+
+def _band_table(bands: list[Row], shop: Published) -> Table:
+    body = [
+        (
+            row["risk_band"],
+            f"{formats.share(row['lowest'])} to {formats.share(row['highest'])}",
+            formats.count(row["count_customers"]),
+            formats.money(row["predicted_clv"], shop.currency),
+            formats.money(row["clv_at_risk"], shop.currency),
+        )
+        for row in bands
+    ]
+    columns = ("Risk", "# Probability of no order", "# Active customers", "# Predicted value", "# Value at risk")
+    return Table("Risk bands of active customers", columns, body)
+
+
+def _range(row: Row) -> str:
+    low, high = row["bound_low"], row["bound_high"]
+    if low == 0:
+        return "under 0.01"
+    return f"{_bound(low)}–{_bound(high)}"
+
+
+def _bound(amount: float) -> str:
+    if amount >= 1000:
+        size, letter = (1e6, "M") if amount >= 1e6 else (1e3, "k")
+        return f"{amount / size:g}{letter}"
+    return f"{amount:g}"

@@ -89,15 +89,17 @@ def monthly_lines(
     points = _with_gaps(rows, series, months_per_point)
     shown = [point for point in points if point["amount"] is not None]
     scale = alt.Scale(domain=list(series), range=list(SERIES_COLORS[: len(series)]))
-    color = alt.Color("kind:N", scale=scale, legend=alt.Legend() if len(series) > 1 else None, sort=list(series))
+    legend = alt.Legend(symbolOpacity=1) if len(series) > 1 else None
+    color = alt.Color("kind:N", scale=scale, legend=legend, sort=list(series))
     x = _month_axis(shown)
     y = alt.Y(
         "amount:Q", title=y_title, axis=alt.Axis(format=y_format, tickCount=5), scale=alt.Scale(zero=False, nice=True)
     )
     base = alt.Chart(_data(points)).encode(x=x, color=color)
     band = base.mark_area(opacity=0.2, line=False).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
+    rules = base.mark_rule(opacity=0.35).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
     dots = alt.Chart(_data(shown)).mark_circle(size=34, opacity=1).encode(x=x, y=y, color=color)
-    return render(_sized(alt.layer(band, base.mark_line().encode(y=y), dots)), name, description)
+    return render(_sized(alt.layer(band, rules, base.mark_line().encode(y=y), dots)), name, description)
 
 
 def bars(
@@ -171,7 +173,7 @@ def heat_map(rows: Iterable[dict[str, Any]], x_title: str, y_title: str, name: s
     width = CELL_WIDTHS[0] if len(columns) <= MANY_BARS else CELL_WIDTHS[1]
     base = alt.Chart(_data(cells)).encode(
         x=alt.X("column:O", title=x_title, axis=alt.Axis(labelAngle=0, domain=False, labelOverlap=False)),
-        y=alt.Y("row:N", sort=None, title=y_title, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
+        y=alt.Y("row:N", sort=list(labels), title=y_title, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
     )
     blank = base.transform_filter("datum.share === null").mark_rect(fill=None, stroke=RULE, strokeDash=[2, 2])
     filled = base.transform_filter("datum.share !== null").mark_rect(stroke="white")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SERIES_COLORS = (BLUE, ORANGE, GREY, GREEN, RED, SKY)
 MANY_BARS = 14
+PLOT_WIDTH = 470  # about what labels leave of the width
+ROOM_FOR_TEXT = 1.16  # times the longest bar, so that the number at its end is not cut
+SHORT_NUMBERS = "format(datum.value, '~s')"
 CELL_WIDTHS = (56, 30)
 CELL_HEIGHT = 21
 
@@ -39,15 +42,20 @@ def monthly_bars(
 
     rank = {kind: place for place, kind in enumerate(series)}
     points = [
-        {"month": _iso(row["month"]), "kind": row["kind"], "rank": rank[row["kind"]], "amount": float(row["amount"]),
-         "is_complete": row["is_complete"]}
+        {
+            "month": _iso(row["month"]),
+            "kind": row["kind"],
+            "rank": rank[row["kind"]],
+            "amount": float(row["amount"]),
+            "is_complete": row["is_complete"],
+        }
         for row in rows
-    ]  # fmt: skip
+    ]
     colors = alt.Scale(domain=list(series), range=list(SERIES_COLORS[: len(series)]))
     legend = alt.Legend() if len(series) > 1 else None
-    chart = _sized(alt.Chart(alt.Data(values=points)).mark_bar()).encode(
-        x=_month_axis(points),
-        y=alt.Y("amount:Q", title=y_title, axis=alt.Axis(format="~s", tickCount=5), stack="zero"),
+    chart = _sized(alt.Chart(_data(points)).mark_bar()).encode(
+        x=_month_axis(points, is_centred=True),
+        y=alt.Y("amount:Q", title=y_title, axis=alt.Axis(labelExpr=SHORT_NUMBERS, tickCount=5), stack="zero"),
         color=alt.Color("kind:N", scale=colors, legend=legend, sort=list(series)),
         order=alt.Order("rank:Q"),
         opacity=alt.condition("datum.is_complete", alt.value(1), alt.value(0.45)),
@@ -56,7 +64,14 @@ def monthly_bars(
 
 
 def monthly_lines(
-    rows: Iterable[dict[str, Any]], series: Sequence[str], y_title: str, y_format: str, name: str, description: str
+    rows: Iterable[dict[str, Any]],
+    series: Sequence[str],
+    y_title: str,
+    name: str,
+    description: str,
+    *,
+    y_format: str,
+    months_per_point: int = 1,
 ) -> Markup:
     """Lines with their interval as a band; a month without a number interrupts its line.
 
@@ -64,13 +79,14 @@ def monthly_lines(
         rows: month, kind (one of `series`), amount, low, high (each None where there is no number to show).
         series: one line each.
         y_title: of the axis, with its unit.
-        y_format: d3 format of its labels.
         name: unique in the page.
         description: for who cannot see it.
+        y_format: d3 format of the labels of the y axis.
+        months_per_point: 3 for quarters.
     """
     import altair as alt
 
-    points = _with_gaps(rows, series)
+    points = _with_gaps(rows, series, months_per_point)
     shown = [point for point in points if point["amount"] is not None]
     scale = alt.Scale(domain=list(series), range=list(SERIES_COLORS[: len(series)]))
     color = alt.Color("kind:N", scale=scale, legend=alt.Legend() if len(series) > 1 else None, sort=list(series))
@@ -78,21 +94,28 @@ def monthly_lines(
     y = alt.Y(
         "amount:Q", title=y_title, axis=alt.Axis(format=y_format, tickCount=5), scale=alt.Scale(zero=False, nice=True)
     )
-    base = alt.Chart(alt.Data(values=points)).encode(x=x, color=color)
+    base = alt.Chart(_data(points)).encode(x=x, color=color)
     band = base.mark_area(opacity=0.2, line=False).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
-    dots = alt.Chart(alt.Data(values=shown)).mark_circle(size=34, opacity=1).encode(x=x, y=y, color=color)
+    dots = alt.Chart(_data(shown)).mark_circle(size=34, opacity=1).encode(x=x, y=y, color=color)
     return render(_sized(alt.layer(band, base.mark_line().encode(y=y), dots)), name, description)
 
 
 def bars(
-    rows: Iterable[tuple[str, float]], x_title: str, y_title: str, name: str, description: str, *, y_format: str = "~s"
+    rows: Iterable[tuple[str, float]],
+    x_title: str,
+    y_title: str,
+    name: str,
+    description: str,
+    *,
+    is_share: bool = False,
 ) -> Markup:
     """Upright bars in the order given: a distribution."""
     import altair as alt
 
-    points = [{"label": label, "amount": float(amount)} for label, amount in rows]
+    points: list[dict[str, Any]] = [{"label": label, "amount": float(amount)} for label, amount in rows]
+    labels = "format(datum.value, '.0%')" if is_share else SHORT_NUMBERS
     angle = -45 if len(points) > MANY_BARS or max((len(point["label"]) for point in points), default=0) > 9 else 0
-    chart = _sized(alt.Chart(alt.Data(values=points)).mark_bar()).encode(
+    chart = _sized(alt.Chart(_data(points)).mark_bar()).encode(
         x=alt.X(
             "label:N",
             sort=None,
@@ -100,29 +123,30 @@ def bars(
             axis=alt.Axis(labelAngle=angle, labelOverlap=False if angle == 0 else "greedy"),
             scale=alt.Scale(paddingInner=0.12),
         ),
-        y=alt.Y("amount:Q", title=y_title, axis=alt.Axis(format=y_format, tickCount=5)),
+        y=alt.Y("amount:Q", title=y_title, axis=alt.Axis(labelExpr=labels, tickCount=5)),
     )
     return render(chart, name, description)
 
 
-def sideways_bars(
-    rows: Iterable[tuple[str, float, str]], x_title: str, name: str, description: str, *, x_format: str = "~s"
-) -> Markup:
+def sideways_bars(rows: Iterable[tuple[str, float, str]], x_title: str, name: str, description: str) -> Markup:
     """Bars from the left in the order given, each with its label and its number written at its end."""
     import altair as alt
 
-    points = [{"label": label, "amount": float(amount), "text": text} for label, amount, text in rows]
+    points: list[dict[str, Any]] = [
+        {"label": label, "amount": float(amount), "text": text} for label, amount, text in rows
+    ]
+    amounts = [point["amount"] for point in points]
     y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False))
-    base = alt.Chart(alt.Data(values=points)).encode(y=y)
+    base = alt.Chart(_data(points)).encode(y=y)
     x = alt.X(
         "amount:Q",
         title=x_title,
-        axis=alt.Axis(format=x_format, tickCount=4, grid=True, domain=False),
-        scale=alt.Scale(padding=34),
+        axis=alt.Axis(labelExpr=SHORT_NUMBERS, tickCount=4, grid=True, domain=False),
+        scale=alt.Scale(domain=[min(0, *amounts), ROOM_FOR_TEXT * max(1, *amounts)], nice=False),
     )
     texts = base.mark_text(align="left", dx=5).encode(x=x, text="text:N")
-    height = max(120, 30 * len(points) + 60)
-    return render(_sized(alt.layer(base.mark_bar().encode(x=x), texts), height), name, description)
+    thickness = min(24, 200 // max(1, len(points)))
+    return render(_sized(alt.layer(base.mark_bar(size=thickness).encode(x=x), texts)), name, description)
 
 
 def heat_map(rows: Iterable[dict[str, Any]], x_title: str, y_title: str, name: str, description: str) -> Markup:
@@ -145,7 +169,7 @@ def heat_map(rows: Iterable[dict[str, Any]], x_title: str, y_title: str, name: s
         cell["is_dark"] = cell["share"] is not None and cell["share"] > 0.55 * highest
     columns, labels = {cell["column"] for cell in cells}, dict.fromkeys(cell["row"] for cell in cells)
     width = CELL_WIDTHS[0] if len(columns) <= MANY_BARS else CELL_WIDTHS[1]
-    base = alt.Chart(alt.Data(values=cells)).encode(
+    base = alt.Chart(_data(cells)).encode(
         x=alt.X("column:O", title=x_title, axis=alt.Axis(labelAngle=0, domain=False, labelOverlap=False)),
         y=alt.Y("row:N", sort=None, title=y_title, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
     )
@@ -155,8 +179,16 @@ def heat_map(rows: Iterable[dict[str, Any]], x_title: str, y_title: str, name: s
     heat = filled.encode(color=alt.Color("share:Q", scale=scale, legend=None))
     ink = alt.condition("datum.is_dark", alt.value("white"), alt.value(INK))
     texts = base.transform_filter("datum.share !== null").mark_text(fontSize=10).encode(text="text:N", color=ink)
-    chart = alt.layer(blank, heat, texts).properties(width=width * len(columns), height=CELL_HEIGHT * len(labels))
+    chart = alt.layer(blank, heat, texts)
+    chart = chart.properties(width=width * len(columns), height=CELL_HEIGHT * len(labels))
     return render(chart, name, description)
+
+
+def _data(points: list[dict[str, Any]]) -> Any:
+    """Points that stand in the chart itself."""
+    import altair as alt
+
+    return alt.Data(values=points)  # type: ignore[no-untyped-call]
 
 
 def _sized(chart: Any, height: int = HEIGHT) -> Any:
@@ -168,29 +200,39 @@ def _sized(chart: Any, height: int = HEIGHT) -> Any:
     )
 
 
-def _month_axis(points: Sequence[dict[str, Any]]) -> alt.X:
-    """Months in UTC; labels of few months name each, of many the first of some."""
+def _month_axis(points: Sequence[dict[str, Any]], *, is_centred: bool = False) -> alt.X:
+    """Months in UTC, few of them named; the names stand under the middle of the bars if centred."""
     import altair as alt
 
-    count = len({point["month"] for point in points})
+    count = max(1, len({point["month"] for point in points}))
     return alt.X(
         "month:T",
         timeUnit="utcyearmonth",
         title=None,
-        axis=alt.Axis(format="%b %Y", labelAngle=0, tickCount=min(max(count, 1), 6), grid=False),
+        axis=alt.Axis(
+            format="%b %Y",
+            labelAngle=0,
+            labelFlush=False,
+            tickCount=min(count, 6),
+            grid=False,
+            labelOffset=PLOT_WIDTH // (2 * count) if is_centred else 0,
+        ),
     )
 
 
-def _with_gaps(rows: Iterable[dict[str, Any]], series: Sequence[str]) -> list[dict[str, Any]]:
-    """A point for every month between the first and the last of all lines, without a number where a line has none."""
+def _with_gaps(rows: Iterable[dict[str, Any]], series: Sequence[str], step: int) -> list[dict[str, Any]]:
+    """A point for every period between the first and the last of all lines, without a number where a line has none."""
     found = {(row["month"], row["kind"]): row for row in rows}
     months = sorted({month for month, _ in found})
     month, points = months[0] if months else None, []
     while month is not None and month <= months[-1]:
         for kind in series:
             row = found.get((month, kind), {})
-            points.append({"month": _iso(month), "kind": kind} | {key: row.get(key) for key in ("amount", "low", "high")})
-        month = dt.date(month.year + month.month // 12, month.month % 12 + 1, 1)
+            points.append(
+                {"month": _iso(month), "kind": kind} | {key: row.get(key) for key in ("amount", "low", "high")}
+            )
+        ordinal = 12 * month.year + month.month - 1 + step
+        month = dt.date(ordinal // 12, ordinal % 12 + 1, 1)
     return points
 
 

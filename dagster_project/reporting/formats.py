@@ -12,7 +12,7 @@ import math
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-ABSENT = "–"
+ABSENT = "\N{EN DASH}"
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 
@@ -38,7 +38,9 @@ def significant(amount: Any, digits: int = 4) -> str:
     """A number whose size is not known beforehand, such as an error, to so many digits."""
     if is_absent(amount):
         return ABSENT
-    size = math.floor(math.log10(abs(amount))) if amount else 0
+    if not amount:
+        return "0"
+    size = math.floor(math.log10(abs(amount)))
     return number(amount, max(0, min(8, digits - 1 - size)))
 
 

@@ -69,7 +69,9 @@ def open_published(database: Path, version: str) -> Iterator[Published]:
         as_of = dt.date.fromisoformat(manifest["as_of"])
         found = str(manifest["version"])
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise ReportError(f"{manifest_path} is no manifest of a version ({fault!r}); run `loyalty run` again") from fault
+        raise ReportError(
+            f"{manifest_path} is no manifest of a version ({fault!r}); run `loyalty run` again"
+        ) from fault
     if found != version:
         raise ReportError(f"{manifest_path} is of version {found}, expected {version}; name one of `loyalty versions`")
     if not database.exists():

@@ -147,21 +147,22 @@ group by bound_low, bound_high
 order by bound_low
 """
 
-VALUE_TOP_DECILE = """
+VALUE_TENTHS = """
 with ranked as (
     select
         cast(predicted_clv as decimal(18, 4)) as clv,
         row_number() over (order by predicted_clv desc, customer_key) as place,
-        count(*) over () as count_customers
+        count(*) over () as count_all
     from models.customer_clv
     where predicted_clv is not null
 )
 select
+    cast(ceil(10.0 * place / count_all) as integer) as tenth,
     count(*) as count_customers,
-    count(*) filter (where place <= ceil(count_customers / 10.0)) as count_top,
-    sum(clv) as total_clv,
-    sum(clv) filter (where place <= ceil(count_customers / 10.0)) as top_clv
+    sum(clv) as total_clv
 from ranked
+group by tenth
+order by tenth
 """
 
 CHURN_STATUS = """

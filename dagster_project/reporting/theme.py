@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     import altair as alt
 
-    Chart: TypeAlias = alt.Chart | alt.LayerChart
+    Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 
 BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#7a7f87"
 INK, SOFT_INK, RULE = "#1d2733", "#556170", "#e3e7ec"
@@ -75,9 +75,11 @@ def render(chart: Chart, name: str, description: str) -> Markup:
     import vl_convert
 
     svg = vl_convert.vegalite_to_svg(
-        chart.to_dict(), vl_version=".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2]), config=config(),
+        chart.to_dict(),
+        vl_version=".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2]),
+        config=config(),
         allowed_base_urls=[],
-    )  # fmt: skip
+    )
     svg = _NAMESPACE.sub("", str(svg))
     for number, identifier in enumerate(dict.fromkeys(_IDENTIFIER.findall(svg))):
         svg = svg.replace(f'id="{identifier}"', f'id="{name}-{number}"').replace(

@@ -23,9 +23,13 @@ def promoter_score(shop: Published, metrics: Metrics) -> Section:
     figures = []
     if rows:
         svg = charts.monthly_lines(
-            [point_of(row, "nps") for row in rows], ("nps",), "NPS, points from −100 to +100", "+d", "nps-line",
+            [point_of(row, "nps") for row in rows],
+            ("nps",),
+            "NPS, points from -100 to +100",
+            "nps-line",
             "Net Promoter Score per month with its 95 % interval",
-        )  # fmt: skip
+            y_format="+d",
+        )
         figures.append(Figure("NPS per month", svg, too_small_note(rows, metrics), rate_table(rows, metrics)))
     scores = shop.rows(queries.SCORE_SHARES)
     latest = [row for row in scores if row["period_type"] == overall["period_type"]]
@@ -41,17 +45,25 @@ def satisfaction(shop: Published, metrics: Metrics) -> Section:
     overall = metrics.over("csat_share", "trailing_window") or metrics.over("csat_share", "lifetime")
     if overall is None:
         return Section(
-            "csat", title, "No source sends satisfaction ratings, so there is no CSAT to show. That is not a share of zero."
+            "csat",
+            title,
+            "No source sends satisfaction ratings, so there is no CSAT to show. That is not a share of zero.",
         )
     figures = []
     if rows:
         points = [point_of(row, "satisfied") for row in rows] + [point_of(row, "dissatisfied") for row in low_rows]
         svg = charts.monthly_lines(
-            points, ("satisfied", "dissatisfied"), "Share of answers, %", ".0%", "csat-line",
+            points,
+            ("satisfied", "dissatisfied"),
+            "Share of answers, %",
+            "csat-line",
             "Shares of satisfied and dissatisfied customers per month with their 95 % intervals",
-        )  # fmt: skip
+            y_format=".0%",
+        )
         figures.append(
-            Figure("Satisfied and dissatisfied, per month", svg, too_small_note(rows, metrics), rate_table(rows, metrics))
+            Figure(
+                "Satisfied and dissatisfied, per month", svg, too_small_note(rows, metrics), rate_table(rows, metrics)
+            )
         )
     scores = shop.rows(queries.SATISFACTION_SCORES)
     if sum(row["count_answers"] for row in scores) >= metrics.minimum_base():
@@ -91,11 +103,17 @@ def _score_figure(rows: Sequence[Row]) -> Figure:
     bars = [(str(row["score"]), row["metric_value"] or 0) for row in rows]
     over = "trailing window" if rows[0]["period_type"] == "trailing_window" else "whole history"
     svg = charts.bars(
-        bars, "Score: 0-6 detractors, 7-8 passives, 9-10 promoters", "Share of answers, %", "nps-scores",
-        "Share of answers with each score from 0 to 10", y_format=".0%",
-    )  # fmt: skip
+        bars,
+        "Score: 0-6 detractors, 7-8 passives, 9-10 promoters",
+        "Share of answers, %",
+        "nps-scores",
+        "Share of answers with each score from 0 to 10",
+        is_share=True,
+    )
     body = [(str(row["score"]), formats.count(row["numerator"]), formats.share(row["metric_value"])) for row in rows]
-    return Figure(f"Answers by score, {over}", svg, "", Table("Answers by score", ("Score", "# Answers", "# Share"), body, True))
+    return Figure(
+        f"Answers by score, {over}", svg, "", Table("Answers by score", ("Score", "# Answers", "# Share"), body, True)
+    )
 
 
 def _rating_figure(rows: Sequence[Row]) -> Figure:
@@ -105,9 +123,13 @@ def _rating_figure(rows: Sequence[Row]) -> Figure:
     scale = f"Score, of {rows[0]['scale_max']}" if is_one_scale else "Score, rescaled to 0-100"
     shares = [row["count_answers"] / total for row in rows]
     svg = charts.bars(
-        list(zip(labels, shares, strict=True)), scale, "Share of answers, %", "csat-scores", "Share of answers by score",
-        y_format=".0%",
-    )  # fmt: skip
+        list(zip(labels, shares, strict=True)),
+        scale,
+        "Share of answers, %",
+        "csat-scores",
+        "Share of answers by score",
+        is_share=True,
+    )
     body = [
         (label, formats.count(row["count_answers"]), formats.share(part))
         for label, row, part in zip(labels, rows, shares, strict=True)

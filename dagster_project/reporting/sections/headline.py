@@ -10,9 +10,11 @@ from dagster_project.reporting.page import Card, Section
 from dagster_project.reporting.published import Published, Row
 
 OWN_DEFINITIONS = {
-    "customers": "Customers with at least one valid order up to the as-of day; valid means that no exclusion reason applies",
+    "customers": "Customers with at least one valid order up to the as-of day; valid means that no exclusion reason "
+    "applies",
     "active_customers": "Customers with a purchase in the trailing window",
-    "net_revenue": "Items less discounts less refunds of all revenue orders in the trailing window, on the order's own day; "
+    "net_revenue": "Items less discounts less refunds of all revenue orders in the trailing window, on the order's "
+    "own day; "
     "orders without a known customer included",
 }
 NO_FEEDBACK = {"nps": "no source of NPS answers", "csat_share": "no source of satisfaction ratings"}
@@ -24,52 +26,26 @@ def headline(shop: Published, metrics: Metrics) -> Section:
     window = _window(metrics)
     month, quarter = metrics.last_month(), metrics.last_quarter()
     since = f"since {formats.day(lifetime['period_start'])}" if (lifetime := _lifetime(metrics)) else "whole history"
+    named = (
+        ("Repeat purchase rate", "repeat_purchase_rate", "lifetime", since),
+        ("Repeat purchase within the window", "repeat_purchase_rate_within_window", "lifetime", "window has closed"),
+        ("Purchase frequency, per customer", "purchase_frequency", "trailing_window", window.name),
+        ("Average order value", "average_order_value", "trailing_window", window.name),
+        ("Average order value, all time", "average_order_value", "lifetime", since),
+    )
+    asked = (
+        ("Net Promoter Score (NPS)", "nps", "trailing_window", window.name),
+        ("Satisfied customers (CSAT)", "csat_share", "trailing_window", window.name),
+    )
     cards = [
         *_count_cards(shop, counts, window),
-        metric_card(metrics, "Repeat purchase rate", "repeat_purchase_rate", _lifetime(metrics), since),
-        metric_card(
-            metrics,
-            "Repeat purchase within the window",
-            "repeat_purchase_rate_within_window",
-            metrics.over("repeat_purchase_rate_within_window", "lifetime"),
-            "customers whose window has closed",
-        ),
-        metric_card(
-            metrics,
-            "Purchase frequency, per customer",
-            "purchase_frequency",
-            metrics.over("purchase_frequency", "trailing_window"),
-            window.name,
-        ),
-        metric_card(
-            metrics,
-            "Average order value",
-            "average_order_value",
-            metrics.over("average_order_value", "trailing_window"),
-            window.name,
-        ),
-        metric_card(
-            metrics,
-            "Average order value, all time",
-            "average_order_value",
-            metrics.over("average_order_value", "lifetime"),
-            since,
-        ),
+        *(metric_card(metrics, label, name, metrics.over(name, kind), told) for label, name, kind, told in named),
         *(
             metric_card(metrics, f"{word}, last {period.kind}", name, metrics.at(name, period), period.name)
             for period in (month, quarter)
             for word, name in (("Retention rate", "retention_rate"), ("Churn rate", "churn_rate"))
         ),
-        metric_card(
-            metrics, "Net Promoter Score (NPS)", "nps", metrics.over("nps", "trailing_window"), window.name
-        ),
-        metric_card(
-            metrics,
-            "Satisfied customers (CSAT)",
-            "csat_share",
-            metrics.over("csat_share", "trailing_window"),
-            window.name,
-        ),
+        *(metric_card(metrics, label, name, metrics.over(name, kind), told) for label, name, kind, told in asked),
     ]
     return Section(
         anchor="headline",
@@ -77,8 +53,10 @@ def headline(shop: Published, metrics: Metrics) -> Section:
         lead=_lead(counts, metrics),
         cards=cards,
         notes=(
-            "Point at a number to read its definition, or follow it to the table of definitions. “Not mature yet” marks a "
-            "number that will still rise or fall as the youngest customers have had their time. Months and quarters are "
+            "Point at a number to read its definition, or follow it to the table of definitions. “Not mature yet” "
+            "marks a "
+            "number that will still rise or fall as the youngest customers have had their time. Months and quarters "
+            "are "
             "complete ones.",
         ),
     )
@@ -93,9 +71,7 @@ def metric_card(metrics: Metrics, label: str, metric: str, row: Row | None, peri
     if not row["has_minimum_base"]:
         notes = (period, f"{base(row)}, below the minimum base of {metrics.minimum_base()}")
         return Card(label, "not shown", notes, metric, row["definition"], tag)
-    return Card(
-        label, metrics.amount(row), (period, metrics.interval(row), base(row)), metric, row["definition"], tag
-    )
+    return Card(label, metrics.amount(row), (period, metrics.interval(row), base(row)), metric, row["definition"], tag)
 
 
 def _count_cards(shop: Published, counts: Row, window: Period) -> list[Card]:
@@ -107,13 +83,22 @@ def _count_cards(shop: Published, counts: Row, window: Period) -> list[Card]:
     net = formats.money(revenue["total_net"], shop.currency)
     orders = f"n = {formats.plural(revenue['count_orders'], 'order')}"
     return [
-        Card("Customers", formats.count(counts["count_customers"]), ("whole history, a count", known), "customers",
-             OWN_DEFINITIONS["customers"]),
-        Card("Active customers", formats.count(counts["count_active"]), (window.name, of_all), "active_customers",
-             OWN_DEFINITIONS["active_customers"]),
-        Card("Net revenue", net, (window.name, "a sum, no interval", orders), "net_revenue",
-             OWN_DEFINITIONS["net_revenue"]),
-    ]  # fmt: skip
+        Card(
+            "Customers",
+            formats.count(counts["count_customers"]),
+            ("whole history", known, "exact count"),
+            "customers",
+            OWN_DEFINITIONS["customers"],
+        ),
+        Card(
+            "Active customers",
+            formats.count(counts["count_active"]),
+            (window.name, of_all),
+            "active_customers",
+            OWN_DEFINITIONS["active_customers"],
+        ),
+        Card("Net revenue", net, (window.name, orders, "exact sum"), "net_revenue", OWN_DEFINITIONS["net_revenue"]),
+    ]
 
 
 def _lead(counts: Row, metrics: Metrics) -> str:
@@ -122,7 +107,7 @@ def _lead(counts: Row, metrics: Metrics) -> str:
     parts = [f"{formats.plural(counts['count_customers'], 'customer')} have bought at least once"]
     repeat = _lifetime(metrics)
     if repeat and repeat["has_minimum_base"]:
-        parts[0] += f", and {metrics.amount(repeat)} of them came back ({metrics.interval(repeat)})"
+        parts[0] += f", and {metrics.amount(repeat)} of them came back so far ({metrics.interval(repeat)})"
     period = metrics.last_month()
     retention = metrics.at("retention_rate", period)
     if retention and retention["has_minimum_base"]:

@@ -10,7 +10,7 @@ from dagster_project.reporting.page import Figure, Section, Table
 from dagster_project.reporting.published import Published, Row
 
 COUNT_COHORTS = 24
-TABLE_MONTHS = 24
+TABLE_PERIODS = 24
 LOYAL_SEGMENTS = ("champions", "loyal")
 
 
@@ -19,12 +19,18 @@ def retention(shop: Published, metrics: Metrics) -> Section:
     rows = metrics.series("retention_rate", "month")
     title = "Retention month by month"
     if not rows:
-        return Section("retention", title, "No month has a complete month before it yet, so there is no retention to show.")
+        return Section(
+            "retention", title, "No month has a complete month before it yet, so there is no retention to show."
+        )
     points = [point_of(row) for row in rows]
     svg = charts.monthly_lines(
-        points, ("retention",), "Customers who bought again in the next month, %", ".1~%", "retention-line",
+        points,
+        ("retention",),
+        "Bought again in the next month, %",
+        "retention-line",
         "Monthly retention rate with its 95 % interval",
-    )  # fmt: skip
+        y_format=".1~%",
+    )
     period = metrics.last_month()
     last = metrics.at("retention_rate", period)
     before = previous_month(period.start)
@@ -38,17 +44,39 @@ def retention(shop: Published, metrics: Metrics) -> Section:
         earlier = [row for row in rows if row["period_start"] == before]
         lead += metrics.comparison(last, earlier[0] if earlier else None, formats.month(before))
     elif last:
-        lead = f"Only {formats.plural(last['denominator'], 'customer')} bought in {formats.month(before)}: too few for a rate."
+        bought = formats.plural(last["denominator"], "customer")
+        lead = f"Only {bought} bought in {formats.month(before)}: too few for a rate."
     return Section(
         anchor="retention",
         title=title,
         lead=lead,
-        figures=[Figure("Retention rate per month", svg, too_small_note(rows, metrics), rate_table(rows, metrics))],
+        figures=[
+            Figure("Retention rate per month", svg, too_small_note(rows, metrics), rate_table(rows, metrics)),
+            *_quarterly_figures(metrics),
+        ],
         notes=(
-            "Churn is one minus retention. In a shop whose customers buy less often than monthly, monthly retention is low "
+            "Churn is one minus retention. In a shop whose customers buy less often than monthly, monthly retention "
+            "is low "
             "by nature: read it beside the quarter and the cohorts.",
         ),
     )
+
+
+def _quarterly_figures(metrics: Metrics) -> list[Figure]:
+    rows = metrics.series("retention_rate", "quarter")
+    if not rows:
+        return []
+    svg = charts.monthly_lines(
+        [point_of(row) for row in rows],
+        ("retention",),
+        "Bought again in the next quarter, %",
+        "retention-quarters",
+        "Quarterly retention rate with its 95 % interval",
+        y_format=".1~%",
+        months_per_point=3,
+    )
+    note = too_small_note(rows, metrics, "quarter")
+    return [Figure("Retention rate per quarter", svg, note, rate_table(rows, metrics, "quarter"))]
 
 
 def point_of(row: Row, kind: str = "retention") -> Row:
@@ -60,27 +88,35 @@ def point_of(row: Row, kind: str = "retention") -> Row:
     }
 
 
-def too_small_note(rows: Sequence[Row], metrics: Metrics) -> str:
-    """How many months are not drawn, and why."""
+def too_small_note(rows: Sequence[Row], metrics: Metrics, noun: str = "month") -> str:
+    """How many periods are not drawn, and why."""
     hidden = sum(not row["has_minimum_base"] for row in rows)
     band = f"The band is the 95{formats.NBSP}% interval."
     if not hidden:
         return band
-    return f"{band} {formats.plural(hidden, 'month')} with a base below {metrics.minimum_base()} not drawn."
+    return f"{band} {formats.plural(hidden, noun)} with a base below {metrics.minimum_base()} not drawn."
 
 
-def rate_table(rows: Sequence[Row], metrics: Metrics) -> Table:
-    """The latest months of a metric, as numbers."""
+def rate_table(rows: Sequence[Row], metrics: Metrics, noun: str = "month") -> Table:
+    """The latest periods of a metric, as numbers."""
+    name = formats.month if noun == "month" else formats.quarter
     body = [
         (
-            formats.month(row["period_start"]),
+            name(row["period_start"]),
             metrics.amount(row) if row["has_minimum_base"] else "not shown",
-            metrics.interval(row).removeprefix(f"95{formats.NBSP}% interval ") if row["has_minimum_base"] else formats.ABSENT,
+            metrics.interval(row).removeprefix(f"95{formats.NBSP}% interval ")
+            if row["has_minimum_base"]
+            else formats.ABSENT,
             base(row),
         )
-        for row in rows[-TABLE_MONTHS:]
+        for row in rows[-TABLE_PERIODS:]
     ]
-    return Table(f"The last {len(body)} months", ("Month", "# Value", f"# 95{formats.NBSP}% interval", "# Base"), body, True)
+    return Table(
+        f"The last {len(body)} {noun}s",
+        (noun.capitalize(), "# Value", f"# 95{formats.NBSP}% interval", "# Base"),
+        body,
+        True,
+    )
 
 
 def cohorts(shop: Published, metrics: Metrics) -> Section:
@@ -103,11 +139,15 @@ def cohorts(shop: Published, metrics: Metrics) -> Section:
             }
         )
     svg = charts.heat_map(
-        cells, "Whole months since the first order", "Month of first order (customers)", "cohort-map",
+        cells,
+        "Whole months since the first order",
+        "Month of first order (customers)",
+        "cohort-map",
         "Share of each cohort that bought again, by months since the first order",
-    )  # fmt: skip
+    )
     note = (
-        f"Each cell: percent of the cohort that bought in that month. Outlined and empty: the month is not over, or the "
+        "Each cell: percent of the cohort that bought in that month. Outlined and empty: the month is not over, or "
+        "the "
         f"cohort has fewer than {minimum} customers. Month 0 is always 100{formats.NBSP}% and left out."
     )
     return Section(
@@ -129,7 +169,8 @@ def _cohort_lead(rows: Sequence[Row]) -> str:
     if not parts:
         return "No cohort has a complete month after its first yet."
     return (
-        f"Of the customers in these cohorts, {', '.join(parts)} bought again; only complete months count, so later months "
+        f"Of the customers in these cohorts, {', '.join(parts)} bought again; only complete months count, so later "
+        "months "
         "rest on the older cohorts alone."
     )
 
@@ -142,13 +183,16 @@ def segments(shop: Published, metrics: Metrics) -> Section:
         return Section("segments", title, "There are no customers to put into segments yet.")
     customers, net = sum(row["count_customers"] for row in rows), float(sum(row["total_net"] for row in rows))
     shares = {
-        row["segment"]: (row["count_customers"] / customers, float(row["total_net"]) / net if net > 0 else None) for row in rows
+        row["segment"]: (row["count_customers"] / customers, float(row["total_net"]) / net if net > 0 else None)
+        for row in rows
     }
     by_customers = [
-        (formats.words(row["segment"]), row["count_customers"], formats.share(shares[row["segment"]][0])) for row in rows
+        (formats.words(row["segment"]), row["count_customers"], formats.share(shares[row["segment"]][0]))
+        for row in rows
     ]
     by_net = [
-        (formats.words(row["segment"]), float(row["total_net"]), formats.share(shares[row["segment"]][1])) for row in rows
+        (formats.words(row["segment"]), float(row["total_net"]), formats.share(shares[row["segment"]][1]))
+        for row in rows
     ]
     unit = shop.currency or "money"
     body = [
@@ -162,7 +206,14 @@ def segments(shop: Published, metrics: Metrics) -> Section:
         )
         for row in rows
     ]
-    columns = ("Segment", "# Customers", "# Share", "# Net in the window", "# Share of net", "# Median days since last order")
+    columns = (
+        "Segment",
+        "# Customers",
+        "# Share",
+        "# Net in the window",
+        "# Share of net",
+        "# Median days since last order",
+    )
     return Section(
         anchor="segments",
         title=title,
@@ -189,7 +240,8 @@ def _segment_lead(rows: Sequence[Row], shares: dict[str, tuple[float, float | No
     net = [part for _, part in loyal if part is not None]
     if loyal and net:
         text += (
-            f"; champions and loyal customers are {formats.share(sum(part for part, _ in loyal))} of customers and bring "
+            f"; champions and loyal customers are {formats.share(sum(part for part, _ in loyal))} of customers and "
+            "bring "
             f"{formats.share(sum(net))} of the net revenue in the trailing window"
         )
     return text + "."

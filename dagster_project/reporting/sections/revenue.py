@@ -28,10 +28,14 @@ def revenue(shop: Published, metrics: Metrics) -> Section:
         ("count_orders", "Orders per month", "Orders"),
     ):
         points = [
-            {"month": row["order_month"], "kind": row["kind"], "amount": row[column],
-             "is_complete": row["order_month"] <= last}
+            {
+                "month": row["order_month"],
+                "kind": row["kind"],
+                "amount": row[column],
+                "is_complete": row["order_month"] <= last,
+            }
             for row in rows
-        ]  # fmt: skip
+        ]
         description = f"{name} from {formats.month(rows[0]['order_month'])} to {formats.month(rows[-1]['order_month'])}"
         svg = charts.monthly_bars(points, kinds, y_title, column.replace("_", "-"), description)
         pictures.append((name, svg))
@@ -67,13 +71,14 @@ def _lead(rows: list[Row], last: dt.date, currency: str | None) -> str:
         f"{formats.money(net, currency)} net"
     )
     if previous_month(last) >= first and before > 0:
-        text += (
-            f", {formats.change(net, before)} in {formats.month(previous_month(last))} ({formats.money(before, currency)})"
-        )
+        earlier = f"{formats.month(previous_month(last))} ({formats.money(before, currency)})"
+        text += f", {formats.change(net, before)} in {earlier}"
     total = sum(row["total_net"] for row in rows)
     repeat = sum(row["total_net"] for row in rows if row["kind"] == "repeat purchase")
     if total > 0:
-        text += f". Over the whole history {formats.share(float(repeat) / float(total))} of net came from repeat purchases"
+        text += (
+            f". Over the whole history {formats.share(float(repeat) / float(total))} of net came from repeat purchases"
+        )
     return text + "."
 
 

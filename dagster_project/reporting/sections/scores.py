@@ -12,25 +12,25 @@ from dagster_project.reporting.published import Published, Row
 
 
 class Score(NamedTuple):
-    """A score: its title, and whether low or high is good, or near zero."""
+    """A score: its title, and which way is better."""
 
     name: str
     title: str
-    best: str
+    better: str
 
 
 AMOUNT_SCORES = (
-    Score("rmse", "RMSE", "low"),
-    Score("total_bias", "Total bias", "near zero"),
-    Score("normalised_gini", "Gini, normalised", "high"),
-    Score("top_decile_capture", "Top tenth captures", "high"),
-    Score("mae", "MAE", "low"),
+    Score("rmse", "RMSE", "↓"),
+    Score("total_bias", "Total bias", "→ 0"),
+    Score("normalised_gini", "Gini, normalised", "↑"),
+    Score("top_decile_capture", "Top tenth captures", "↑"),
+    Score("mae", "MAE", "↓"),
 )
 EVENT_SCORES = (
-    Score("roc_auc", "AUC", "high"),
-    Score("brier", "Brier", "low"),
-    Score("calibration_error", "Calibration error", "low"),
-    Score("log_loss", "Log loss", "low"),
+    Score("roc_auc", "AUC", "↑"),
+    Score("brier", "Brier", "↓"),
+    Score("calibration_error", "Calibration error", "↓"),
+    Score("log_loss", "Log loss", "↓"),
 )
 SUBJECTS = {
     "orders": "Orders per customer",
@@ -52,9 +52,11 @@ def model_scores(shop: Published, metrics: Metrics) -> Section:
     rows = shop.rows(queries.SCORES)
     if not rows:
         return Section(
-            "scores", title, "Nothing was back-tested: the history is too short to hold a part of it out. Take the "
-            "predictions above as untested."
-        )  # fmt: skip
+            "scores",
+            title,
+            "Nothing was back-tested: the history is too short to hold a part of it out. Take the "
+            "predictions above as untested.",
+        )
     by_subject = {name: [row for row in rows if row["prediction"] == name] for name in SUBJECTS}
     found = {name: of for name, of in by_subject.items() if of}
     reasons = sorted(
@@ -75,10 +77,14 @@ def model_scores(shop: Published, metrics: Metrics) -> Section:
         warnings=reasons,
         tables=[_table(name, of) for name, of in found.items()],
         notes=(
-            "RMSE is the root of the mean squared error; total bias is predicted over actual, less one; Gini is 1 for the "
-            "right order of customers and 0 for a random one. MAE rewards predicting zero wherever most customers do not "
-            "come back: read it beside the all-zero row. AUC is 0.5 for a random ranking; Brier is a mean squared error of "
-            "probabilities; calibration error is the mean gap between predicted and actual shares. One hold-out is one draw: "
+            "Arrows say which way is better. RMSE is the root of the mean squared error; total bias is predicted "
+            "over actual, less one; Gini is 1 for the "
+            "right order of customers and 0 for a random one. MAE rewards predicting zero wherever most customers do "
+            "not "
+            "come back: read it beside the all-zero row. AUC is 0.5 for a random ranking; Brier is a mean squared "
+            "error of "
+            "probabilities; calibration error is the mean gap between predicted and actual shares. One hold-out is "
+            "one draw: "
             "small differences may be chance.",
         ),
     )
@@ -102,7 +108,8 @@ def _amount_sentence(rows: Sequence[Row]) -> str:
     verdict = f"{better} {'smaller' if error < plain else 'larger'} than that of predicting that nobody buys again"
     way = "above" if bias > 0 else "below"
     return (
-        f"On the held-out days the model's typical error (RMSE) in orders per customer was {verdict}, and its total was "
+        f"On the held-out days the model's typical error (RMSE) in orders per customer was {verdict}, and its total "
+        "was "
         f"{formats.share(abs(bias))} {way} what happened."
     )
 
@@ -123,7 +130,9 @@ def _event_sentence(rows: Sequence[Row]) -> str:
 
 def _table(prediction: str, rows: Sequence[Row]) -> Table:
     """Models as rows, baselines first; MAE only where the all-zero row stands beside it."""
-    models = list(dict.fromkeys(row["model"] for row in sorted(rows, key=lambda row: row["status"] != "baseline")))
+    order = list(MODEL_WORDS)
+    ranked = sorted(rows, key=lambda row: order.index(row["model"]) if row["status"] == "baseline" else len(order))
+    models = list(dict.fromkeys(row["model"] for row in ranked))
     scores = EVENT_SCORES if prediction == "no_order" else AMOUNT_SCORES
     shown = [score for score in scores if score.name != "mae" or "zero" in models]
     cells = {(row["model"], row["score"]): row for row in rows}
@@ -138,7 +147,7 @@ def _table(prediction: str, rows: Sequence[Row]) -> Table:
         f"{SUBJECTS[prediction]}: {first['horizon_days']} days from {formats.day(first['cutoff_date'])} on, "
         f"{formats.plural(first['count_customers'], 'customer')}"
     )
-    return Table(caption, ("Prediction by", *(f"# {score.title} ({score.best})" for score in shown), "Status"), body)
+    return Table(caption, ("Prediction by", *(f"# {score.title} {score.better}" for score in shown), "Status"), body)
 
 
 def _cell(score: str, row: Row | None) -> str:

@@ -25,8 +25,9 @@ def exclusions(shop: Published, metrics: Metrics) -> Section:
         lead=f"{_excluded_sentence(excluded, orders, shop.currency)} {_refused_sentence(refused)}",
         tables=tables,
         notes=(
-            "Each excluded order has exactly one reason. The raw contents of refused rows stay in the unpublished quarantine, "
-            "with file and row number: `loyalty quarantine list`.",
+            "Each excluded order has exactly one reason. The raw contents of refused rows stay in the unpublished "
+            "quarantine, "
+            "with file and row number; “loyalty quarantine list” shows them.",
         ),
     )
 
@@ -38,10 +39,13 @@ def _excluded_sentence(rows: list[Row], orders: int, currency: str | None) -> st
     if not count:
         return f"All {formats.plural(orders, 'order')} are valid; none was excluded."
     gross = sum(row["total_gross"] or 0 for row in rows)
+    revenue = sum(row["total_gross"] or 0 for row in rows if row["counts_as_revenue"])
+    still = f" ({formats.money(revenue, currency)} of it still counts as revenue)" if revenue else ""
     return (
         f"{formats.count(count)} of {formats.plural(orders, 'order')} ({formats.share(count / orders)}), worth "
-        f"{formats.money(gross, currency)}, are not in customer metrics; the most common reason is "
-        f"“{formats.words(rows[0]['exclusion_reason'])}”."
+        f"{formats.money(gross, currency)}{still}, {'is' if count == 1 else 'are'} not in customer metrics; the most "
+        "common "
+        f"reason is “{formats.words(rows[0]['exclusion_reason'])}”."
     )
 
 
@@ -76,13 +80,20 @@ def _amount(row: Row, currency: str | None) -> str:
 
 def _refused_table(rows: list[Row]) -> Table | None:
     body = [
-        (row["source"] or formats.ABSENT, row["model"], formats.count(row["count_rows"]), row["reasons"] or formats.ABSENT)
+        (
+            row["source"] or formats.ABSENT,
+            row["model"],
+            formats.count(row["count_rows"]),
+            row["reasons"] or formats.ABSENT,
+        )
         for row in rows[:MOST_REFUSALS]
     ]
     left = rows[MOST_REFUSALS:]
     caption = "Raw rows refused"
     if left:
-        caption += f"; {formats.plural(sum(row['count_rows'] for row in left), 'row')} with rarer reasons are not listed"
+        caption += (
+            f"; {formats.plural(sum(row['count_rows'] for row in left), 'row')} with rarer reasons are not listed"
+        )
     return Table(caption, ("Source", "Model", "# Rows", "Reasons"), body) if body else None
 
 
@@ -95,7 +106,11 @@ def reconciliation(shop: Published, metrics: Metrics) -> Section:
     broken = sum(not row["is_reconciled"] for row in rows)
     lead = f"All {formats.plural(len(rows), 'total')} agree from layer to layer, to the row and to the cent."
     if broken:
-        lead = f"{broken} of {formats.plural(len(rows), 'total')} do not agree: do not rely on this version before that is explained."
+        lead = (
+            f"{broken} of {formats.plural(len(rows), 'total')} {'does' if broken == 1 else 'do'} not agree: do not "
+            "rely on "
+            "this version before that is explained."
+        )
     body = [
         (
             f"{row['layer_from']} to {row['layer_to']}",
@@ -127,22 +142,33 @@ def checks(shop: Published, metrics: Metrics) -> Section:
     lead = f"All {formats.plural(count, 'check')} were evaluated and passed."
     if failed:
         lead = (
-            f"{formats.count(passed)} of {formats.plural(count, 'check')} passed; {formats.plural(len(failed), 'check')} below "
+            f"{formats.count(passed)} of {formats.plural(count, 'check')} passed; "
+            f"{formats.plural(len(failed), 'check')} below "
             "did not, and the numbers that rest on them need care."
         )
     columns = ("Layer", "# Tables", "# Checks", "# Passed", "# Not passed")
     body = [
-        (row["layer"], *(formats.count(row[name]) for name in ("count_tables", "count_checks", "count_passed", "count_warnings")))
+        (
+            row["layer"],
+            *(formats.count(row[name]) for name in ("count_tables", "count_checks", "count_passed", "count_warnings")),
+        )
         for row in rows
     ]
     tables = [Table("Checks by layer", columns, body)]
     if failed:
         found = [
-            (f"{row['layer']}.{row['table_name']}", formats.words(row["check_name"]), row["severity"], row["observed"] or "",
-             row["why"] or "")
+            (
+                f"{row['layer']}.{row['table_name']}",
+                formats.words(row["check_name"]),
+                row["severity"],
+                row["observed"] or "",
+                row["why"] or "",
+            )
             for row in failed
-        ]  # fmt: skip
-        tables.insert(0, Table("Checks that did not pass", ("Table", "Check", "Severity", "Observed", "Why it matters"), found))
+        ]
+        tables.insert(
+            0, Table("Checks that did not pass", ("Table", "Check", "Severity", "Observed", "Why it matters"), found)
+        )
     return Section("checks", title, lead, tables=tables)
 
 
@@ -150,7 +176,12 @@ def definitions(shop: Published, metrics: Metrics) -> Section:
     """Every definition, in the windows that the shop has set."""
     body = [(name, "money" if name == "net_revenue" else "count", text, "") for name, text in OWN_DEFINITIONS.items()]
     body += [
-        (row["metric"], row["unit"], PLACEHOLDER.sub(lambda match: formats.words(match[1]), row["definition"]), row["requirement"])
+        (
+            row["metric"],
+            row["unit"],
+            PLACEHOLDER.sub(lambda match: formats.words(match[1]), row["definition"]),
+            row["requirement"],
+        )
         for row in shop.rows(queries.DEFINITIONS)
     ]
     table = Table("Definitions", ("Metric", "Unit", "Definition", "Requirement"), body)

@@ -9,8 +9,8 @@ from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Figure, Section, Table
 from dagster_project.reporting.published import Published, Row
 
-COUNT_BINS = 20
-BIN_STEP = 0.05
+MOST_BINS = 20
+BIN_WIDTHS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05)
 
 
 def customer_value(shop: Published, metrics: Metrics) -> Section:
@@ -19,40 +19,68 @@ def customer_value(shop: Published, metrics: Metrics) -> Section:
     statuses = shop.rows(queries.VALUE_STATUS)
     if not statuses:
         return Section("value", title, "There are no customers to value yet.")
-    top, days = shop.row(queries.VALUE_TOP_DECILE), statuses[0]["horizon_days"]
-    if not top["count_customers"]:
+    tenths, days = shop.rows(queries.VALUE_TENTHS), statuses[0]["horizon_days"]
+    if not tenths:
         return Section("value", title, "No customer has a predicted value.", warnings=status_warnings(statuses))
-    top_share = float(top["top_clv"]) / float(top["total_clv"]) if top["total_clv"] else None
+    total = sum(row["total_clv"] for row in tenths)
+    top_share = float(tenths[0]["total_clv"] / total) if total else None
     lead = (
-        f"Customers are expected to bring {formats.money(top['total_clv'], shop.currency)} of discounted margin in the next "
-        f"{days} days; the most valuable tenth ({formats.plural(top['count_top'], 'customer')}) is expected to bring "
-        f"{formats.share(top_share)} of it. No interval is published for the total: the back-test below says how far such "
+        f"Customers are expected to bring {formats.money(total, shop.currency)} of discounted margin in the next "
+        f"{days} days; the most valuable tenth ({formats.plural(tenths[0]['count_customers'], 'customer')}) is "
+        "expected to "
+        f"bring {formats.share(top_share)} of it. No interval is published for the total: the back-test below says "
+        "how far such "
         "totals were off."
     )
     bins = shop.rows(queries.VALUE_BINS)
     labels = [(_range(row), row["count_customers"]) for row in bins]
     unit = shop.currency or "money"
     svg = charts.bars(
-        labels, f"Predicted value of a customer over {days} days, {unit}", "Customers", "value-bins",
+        labels,
+        f"Predicted value of a customer over {days} days, {unit}",
+        "Customers",
+        "value-bins",
         "Customers by predicted value",
-    )  # fmt: skip
+    )
     note = "Each range is 2 to 2.5 times the one before it. Value: expected margin, discounted."
     body = [
         (label, formats.count(row["count_customers"]), formats.money(row["total_clv"], shop.currency))
         for (label, _), row in zip(labels, bins, strict=True)
     ]
     table = Table("Customers by predicted value", (f"Range, {unit}", "# Customers", "# Predicted value"), body, True)
-    figures = [Figure("Customers by predicted value", svg, note, table)]
+    figures = [Figure("Customers by predicted value", svg, note, table), _concentration_figure(tenths)]
     return Section(
-        "value", title, lead, warnings=status_warnings(statuses), figures=figures, tables=[_totals(statuses, shop, days)]
+        "value",
+        title,
+        lead,
+        warnings=status_warnings(statuses),
+        figures=figures,
+        tables=[_totals(statuses, shop, days)],
     )
+
+
+def _concentration_figure(rows: list[Row]) -> Figure:
+    """How much of the predicted value each tenth of the customers brings, the most valuable first."""
+    total = sum(row["total_clv"] for row in rows)
+    bars = [(str(row["tenth"]), float(row["total_clv"] / total) if total else 0.0) for row in rows]
+    svg = charts.bars(
+        bars,
+        "Tenth of the customers, the most valuable first",
+        "Share of predicted value, %",
+        "value-tenths",
+        "Share of predicted value by tenth of the customers",
+        is_share=True,
+    )
+    return Figure("Who brings the predicted value", svg, "With equal values for all, each tenth would bring 10\u00a0%.")
 
 
 def status_warnings(statuses: list[Row], what: str = "value") -> list[str]:
     """A sentence for every group of customers whose prediction is not a fitted model's."""
     return [
-        f"No model was fitted for {what} ({formats.words(row['status'])}: {row['status_reason'] or 'no reason given'}). "
-        f"“{formats.words(row['model'])}” stands in: averages of customers who started in the same month. They say what to "
+        f"No model was fitted for {what} ({formats.words(row['status'])}: "
+        f"{row['status_reason'] or 'no reason given'}). "
+        f"“{formats.words(row['model'])}” stands in: averages of customers who started in the same month. They say "
+        "what to "
         "expect of a group, not which customer in it is worth more or is more likely to leave."
         for row in statuses
         if row["status"] != "fitted"
@@ -106,7 +134,8 @@ def churn(shop: Published, metrics: Metrics) -> Section:
         figures=[_probability_figure(shop, statuses, days), *_band_figures(bands)],
         tables=[_band_table(bands, shop)],
         notes=(
-            f"Active here: an order in the {2 * days} days up to the as-of day. Value at risk: probability of no order times "
+            f"Active here: an order in the {2 * days} days up to the as-of day. Value at risk: probability of no "
+            "order times "
             "predicted value. Each band shows the probabilities that it holds.",
         ),
     )
@@ -116,21 +145,21 @@ def _probability_figure(shop: Published, statuses: list[Row], days: int) -> Figu
     """Bins over the range that occurs: in many shops all probabilities are close together."""
     lowest = min(row["lowest"] for row in statuses if row["lowest"] is not None)
     highest = max(row["highest"] for row in statuses if row["highest"] is not None)
-    low = math.floor(lowest / BIN_STEP) * BIN_STEP
-    high = max(low + BIN_STEP, min(1.0, math.ceil(highest / BIN_STEP) * BIN_STEP))
-    width = (high - low) / COUNT_BINS
-    found = {row["bin"]: row["count_customers"] for row in shop.rows(
-        queries.CHURN_BINS, count_bins=COUNT_BINS, low=low, width=width
-    )}  # fmt: skip
-    decimals = 0 if width >= 0.01 else 2
-    bars = [
-        (f"{formats.number(100 * (low + place * width), decimals)}", found.get(place, 0)) for place in range(COUNT_BINS)
-    ]
+    width = next((width for width in BIN_WIDTHS if (highest - lowest) / width <= MOST_BINS - 1), BIN_WIDTHS[-1])
+    first = math.floor(lowest / width)
+    count = max(1, math.ceil(highest / width) - first)
+    low, decimals = first * width, 0 if width in {0.01, 0.05} else 2
+    rows = shop.rows(queries.CHURN_BINS, count_bins=count, low=low, width=width)
+    found = {row["bin"]: row["count_customers"] for row in rows}
+    bars = [(formats.number(100 * (low + place * width), decimals), found.get(place, 0)) for place in range(count)]
     svg = charts.bars(
-        bars, f"Probability of no order in {days} days, % (from this value up)", "Active customers", "churn-bins",
+        bars,
+        f"Probability of no order in {days} days, % (from this value up)",
+        "Active customers",
+        "churn-bins",
         "Active customers by probability of no order",
-    )  # fmt: skip
-    note = f"The axis runs from {formats.share(low)} to {formats.share(high)}, the range that occurs."
+    )
+    note = f"The probabilities run from {formats.share(lowest)} to {formats.share(highest)}."
     return Figure("Active customers by probability of no order", svg, note)
 
 
@@ -161,7 +190,7 @@ def _range(row: Row) -> str:
     low, high = row["bound_low"], row["bound_high"]
     if low == 0:
         return "under 0.01"
-    return f"{_bound(low)}–{_bound(high)}"
+    return f"{_bound(low)}\N{EN DASH}{_bound(high)}"
 
 
 def _bound(amount: float) -> str:

@@ -52,4 +52,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
     )
 
 
-defs = build_definitions()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location of the environment's shop, built when Dagster loads it: an import alone touches no shop."""
+    return build_definitions()

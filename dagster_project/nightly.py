@@ -62,7 +62,10 @@ def run_night(settings: Settings, as_of: dt.date, on_step: OnStep | None = None)
     definitions = build_definitions(settings, loggers={"console": follower.logger_definition()})
     with dg_instance(settings) as instance:
         outcome = definitions.resolve_job_def("nightly_job").execute_in_process(
-            partition_key=as_of.isoformat(), instance=instance, raise_on_error=False
+            run_config={"loggers": {"console": {}}},  # a logger that the run does not name gives way to Dagster's own
+            partition_key=as_of.isoformat(),
+            instance=instance,
+            raise_on_error=False,
         )
     if not outcome.success:
         raise NightFailed(_fault(outcome, settings))

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import duckdb
-
+from dagster_project.sources.engine import private_connection
 from dagster_project.sources.files import CHUNK_BYTES
 from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.tables import SourceTable
@@ -132,7 +131,7 @@ def _lines_and_blanks(columns: list[str], parquet: Path) -> tuple[int, int]:
         f"case when contains({name}, chr(10)) then length(regexp_extract_all({name}, '(?:\\r?\\n)+')) else 0 end"
         for name in columns
     )
-    with duckdb.connect() as connection:
+    with private_connection() as connection:
         found = connection.execute(
             f"select count(*), coalesce(sum({breaks}), 0), coalesce(sum({runs}), 0) "
             f"from read_parquet({literal(str(parquet))}, hive_partitioning=false)"

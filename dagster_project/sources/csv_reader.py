@@ -32,10 +32,15 @@ from dagster_project.sources.csv_account import (
     located_rejects,
     unexplained_lines,
 )
+from dagster_project.sources.engine import private_connection
 from dagster_project.sources.files import SourceFile, refuse_binary
 from dagster_project.sources.raw_views import literal
-from dagster_project.sources.readings import BATCH_ROWS, Reject, UnevenLineEndsError
+from dagster_project.sources.readings import Reject, UnevenLineEndsError, batch_rows
 from dagster_project.sources.tables import SourceError, SourceTable, check_column_names, check_required_columns
+
+_MEMORY_LIMIT = "256MB"
+"""On one thread DuckDB keeps every buffer that it has read until it needs the room: 1.3 GB of process memory for 13
+million lines without this limit, 0.4 GB with it, for 6 million as for 13."""
 
 _REJECTS_SQL = """
     select line_byte_position as position, list_sort(list(distinct error_type::varchar)) as errors,
@@ -64,15 +69,12 @@ class CsvReading:
         self.schema = pa.schema([pa.field(name, pa.string()) for name in self.columns])
         self._count_lines = count_lines(text)
         self.approximate_rows = self._count_lines
-        self._connection = duckdb.connect(config={"temp_directory": str(text.parent / "duckdb")})
+        self._connection = private_connection(_MEMORY_LIMIT, spill_to=text.parent / "duckdb")
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The readable rows in file order.
-
-        `con.sql` streams into Arrow in about 300 MB whatever the file; `con.execute` of 2.0 holds all rows.
-        """
+        """The readable rows in file order, streamed: `con.sql` does, `con.execute` of 2.0 would hold all rows."""
         try:
-            for batch in self._connection.sql(self._select()).to_arrow_reader(BATCH_ROWS):
+            for batch in self._connection.sql(self._select()).to_arrow_reader(batch_rows(len(self.columns))):
                 yield batch.cast(self.schema)
         except duckdb.Error as error:
             if "state machine reached an invalid state" in str(error):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from dagster_project.sources.csv_account import count_lines
 from dagster_project.sources.files import SourceFile, refuse_binary
-from dagster_project.sources.readings import BATCH_ROWS, Reject
+from dagster_project.sources.readings import Reject, batch_rows
 from dagster_project.sources.tables import SourceTable
 
 
@@ -36,7 +36,8 @@ class FixedWidthReading:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The readable lines in file order, cut into fields."""
         good = (content for _, content, reason in self._lines() if reason is None)
-        while lines := list(islice(good, BATCH_ROWS)):
+        rows = batch_rows(len(self.columns))
+        while lines := list(islice(good, rows)):
             texts = pa.array(lines, pa.string())
             yield pa.RecordBatch.from_arrays(
                 [self._cut(texts, field.start - 1, field.width) for field in self._table.fields], schema=self.schema

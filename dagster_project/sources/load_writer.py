@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dagster_project.sources.csv_reader import CsvReading
+from dagster_project.sources.engine import private_connection
 from dagster_project.sources.files import SourceFile, as_plain_text
 from dagster_project.sources.fixed_width_reader import FixedWidthReading
 from dagster_project.sources.ledger import Load, make_durable, rejects_path, rows_path
@@ -171,7 +172,7 @@ def _reject_batches(delivery: Delivery, rejects: Iterator[Reject]) -> Iterator[p
 def _column_types(table: SourceTable, file: SourceFile, parquet: Path) -> dict[str, str]:
     """Source columns with their types as DuckDB sees them, which is what every reader downstream sees."""
     try:
-        with duckdb.connect() as connection:
+        with private_connection() as connection:
             described = connection.execute(
                 f"describe select * from read_parquet({literal(str(parquet))}, hive_partitioning=false)"
             ).fetchall()

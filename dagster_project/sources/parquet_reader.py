@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dagster_project.sources.files import SourceFile
-from dagster_project.sources.readings import BATCH_ROWS, Reject
+from dagster_project.sources.readings import Reject, batch_rows
 from dagster_project.sources.tables import SourceError, SourceTable, check_column_names, check_required_columns
 
 
@@ -43,7 +43,7 @@ class ParquetReading:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows in file order."""
         try:
-            for batch in self._parquet.iter_batches(batch_size=BATCH_ROWS):
+            for batch in self._parquet.iter_batches(batch_size=batch_rows(len(self.columns))):
                 yield batch.cast(self.schema)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from None

@@ -15,6 +15,13 @@ import pyarrow as pa
 
 BATCH_ROWS = 122_880  # DuckDB's row group: batches arrive in this size, and no row group is smaller than need be
 
+_WIDE_COLUMNS = 32
+
+
+def batch_rows(columns: int) -> int:
+    """Rows of a batch, fewer for a wide table, so that a batch takes about as much memory whatever the width."""
+    return max(2_048, BATCH_ROWS * _WIDE_COLUMNS // max(columns, _WIDE_COLUMNS))
+
 
 @dataclass(frozen=True)
 class Reject:

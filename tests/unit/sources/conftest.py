@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from source_cases import Rows
 
 from dagster_project.sources.landing import raw_select_sql, rejects_select_sql
 from dagster_project.sources.tables import SourceTable
-
-FIRST_NIGHT = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -31,9 +29,6 @@ def landing(tmp_path: Path) -> Path:
 @pytest.fixture
 def orders(shop: Path) -> SourceTable:
     return SourceTable("demo", "orders", shop, "orders.csv", "csv", ("order_id", "amount"))
-
-
-Rows = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture

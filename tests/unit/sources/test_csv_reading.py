@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import FIRST_NIGHT, Rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from source_cases import FIRST_NIGHT, Rows
 
 from dagster_project.sources.landing import land, raw_select_sql, rejects_select_sql
 from dagster_project.sources.tables import SourceError, SourceTable
@@ -154,6 +156,37 @@ def test_rows_that_look_like_rows_inside_quotes_stay_inside(
     csv.writer(out, lineterminator="\n").writerows([("order_id", "amount"), *records])
     assert landed(out.getvalue().encode(), orders, landing, landed_rows) == records
 
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    """Each file in a process of its own; without its limit, here lowered, DuckDB keeps the whole file in memory."""
+    line = b"x" * 100 + b",1\n"
+    peaks = []
+    for copies in (8, 24):
+        folder = tmp_path / str(copies)
+        folder.mkdir()
+        with (folder / "orders.csv").open("wb") as out:
+            out.write(b"order_id,amount\n")
+            for _ in range(copies):
+                out.write(line * 97_000)
+        ran = subprocess.run(
+            [sys.executable, "-c", PEAK_MEMORY, str(folder)], capture_output=True, check=True, text=True
+        )
+        peaks.append(int(ran.stdout) / 1024)
+    assert peaks[1] - peaks[0] < 100
+
+
+PEAK_MEMORY = """
+import resource, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from dagster_project.sources import csv_reader
+from dagster_project.sources.landing import land
+from dagster_project.sources.tables import SourceTable
+csv_reader._MEMORY_LIMIT = "128MB"
+folder = Path(sys.argv[1])
+land(SourceTable("demo", "orders", folder, "orders.csv", "csv"), folder / "landing", datetime(2026, 1, 5, tzinfo=UTC))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
 
 ALPHABET = st.sampled_from(['"', ",", "\n", "\r\n", " ", "a", "0", "'", ";", "é", "評", "😀", "\t", "#", "\\"])
 FIELD = st.lists(ALPHABET, max_size=6).map("".join)

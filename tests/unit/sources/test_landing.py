@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import FIRST_NIGHT, Rows
+from source_cases import FIRST_NIGHT, Rows
 
 from dagster_project.sources import landing as landing_module
 from dagster_project.sources.landing import current_loads, land, raw_select_sql, rejects_select_sql

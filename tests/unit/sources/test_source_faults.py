@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import FIRST_NIGHT
+from source_cases import FIRST_NIGHT
 
 from dagster_project.sources.landing import current_loads, land
 from dagster_project.sources.tables import FixedField, SourceError, SourceTable

@@ -1,0 +1,150 @@
+"""Olist as it is published: every order, every review and every cent is somewhere, and figures agree with pandas."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.golden.conftest import OpenNight, data_folder
+
+pytestmark = pytest.mark.xdist_group("olist")
+
+
+@pytest.fixture(scope="module")
+def night(open_night: OpenNight) -> duckdb.DuckDBPyConnection:
+    return open_night("olist")
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, pd.DataFrame]:
+    folder = data_folder("olist")
+    names = ("orders", "order_items", "customers", "order_reviews")
+    return {name: pd.read_csv(folder / f"olist_{name}_dataset.csv.gz", dtype=str) for name in names}
+
+
+def one(con: duckdb.DuckDBPyConnection, sql: str) -> object:
+    [(found,)] = con.execute(sql).fetchall()
+    return found
+
+
+def test_every_order_of_the_file_is_in_the_orders_table(night: duckdb.DuckDBPyConnection) -> None:
+    assert one(night, "select count(*) from marts.fct_orders") == 99_441
+
+
+def test_customers_are_people_and_not_orders(night: duckdb.DuckDBPyConnection) -> None:
+    assert one(night, "select count(*) from marts.dim_customers") == 96_096
+
+
+def test_item_and_freight_revenue_agree_to_the_cent(night: duckdb.DuckDBPyConnection) -> None:
+    assert one(night, "select sum(items_amount) from marts.fct_orders") == Decimal("13591643.70")
+    assert one(night, "select sum(shipping_amount) from marts.fct_orders") == Decimal("2251909.54")
+
+
+def test_every_review_is_an_answer_or_is_refused(night: duckdb.DuckDBPyConnection) -> None:
+    answers = one(night, "select count(*) from marts.fct_feedback")
+    refused = one(night, "select count(*) from quality.quarantined_rows where model = 'stg_olist__feedback'")
+    assert (answers, refused) == (99_214, 10)
+    assert one(night, "select count(distinct reasons) from quality.quarantined_rows") == 1
+
+
+def test_every_excluded_order_has_one_known_reason(night: duckdb.DuckDBPyConnection) -> None:
+    counted = night.execute(
+        "select count(*), count(distinct order_key), count(r.exclusion_reason) from marts.order_exclusions "
+        "left join marts.exclusion_reasons as r using (exclusion_reason)"
+    ).fetchone()
+    assert counted == (1_242, 1_242, 1_242)
+    assert one(night, "select count(*) from marts.fct_orders where not is_valid") == 1_242
+
+
+def test_all_totals_are_reconciled_to_zero(night: duckdb.DuckDBPyConnection) -> None:
+    assert one(night, "select count(*) from quality.reconciliation where difference <> 0") == 0
+    assert one(night, "select count(*) from quality.reconciliation") == 17
+
+
+def test_repeat_purchase_rate_equals_pandas(night: duckdb.DuckDBPyConnection, files: dict[str, pd.DataFrame]) -> None:
+    occasions = _occasions(files)
+    days = occasions.groupby("customer_unique_id").size()
+    found = night.execute(
+        "select numerator, denominator from marts.loyalty_metrics where metric = 'repeat_purchase_rate'"
+    ).fetchone()
+    assert found == (int((days >= 2).sum()), len(days))
+
+
+def test_monthly_retention_equals_pandas(night: duckdb.DuckDBPyConnection, files: dict[str, pd.DataFrame]) -> None:
+    occasions = _occasions(files)
+    occasions["month"] = occasions["day"].dt.to_period("M")
+    active = occasions.groupby("month")["customer_unique_id"].agg(set)
+    months = pd.period_range(active.index.min(), "2018-09", freq="M")
+    expected = {
+        month.start_time.date(): (len(active.get(month, set()) & active[month - 1]), len(active[month - 1]))
+        for month in months[1:]
+        if month - 1 in active.index
+    }
+    rows = night.execute(
+        "select period_start, numerator, denominator from marts.loyalty_metrics "
+        "where metric = 'retention_rate' and period_type = 'month'"
+    ).fetchall()
+    assert {start: (int(top), base) for start, top, base in rows} == expected
+
+
+def test_average_order_value_equals_pandas(night: duckdb.DuckDBPyConnection, files: dict[str, pd.DataFrame]) -> None:
+    items = files["order_items"].assign(price=lambda table: table["price"].map(Decimal))
+    paid = items.groupby("order_id")["price"].sum()
+    valid = files["orders"][~files["orders"]["order_status"].isin(["canceled", "unavailable"])]
+    amounts = valid["order_id"].map(paid).dropna()
+    value, low, high = night.execute(
+        "select metric_value, ci_low, ci_high from marts.loyalty_metrics "
+        "where metric = 'average_order_value' and period_type = 'lifetime'"
+    ).fetchone()
+    numbers = amounts.astype(float)
+    half = 1.959963984540054 * numbers.std(ddof=1) / np.sqrt(len(numbers))
+    assert value == pytest.approx(float(amounts.sum()) / len(amounts), rel=1e-12)
+    assert (low, high) == pytest.approx((value - half, value + half), rel=1e-9)
+
+
+def test_satisfaction_equals_pandas(night: duckdb.DuckDBPyConnection, files: dict[str, pd.DataFrame]) -> None:
+    reviews = files["order_reviews"].merge(files["orders"][["order_id", "customer_id"]], on="order_id")
+    reviews = reviews.merge(files["customers"][["customer_id", "customer_unique_id"]], on="customer_id")
+    reviews["at"] = reviews["review_answer_timestamp"].fillna(reviews["review_creation_date"])
+    reviews = reviews.dropna(subset=["at"])
+    reviews["key"] = "olist:" + reviews["review_id"] + "-" + reviews["order_id"]
+    latest = reviews.sort_values(["at", "key"]).groupby("customer_unique_id").tail(1)
+    stars = latest["review_score"].astype(int)
+    rows = night.execute(
+        "select metric, numerator, denominator from marts.loyalty_metrics "
+        "where metric like 'csat%' and period_type = 'lifetime' order by metric"
+    ).fetchall()
+    assert rows == [
+        ("csat_dissatisfied_share", int((stars <= 2).sum()), len(stars)),
+        ("csat_share", int((stars >= 4).sum()), len(stars)),
+    ]
+
+
+def test_a_shop_that_stopped_selling_gets_cohort_averages_and_says_so(night: duckdb.DuckDBPyConnection) -> None:
+    found = night.execute("select distinct status, status_reason, model from models.customer_clv").fetchall()
+    assert len(found) == 1
+    status, reason, model = found[0]
+    assert (status, model) == ("insufficient_data", "cohort_mean")
+    assert "last order" in reason
+
+
+def test_one_time_buyers_are_not_all_alive_on_a_night_when_the_shop_was_selling(open_night: OpenNight) -> None:
+    selling = open_night("olist", "2018-08-31")
+    assert one(selling, "select any_value(status) from models.customer_clv") == "fitted"
+    lowest, highest = selling.execute(
+        "select min(probability_no_order), max(probability_no_order) from models.customer_churn"
+    ).fetchone()
+    assert 0 < lowest < highest < 1
+    assert one(selling, "select max(order_date) from marts.fct_orders") <= one(selling, "select date '2018-08-31'")
+
+
+def _occasions(files: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    paid = files["order_items"].groupby("order_id").size()
+    orders = files["orders"][~files["orders"]["order_status"].isin(["canceled", "unavailable"])]
+    orders = orders[orders["order_id"].isin(paid.index)].merge(files["customers"], on="customer_id")
+    orders["day"] = pd.to_datetime(orders["order_purchase_timestamp"]).dt.normalize()
+    return orders[["customer_unique_id", "day"]].drop_duplicates()

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     import altair as alt
 
 SERIES_COLORS = (BLUE, ORANGE, GREY, GREEN, RED, SKY)
-MANY_BARS = 14
+MANY_COLUMNS = 14
+MOST_BAR_NAMES = 22
+CHARACTERS_ACROSS = 66  # of labels side by side under a chart
 FEW_BARS = 6
-MOST_MONTH_NAMES = 8
+MOST_MONTH_NAMES = 7
 ROOM_FOR_TEXT = 1.16  # times the longest bar, so that the number at its end is not cut
 SHORT_NUMBERS = "format(datum.value, '~s')"
 CELL_WIDTHS = (56, 30)
@@ -116,13 +118,14 @@ def bars(
 
     points: list[dict[str, Any]] = [{"label": label, "amount": float(amount)} for label, amount in rows]
     labels = "format(datum.value, '.0%')" if is_share else SHORT_NUMBERS
-    angle = -45 if len(points) > MANY_BARS or max((len(point["label"]) for point in points), default=0) > 9 else 0
+    longest = max((len(point["label"]) for point in points), default=0)
+    angle = -45 if len(points) * (longest + 1) > CHARACTERS_ACROSS else 0
     chart = _sized(alt.Chart(_data(points)).mark_bar()).encode(
         x=alt.X(
             "label:N",
             sort=None,
             title=x_title,
-            axis=alt.Axis(labelAngle=angle, labelOverlap=False if angle == 0 else "greedy"),
+            axis=alt.Axis(labelAngle=angle, labelOverlap=False if len(points) <= MOST_BAR_NAMES else "greedy"),
             scale=alt.Scale(paddingInner=0.12 if len(points) > FEW_BARS else 0.4, paddingOuter=0.2),
         ),
         y=alt.Y("amount:Q", title=y_title, axis=alt.Axis(labelExpr=labels, tickCount=5)),
@@ -169,7 +172,7 @@ def heat_map(rows: Iterable[dict[str, Any]], x_title: str, name: str, descriptio
     for cell in cells:
         cell["is_dark"] = cell["share"] is not None and cell["share"] > 0.55 * highest
     columns, labels = {cell["column"] for cell in cells}, dict.fromkeys(cell["row"] for cell in cells)
-    width = CELL_WIDTHS[0] if len(columns) <= MANY_BARS else CELL_WIDTHS[1]
+    width = CELL_WIDTHS[0] if len(columns) <= MANY_COLUMNS else CELL_WIDTHS[1]
     base = alt.Chart(_data(cells)).encode(
         x=alt.X("column:O", title=x_title, axis=alt.Axis(labelAngle=0, domain=False, labelOverlap=False)),
         y=alt.Y("row:N", sort=list(labels), title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),

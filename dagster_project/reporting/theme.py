@@ -20,7 +20,7 @@ BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 INK, SOFT_INK, RULE = "#1d2733", "#556170", "#e3e7ec"
 # metric-compatible families, so that a label takes the room that was measured for it on any machine
 FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
-WIDTH, HEIGHT = 540, 290
+WIDTH, HEIGHT = 470, 260  # fits a phone whole with text still legible, and half a laptop screen enlarged
 
 _NAMESPACE = re.compile(r'\s+xmlns(?::\w+)?="[^"]*"')
 _IDENTIFIER = re.compile(r'(?<=\sid=")[^"]+(?=")')
@@ -36,8 +36,8 @@ def config() -> dict[str, Any]:
         "view": {"stroke": None},
         "axis": text
         | {
-            "labelFontSize": 12,
-            "titleFontSize": 12,
+            "labelFontSize": 11,
+            "titleFontSize": 11,
             "titleFontWeight": "normal",
             "titlePadding": 10,
             "gridColor": RULE,
@@ -51,7 +51,7 @@ def config() -> dict[str, Any]:
         | {
             "orient": "top",
             "title": None,
-            "labelFontSize": 12,
+            "labelFontSize": 11,
             "symbolType": "square",
             "labelLimit": 400,
             "columnPadding": 18,
@@ -59,7 +59,7 @@ def config() -> dict[str, Any]:
         },
         "bar": {"color": BLUE},
         "line": {"color": BLUE, "strokeWidth": 2},
-        "text": {"font": FONT, "fontSize": 11, "color": INK},
+        "text": {"font": FONT, "fontSize": 10, "color": INK},
     }
 
 

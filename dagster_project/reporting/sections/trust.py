@@ -51,6 +51,8 @@ def _excluded_sentence(rows: list[Row], orders: int, currency: str | None) -> st
 
 def _refused_sentence(rows: list[Row]) -> str:
     count = sum(row["count_rows"] for row in rows)
+    if not count:
+        return "No raw row was refused."
     return f"{formats.plural(count, 'raw row')} could not be used and {'was' if count == 1 else 'were'} refused."
 
 

@@ -23,6 +23,7 @@ from dagster_project.warehouse import Warehouse
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 ENTITIES = ("customers", "products", "orders", "order_lines", "refunds", "feedback")
 PASSED = frozenset({"success", "pass"})
+PROGRESS_EVENTS = frozenset({"LogModelResult", "LogSeedResult"})
 
 
 class DbtFailed(RuntimeError):
@@ -116,7 +117,7 @@ class DbtRunner:
         from dbt.cli.main import dbtRunner
 
         def listen(event: Any) -> None:
-            if on_line and event.info.name in {"LogModelResult", "LogSeedResult", "LogTestResult"}:
+            if on_line and event.info.name in PROGRESS_EVENTS:
                 on_line(event.info.msg)
 
         manifest = self._manifest or self._parse()

@@ -1,7 +1,6 @@
 """The kinds of pictures on the page, each for a handful of aggregated rows.
 
 What belongs here: marks, scales and axes. What does not: colours and fonts (`theme.py`), which rows (`sections/`).
-Dates are drawn in UTC, so that the machine's time zone moves no bar.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
 SERIES_COLORS = (BLUE, ORANGE, GREY, GREEN, RED, SKY)
 MANY_BARS = 14
-PLOT_WIDTH = 470  # about what labels leave of the width
+FEW_BARS = 6
+MOST_MONTH_NAMES = 8
 ROOM_FOR_TEXT = 1.16  # times the longest bar, so that the number at its end is not cut
 SHORT_NUMBERS = "format(datum.value, '~s')"
 CELL_WIDTHS = (56, 30)
@@ -43,7 +43,7 @@ def monthly_bars(
     rank = {kind: place for place, kind in enumerate(series)}
     points = [
         {
-            "month": _iso(row["month"]),
+            "month": row["month"].isoformat(),
             "kind": row["kind"],
             "rank": rank[row["kind"]],
             "amount": float(row["amount"]),
@@ -54,7 +54,7 @@ def monthly_bars(
     colors = alt.Scale(domain=list(series), range=list(SERIES_COLORS[: len(series)]))
     legend = alt.Legend() if len(series) > 1 else None
     chart = _sized(alt.Chart(_data(points)).mark_bar()).encode(
-        x=_month_axis(points, is_centred=True),
+        x=_month_axis(points),
         y=alt.Y("amount:Q", title=y_title, axis=alt.Axis(labelExpr=SHORT_NUMBERS, tickCount=5), stack="zero"),
         color=alt.Color("kind:N", scale=colors, legend=legend, sort=list(series)),
         order=alt.Order("rank:Q"),
@@ -89,15 +89,17 @@ def monthly_lines(
     points = _with_gaps(rows, series, months_per_point)
     shown = [point for point in points if point["amount"] is not None]
     scale = alt.Scale(domain=list(series), range=list(SERIES_COLORS[: len(series)]))
-    color = alt.Color("kind:N", scale=scale, legend=alt.Legend() if len(series) > 1 else None, sort=list(series))
+    legend = alt.Legend(symbolOpacity=1) if len(series) > 1 else None
+    color = alt.Color("kind:N", scale=scale, legend=legend, sort=list(series))
     x = _month_axis(shown)
     y = alt.Y(
         "amount:Q", title=y_title, axis=alt.Axis(format=y_format, tickCount=5), scale=alt.Scale(zero=False, nice=True)
     )
     base = alt.Chart(_data(points)).encode(x=x, color=color)
     band = base.mark_area(opacity=0.2, line=False).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
+    rules = base.mark_rule(opacity=0.35).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
     dots = alt.Chart(_data(shown)).mark_circle(size=34, opacity=1).encode(x=x, y=y, color=color)
-    return render(_sized(alt.layer(band, base.mark_line().encode(y=y), dots)), name, description)
+    return render(_sized(alt.layer(band, rules, base.mark_line().encode(y=y), dots)), name, description)
 
 
 def bars(
@@ -121,7 +123,7 @@ def bars(
             sort=None,
             title=x_title,
             axis=alt.Axis(labelAngle=angle, labelOverlap=False if angle == 0 else "greedy"),
-            scale=alt.Scale(paddingInner=0.12),
+            scale=alt.Scale(paddingInner=0.12 if len(points) > FEW_BARS else 0.4, paddingOuter=0.2),
         ),
         y=alt.Y("amount:Q", title=y_title, axis=alt.Axis(labelExpr=labels, tickCount=5)),
     )
@@ -149,14 +151,13 @@ def sideways_bars(rows: Iterable[tuple[str, float, str]], x_title: str, name: st
     return render(_sized(alt.layer(base.mark_bar(size=thickness).encode(x=x), texts)), name, description)
 
 
-def heat_map(rows: Iterable[dict[str, Any]], x_title: str, y_title: str, name: str, description: str) -> Markup:
+def heat_map(rows: Iterable[dict[str, Any]], x_title: str, name: str, description: str) -> Markup:
     """A grid of shares, darker for more; a cell without a share is an empty outline.
 
     Args:
         rows: row (a label, rows in the order of their first cell), column (a whole number), share (None where there is
             none), text.
         x_title: of the columns.
-        y_title: of the rows.
         name: unique in the page.
         description: for who cannot see it.
     """
@@ -171,7 +172,7 @@ def heat_map(rows: Iterable[dict[str, Any]], x_title: str, y_title: str, name: s
     width = CELL_WIDTHS[0] if len(columns) <= MANY_BARS else CELL_WIDTHS[1]
     base = alt.Chart(_data(cells)).encode(
         x=alt.X("column:O", title=x_title, axis=alt.Axis(labelAngle=0, domain=False, labelOverlap=False)),
-        y=alt.Y("row:N", sort=None, title=y_title, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
+        y=alt.Y("row:N", sort=list(labels), title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
     )
     blank = base.transform_filter("datum.share === null").mark_rect(fill=None, stroke=RULE, strokeDash=[2, 2])
     filled = base.transform_filter("datum.share !== null").mark_rect(stroke="white")
@@ -200,41 +201,38 @@ def _sized(chart: Any, height: int = HEIGHT) -> Any:
     )
 
 
-def _month_axis(points: Sequence[dict[str, Any]], *, is_centred: bool = False) -> alt.X:
-    """Months in UTC, few of them named; the names stand under the middle of the bars if centred."""
+def _month_axis(points: Sequence[dict[str, Any]]) -> alt.X:
+    """Every month between the first and the last, a few of them named."""
     import altair as alt
 
-    count = max(1, len({point["month"] for point in points}))
-    return alt.X(
-        "month:T",
-        timeUnit="utcyearmonth",
-        title=None,
-        axis=alt.Axis(
-            format="%b %Y",
-            labelAngle=0,
-            labelFlush=False,
-            tickCount=min(count, 6),
-            grid=False,
-            labelOffset=PLOT_WIDTH // (2 * count) if is_centred else 0,
-        ),
+    found = sorted(point["month"] for point in points)
+    months = [month.isoformat() for month in _months(_date(found[0]), _date(found[-1]), 1)] if found else []
+    every = next((step for step in (1, 2, 3, 6, 12, 24) if len(months) <= step * MOST_MONTH_NAMES), 60)
+    named = [month for month in months if (12 * int(month[:4]) + int(month[5:7]) - 1) % every == 0]
+    axis = alt.Axis(
+        labelExpr="utcFormat(toDate(datum.value), '%b %Y')", labelAngle=0, labelOverlap=False, values=named, grid=False
     )
+    scale = alt.Scale(domain=months, paddingInner=0.1 if len(months) > FEW_BARS else 0.5, paddingOuter=0.3)
+    return alt.X("month:O", title=None, axis=axis, scale=scale)
+
+
+def _months(first: dt.date, last: dt.date, step: int) -> list[dt.date]:
+    """The first days of months from the first to the last, every `step` months."""
+    start, end = (12 * month.year + month.month - 1 for month in (first, last))
+    return [dt.date(ordinal // 12, ordinal % 12 + 1, 1) for ordinal in range(start, end + 1, step)]
 
 
 def _with_gaps(rows: Iterable[dict[str, Any]], series: Sequence[str], step: int) -> list[dict[str, Any]]:
     """A point for every period between the first and the last of all lines, without a number where a line has none."""
     found = {(row["month"], row["kind"]): row for row in rows}
-    months = sorted({month for month, _ in found})
-    month, points = months[0] if months else None, []
-    while month is not None and month <= months[-1]:
-        for kind in series:
-            row = found.get((month, kind), {})
-            points.append(
-                {"month": _iso(month), "kind": kind} | {key: row.get(key) for key in ("amount", "low", "high")}
-            )
-        ordinal = 12 * month.year + month.month - 1 + step
-        month = dt.date(ordinal // 12, ordinal % 12 + 1, 1)
-    return points
+    months = sorted(month for month, _ in found)
+    return [
+        {"month": month.isoformat(), "kind": kind}
+        | {key: found.get((month, kind), {}).get(key) for key in ("amount", "low", "high")}
+        for month in (_months(months[0], months[-1], step) if months else ())
+        for kind in series
+    ]
 
 
-def _iso(month: dt.date) -> str:
-    return month.isoformat()
+def _date(month: str) -> dt.date:
+    return dt.date.fromisoformat(month)

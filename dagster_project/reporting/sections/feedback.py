@@ -8,29 +8,25 @@ from dagster_project.reporting import charts, formats, queries
 from dagster_project.reporting.metrics import Metrics, base, previous_month
 from dagster_project.reporting.page import Figure, Section, Table
 from dagster_project.reporting.published import Published, Row
-from dagster_project.reporting.sections.retention import point_of, rate_table, too_small_note
+from dagster_project.reporting.sections.rates import rate_figures
 
 
 def promoter_score(shop: Published, metrics: Metrics) -> Section:
     """NPS per month, and the answers by score."""
     title = "Net Promoter Score (NPS)"
-    rows = metrics.series("nps", "month")
     overall = metrics.over("nps", "trailing_window") or metrics.over("nps", "lifetime")
     if overall is None:
         return Section(
             "nps", title, "No source sends NPS answers, so there is no NPS to show. That is not a score of zero."
         )
-    figures = []
-    if rows:
-        svg = charts.monthly_lines(
-            [point_of(row, "nps") for row in rows],
-            ("nps",),
-            "NPS, points from -100 to +100",
-            "nps-line",
-            "Net Promoter Score per month with its 95 % interval",
-            y_format="+d",
-        )
-        figures.append(Figure("NPS per month", svg, too_small_note(rows, metrics), rate_table(rows, metrics)))
+    figures = rate_figures(
+        {"nps": metrics.series("nps", "month")},
+        metrics,
+        title="NPS per month",
+        y_title="NPS, points from -100 to +100",
+        y_format="+d",
+        name="nps-line",
+    )
     scores = shop.rows(queries.SCORE_SHARES)
     latest = [row for row in scores if row["period_type"] == overall["period_type"]]
     if latest and latest[0]["has_minimum_base"]:
@@ -41,7 +37,6 @@ def promoter_score(shop: Published, metrics: Metrics) -> Section:
 def satisfaction(shop: Published, metrics: Metrics) -> Section:
     """Shares of satisfied and dissatisfied customers per month, and the answers by score."""
     title = "Satisfaction (CSAT)"
-    rows, low_rows = metrics.series("csat_share", "month"), metrics.series("csat_dissatisfied_share", "month")
     overall = metrics.over("csat_share", "trailing_window") or metrics.over("csat_share", "lifetime")
     if overall is None:
         return Section(
@@ -49,22 +44,16 @@ def satisfaction(shop: Published, metrics: Metrics) -> Section:
             title,
             "No source sends satisfaction ratings, so there is no CSAT to show. That is not a share of zero.",
         )
-    figures = []
-    if rows:
-        points = [point_of(row, "satisfied") for row in rows] + [point_of(row, "dissatisfied") for row in low_rows]
-        svg = charts.monthly_lines(
-            points,
-            ("satisfied", "dissatisfied"),
-            "Share of answers, %",
-            "csat-line",
-            "Shares of satisfied and dissatisfied customers per month with their 95 % intervals",
-            y_format=".0%",
-        )
-        figures.append(
-            Figure(
-                "Satisfied and dissatisfied, per month", svg, too_small_note(rows, metrics), rate_table(rows, metrics)
-            )
-        )
+    lines = {"satisfied": metrics.series("csat_share", "month")}
+    lines["dissatisfied"] = metrics.series("csat_dissatisfied_share", "month")
+    figures = rate_figures(
+        lines,
+        metrics,
+        title="Satisfied and dissatisfied, per month",
+        y_title="Share of answers, %",
+        y_format=".0%",
+        name="csat-line",
+    )
     scores = shop.rows(queries.SATISFACTION_SCORES)
     if sum(row["count_answers"] for row in scores) >= metrics.minimum_base():
         figures.append(_rating_figure(scores))

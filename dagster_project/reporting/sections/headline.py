@@ -28,7 +28,12 @@ def headline(shop: Published, metrics: Metrics) -> Section:
     since = f"since {formats.day(lifetime['period_start'])}" if (lifetime := _lifetime(metrics)) else "whole history"
     named = (
         ("Repeat purchase rate", "repeat_purchase_rate", "lifetime", since),
-        ("Repeat purchase within the window", "repeat_purchase_rate_within_window", "lifetime", "window has closed"),
+        (
+            "Repeat purchase within the window",
+            "repeat_purchase_rate_within_window",
+            "lifetime",
+            "whose window has closed",
+        ),
         ("Purchase frequency, per customer", "purchase_frequency", "trailing_window", window.name),
         ("Average order value", "average_order_value", "trailing_window", window.name),
         ("Average order value, all time", "average_order_value", "lifetime", since),

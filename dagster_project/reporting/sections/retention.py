@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dagster_project.reporting import charts, formats, queries
-from dagster_project.reporting.metrics import Metrics, base, previous_month
+from dagster_project.reporting.metrics import Metrics, previous_month
 from dagster_project.reporting.page import Figure, Section, Table
 from dagster_project.reporting.published import Published, Row
+from dagster_project.reporting.sections.rates import rate_figures
 
 COUNT_COHORTS = 24
-TABLE_PERIODS = 24
 LOYAL_SEGMENTS = ("champions", "loyal")
 
 
@@ -22,15 +22,6 @@ def retention(shop: Published, metrics: Metrics) -> Section:
         return Section(
             "retention", title, "No month has a complete month before it yet, so there is no retention to show."
         )
-    points = [point_of(row) for row in rows]
-    svg = charts.monthly_lines(
-        points,
-        ("retention",),
-        "Bought again in the next month, %",
-        "retention-line",
-        "Monthly retention rate with its 95 % interval",
-        y_format=".1~%",
-    )
     period = metrics.last_month()
     last = metrics.at("retention_rate", period)
     before = previous_month(period.start)
@@ -50,10 +41,7 @@ def retention(shop: Published, metrics: Metrics) -> Section:
         anchor="retention",
         title=title,
         lead=lead,
-        figures=[
-            Figure("Retention rate per month", svg, too_small_note(rows, metrics), rate_table(rows, metrics)),
-            *_quarterly_figures(metrics),
-        ],
+        figures=_figures(metrics),
         notes=(
             "Churn is one minus retention. In a shop whose customers buy less often than monthly, monthly retention "
             "is low "
@@ -62,61 +50,21 @@ def retention(shop: Published, metrics: Metrics) -> Section:
     )
 
 
-def _quarterly_figures(metrics: Metrics) -> list[Figure]:
-    rows = metrics.series("retention_rate", "quarter")
-    if not rows:
-        return []
-    svg = charts.monthly_lines(
-        [point_of(row) for row in rows],
-        ("retention",),
-        "Bought again in the next quarter, %",
-        "retention-quarters",
-        "Quarterly retention rate with its 95 % interval",
-        y_format=".1~%",
-        months_per_point=3,
-    )
-    note = too_small_note(rows, metrics, "quarter")
-    return [Figure("Retention rate per quarter", svg, note, rate_table(rows, metrics, "quarter"))]
-
-
-def point_of(row: Row, kind: str = "retention") -> Row:
-    """A metric row as a point of a chart; without numbers where its base is too small."""
-    is_shown = row["has_minimum_base"]
-    columns = {"amount": "metric_value", "low": "ci_low", "high": "ci_high"}
-    return {"month": row["period_start"], "kind": kind} | {
-        key: None if not is_shown or formats.is_absent(row[column]) else row[column] for key, column in columns.items()
-    }
-
-
-def too_small_note(rows: Sequence[Row], metrics: Metrics, noun: str = "month") -> str:
-    """How many periods are not drawn, and why."""
-    hidden = sum(not row["has_minimum_base"] for row in rows)
-    band = f"The band is the 95{formats.NBSP}% interval."
-    if not hidden:
-        return band
-    return f"{band} {formats.plural(hidden, noun)} with a base below {metrics.minimum_base()} not drawn."
-
-
-def rate_table(rows: Sequence[Row], metrics: Metrics, noun: str = "month") -> Table:
-    """The latest periods of a metric, as numbers."""
-    name = formats.month if noun == "month" else formats.quarter
-    body = [
-        (
-            name(row["period_start"]),
-            metrics.amount(row) if row["has_minimum_base"] else "not shown",
-            metrics.interval(row).removeprefix(f"95{formats.NBSP}% interval ")
-            if row["has_minimum_base"]
-            else formats.ABSENT,
-            base(row),
+def _figures(metrics: Metrics) -> list[Figure]:
+    """Months, and beside them quarters."""
+    return [
+        figure
+        for noun in ("month", "quarter")
+        for figure in rate_figures(
+            {"retention": metrics.series("retention_rate", noun)},
+            metrics,
+            title=f"Retention rate per {noun}",
+            y_title=f"Bought again in the next {noun}, %",
+            y_format=".1~%",
+            name=f"retention-{noun}",
+            noun=noun,
         )
-        for row in rows[-TABLE_PERIODS:]
     ]
-    return Table(
-        f"The last {len(body)} {noun}s",
-        (noun.capitalize(), "# Value", f"# 95{formats.NBSP}% interval", "# Base"),
-        body,
-        True,
-    )
 
 
 def cohorts(shop: Published, metrics: Metrics) -> Section:
@@ -141,7 +89,6 @@ def cohorts(shop: Published, metrics: Metrics) -> Section:
     svg = charts.heat_map(
         cells,
         "Whole months since the first order",
-        "Month of first order (customers)",
         "cohort-map",
         "Share of each cohort that bought again, by months since the first order",
     )
@@ -154,7 +101,7 @@ def cohorts(shop: Published, metrics: Metrics) -> Section:
         anchor="cohorts",
         title=title,
         lead=_cohort_lead(rows),
-        figures=[Figure("Share of each cohort buying again", svg, note, is_wide=True)],
+        figures=[Figure("Share buying again, by month of the first order (customers)", svg, note, is_wide=True)],
     )
 
 

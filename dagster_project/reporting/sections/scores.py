@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dagster_project.reporting import formats, queries
@@ -59,22 +59,13 @@ def model_scores(shop: Published, metrics: Metrics) -> Section:
         )
     by_subject = {name: [row for row in rows if row["prediction"] == name] for name in SUBJECTS}
     found = {name: of for name, of in by_subject.items() if of}
-    reasons = sorted(
-        {
-            f"{SUBJECTS[name]}: {row['model']} was not back-tested ({formats.words(row['status'])}: "
-            f"{row['status_reason'] or 'no reason given'})."
-            for name, of in found.items()
-            for row in of
-            if row["status"] not in {"fitted", "baseline"}
-        }
-    )
     sentences = [_amount_sentence(found["orders"])] if "orders" in found else []
     sentences += [_event_sentence(found["no_order"])] if "no_order" in found else []
     return Section(
         anchor="scores",
         title=title,
         lead=" ".join(sentences) or "The back-test of tonight scored nothing that can be compared.",
-        warnings=reasons,
+        warnings=_reasons(found),
         tables=[_table(name, of) for name, of in found.items()],
         notes=(
             "Arrows say which way is better. RMSE is the root of the mean squared error; total bias is predicted "
@@ -88,6 +79,20 @@ def model_scores(shop: Published, metrics: Metrics) -> Section:
             "small differences may be chance.",
         ),
     )
+
+
+def _reasons(found: Mapping[str, Sequence[Row]]) -> list[str]:
+    """Why models were not back-tested, one sentence per model and reason."""
+    subjects: dict[tuple[str, str, str], dict[str, None]] = {}
+    for name, rows in found.items():
+        for row in rows:
+            if row["status"] not in {"fitted", "baseline"}:
+                reason = (row["model"], formats.words(row["status"]), row["status_reason"] or "no reason given")
+                subjects.setdefault(reason, {})[SUBJECTS[name].lower()] = None
+    return [
+        f"{model} was not back-tested for {' and '.join(names)} ({status}: {reason})."
+        for (model, status, reason), names in subjects.items()
+    ]
 
 
 def _score(rows: Sequence[Row], score: str, statuses: Sequence[str], model: str | None = None) -> float | None:
@@ -119,7 +124,7 @@ def _event_sentence(rows: Sequence[Row]) -> str:
     brier, base = _score(rows, "brier", ["fitted"]), _score(rows, "brier", ["baseline"], "base_rate")
     if auc is None:
         return "The churn model was not back-tested, so only the baselines have scores."
-    text = f"It ranked who would not order with an AUC of {formats.number(auc, 3)}"
+    text = f"The churn model ranked who would not order with an AUC of {formats.number(auc, 3)}"
     if recency is not None:
         text += f", against {formats.number(recency, 3)} by days since the last order alone"
     if brier is not None and base is not None:

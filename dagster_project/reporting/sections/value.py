@@ -44,7 +44,7 @@ def customer_value(shop: Published, metrics: Metrics) -> Section:
     )
     note = "Each range is 2 to 2.5 times the one before it. Value: expected margin, discounted."
     body = [
-        (label, formats.count(row["count_customers"]), formats.money(row["total_clv"], shop.currency))
+        (label, formats.count(row["count_customers"]), _amount(row, "total_clv", shop, metrics))
         for (label, _), row in zip(labels, bins, strict=True)
     ]
     table = Table("Customers by predicted value", (f"Range, {unit}", "# Customers", "# Predicted value"), body, True)
@@ -123,7 +123,7 @@ def churn(shop: Published, metrics: Metrics) -> Section:
     lead = (
         f"Of {formats.plural(scored, 'active customer')} about {formats.count(expected)} are expected to order within "
         f"{days} days ({formats.share(expected / scored)}); by chance alone between {formats.count(low)} and "
-        f"{formats.count(high)}, the model's own error not included."
+        f"{formats.count(high)}, the error of the prediction itself not included."
     )
     bands = shop.rows(queries.RISK_BANDS)
     return Section(
@@ -132,11 +132,11 @@ def churn(shop: Published, metrics: Metrics) -> Section:
         lead=lead,
         warnings=warnings,
         figures=[_probability_figure(shop, statuses, days), *_band_figures(bands)],
-        tables=[_band_table(bands, shop)],
+        tables=[_band_table(bands, shop, metrics)],
         notes=(
             f"Active here: an order in the {2 * days} days up to the as-of day. Value at risk: probability of no "
-            "order times "
-            "predicted value. Each band shows the probabilities that it holds.",
+            "order times predicted value. Each band shows the probabilities that it holds; of fewer than "
+            f"{metrics.minimum_base()} customers only the number is shown.",
         ),
     )
 
@@ -164,21 +164,33 @@ def _probability_figure(shop: Published, statuses: list[Row], days: int) -> Figu
 
 
 def _band_figures(bands: list[Row]) -> list[Figure]:
-    if not bands:
+    if len(bands) < 2:
         return []
     rows = [(row["risk_band"], row["count_customers"], formats.count(row["count_customers"])) for row in bands]
     svg = charts.sideways_bars(rows, "Active customers", "churn-bands", "Active customers by risk band")
     return [Figure("Active customers by risk band", svg)]
 
 
-def _band_table(bands: list[Row], shop: Published) -> Table:
+def _amount(row: Row, column: str, shop: Published, metrics: Metrics) -> str:
+    """An amount of a group of customers; not of so few that it would tell about one of them."""
+    is_few = row["count_customers"] < metrics.minimum_base()
+    return "not shown" if is_few else formats.money(row[column], shop.currency)
+
+
+def _probabilities(row: Row, metrics: Metrics) -> str:
+    if row["count_customers"] < metrics.minimum_base():
+        return "not shown"
+    return f"{formats.share(row['lowest'])} to {formats.share(row['highest'])}"
+
+
+def _band_table(bands: list[Row], shop: Published, metrics: Metrics) -> Table:
     body = [
         (
             row["risk_band"],
-            f"{formats.share(row['lowest'])} to {formats.share(row['highest'])}",
+            _probabilities(row, metrics),
             formats.count(row["count_customers"]),
-            formats.money(row["predicted_clv"], shop.currency),
-            formats.money(row["clv_at_risk"], shop.currency),
+            _amount(row, "predicted_clv", shop, metrics),
+            _amount(row, "clv_at_risk", shop, metrics),
         )
         for row in bands
     ]

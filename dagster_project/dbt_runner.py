@@ -23,6 +23,7 @@ from dagster_project.warehouse import Warehouse
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 ENTITIES = ("customers", "products", "orders", "order_lines", "refunds", "feedback")
 PASSED = frozenset({"success", "pass"})
+PROGRESS_EVENTS = frozenset({"LogModelResult", "LogSeedResult"})
 
 
 class DbtFailed(RuntimeError):
@@ -100,6 +101,21 @@ class DbtRunner:
             arguments += ["--exclude", selector[1:]] if selector.startswith("!") else ["--select", selector]
         return self._invoke(arguments, on_line=on_line)
 
+    def unit_test(self, as_of: dt.date) -> list[NodeResult]:
+        """Run the unit tests of the SQL, in one invocation; a failed one says in its message how the rows differ.
+
+        Their rows take their types from the tables that they stand for, which must exist: build any night first, an empty
+        one will do.
+
+        Args:
+            as_of: the business day that unit tests see which name none.
+
+        Raises:
+            DbtFailed: dbt could not run.
+        """
+        arguments = ["test", "--select", "test_type:unit", "--vars", json.dumps(self._variables(as_of))]
+        return self._invoke(arguments, on_line=None)
+
     def _parse(self) -> Any:
         from dbt.cli.main import dbtRunner
 
@@ -116,7 +132,7 @@ class DbtRunner:
         from dbt.cli.main import dbtRunner
 
         def listen(event: Any) -> None:
-            if on_line and event.info.name in {"LogModelResult", "LogSeedResult", "LogTestResult"}:
+            if on_line and event.info.name in PROGRESS_EVENTS:
                 on_line(event.info.msg)
 
         manifest = self._manifest or self._parse()
@@ -134,7 +150,7 @@ class DbtRunner:
                 unique_id=result.node.unique_id,
                 resource_type=str(result.node.resource_type.value),
                 status=str(result.status.value),
-                message=_one_line(result.message or ""),
+                message=_one_line(result.message or "") if result.node.resource_type != "unit_test" else result.message or "",
                 failures=int(result.failures or 0),
                 seconds=float(result.execution_time),
             )

@@ -21,7 +21,7 @@ PROVENANCE_COLUMNS = ("_source", "_file", "_loaded_at", "_load_id", "_row_number
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 
-class SourceError(Exception):
+class SourceError(RuntimeError):
     """A source that cannot be landed: one line with what was found, what was expected and what to do."""
 
 

@@ -59,17 +59,22 @@
 {%- endmacro %}
 
 {#- The end of a staging model: joins the row's own refusals with what other rows and the clock of the load say.
-    key          columns that name a row; of several good rows the latest stands and the others are refused
+    key          columns that name a row; of several good and seen rows the latest stands and the others are refused
     happened_at  the event's time: rows after the as-of are unseen; rows more than a day after their own load are refused
     latest_by    what orders the versions of a key before the load does -#}
 {% macro judged_rows(from, key, happened_at=none, latest_by=none) -%}
+    {%- set is_good = "refusals = ''" -%}
+    {%- if happened_at -%}
+        {%- set is_good = is_good ~ " and coalesce(" ~ happened_at ~ " < " ~ as_of_ends_at()
+            ~ " and " ~ happened_at ~ " <= _loaded_at + interval 1 day, true)" -%}
+    {%- endif -%}
     select
         *,
         concat_ws(
             '; ',
             nullif(refusals, ''),
-            case when refusals = '' and row_number() over (
-                partition by {{ key | join(', ') }}, refusals = ''
+            case when {{ is_good }} and row_number() over (
+                partition by {{ key | join(', ') }}, {{ is_good }}
                 order by
                     {%- if latest_by %} {{ latest_by }} desc nulls last,{% endif %}
                     _loaded_at desc nulls last, _file desc nulls last, _row_number desc nulls last

@@ -98,8 +98,9 @@ select
     {{ in_reporting_currency('gross_amount - refunded_amount') }} as net_amount,
     case
         when is_test then 'test'
-        when order_status not in ('placed', 'paid', 'processing', 'shipped', 'delivered', 'cancelled', 'adjustment')
-            then 'unknown_status'
+        when coalesce(order_status, '') not in (
+            'placed', 'paid', 'processing', 'shipped', 'delivered', 'cancelled', 'adjustment'
+        ) then 'unknown_status'
         when order_status = 'adjustment' then 'adjustment'
         when order_status = 'cancelled' then 'cancelled'
         when is_fraud then 'fraud'

@@ -6,10 +6,10 @@
 
 with order_times as (
     select
-        order_id,
+        {{ text('order_id') }} as order_id,
         max({{ local_to_utc(moment('ordered_at')) }}) as ordered_at
     from {{ source('raw', 'demo__orders') }}
-    group by order_id
+    group by {{ text('order_id') }}
 ),
 
 judged as (
@@ -21,7 +21,7 @@ judged as (
         {{ whole_number('raw.quantity') }} as quantity,
         {{ number('raw.unit_price') }} as unit_price,
         {{ as_money(whole_number('raw.quantity') ~ ' * ' ~ number('raw.unit_price')) }} as line_amount,
-        order_times.ordered_at,
+        coalesce(orders.ordered_at, order_times.ordered_at) as ordered_at,
         {{ provenance() }},
         {{ refusals([
             rule_missing('order_id'),
@@ -34,8 +34,8 @@ judged as (
             ['`order_id` names no accepted order', 'orders.order_id is null']
         ]) }} as refusals
     from {{ source('raw', 'demo__order_lines') }} as raw
-    left join {{ ref('stg_demo__orders') }} as orders on raw.order_id = orders.order_id
-    left join order_times on raw.order_id = order_times.order_id
+    left join {{ ref('stg_demo__orders') }} as orders on {{ text('raw.order_id') }} = orders.order_id
+    left join order_times on {{ text('raw.order_id') }} = order_times.order_id
 )
 
 {{ judged_rows('judged', key=['order_id', 'line_number'], happened_at='ordered_at') }}

@@ -23,7 +23,7 @@ with judged as (
             ['`order_id` names no accepted order', 'orders.order_id is null']
         ]) }} as refusals
     from {{ source('raw', 'demo__refunds') }} as raw
-    left join {{ ref('stg_demo__orders') }} as orders on raw.order_id = orders.order_id
+    left join {{ ref('stg_demo__orders') }} as orders on {{ text('raw.order_id') }} = orders.order_id
 )
 
 {{ judged_rows('judged', key=['refund_id'], happened_at='refunded_at') }}

@@ -23,9 +23,10 @@ with judged as (
             rule_not_a_moment('answered_at'),
             rule_missing('score'),
             rule_not_a_whole_number('score'),
-            ['`question` is neither nps nor csat', "coalesce(lower(raw.question), '') not in ('nps', 'csat')"],
+            ['`question` is neither nps nor csat', "coalesce(lower(" ~ text('raw.question') ~ "), '') not in ('nps', 'csat')"],
             ['`score` is off the scale of its question', "not (" ~ whole_number('raw.score') ~ " between
-                case lower(raw.question) when 'nps' then 0 else 1 end and case lower(raw.question) when 'nps' then 10 else 5 end)"]
+                case lower(" ~ text('raw.question') ~ ") when 'nps' then 0 when 'csat' then 1 end and
+                case lower(" ~ text('raw.question') ~ ") when 'nps' then 10 when 'csat' then 5 end)"]
         ]) }} as refusals
     from {{ source('raw', 'demo__survey_answers') }} as raw
 )

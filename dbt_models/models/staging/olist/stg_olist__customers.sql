@@ -5,5 +5,5 @@ select
     'BR' as country_code,
     max_by(customers.region, coalesce(cast(orders.ordered_at as varchar), '') || customers.order_customer_id) as region
 from {{ ref('stg_olist__order_customers') }} as customers
-inner join {{ ref('stg_olist__orders') }} as orders on customers.customer_id = orders.customer_id
+inner join {{ ref('stg_olist__orders') }} as orders on customers.order_customer_id = orders.order_customer_id
 group by customers.source_name, customers.customer_id

@@ -32,7 +32,7 @@ with judged as (
                 text('raw.review_answer_timestamp') ~ ' is null and ' ~ text('raw.review_creation_date') ~ ' is null']
         ]) }} as refusals
     from {{ source('raw', 'olist__order_reviews') }} as raw
-    left join {{ ref('stg_olist__orders') }} as orders on raw.order_id = orders.order_id
+    left join {{ ref('stg_olist__orders') }} as orders on {{ text('raw.order_id') }} = orders.order_id
 )
 
 {{ judged_rows('judged', key=['feedback_id'], happened_at='submitted_at') }}

@@ -4,6 +4,7 @@
 with judged as (
     select
         {{ text('raw.order_id') }} as order_id,
+        {{ text('raw.customer_id') }} as order_customer_id,
         customers.customer_id,
         {{ local_to_utc(moment('raw.order_purchase_timestamp')) }} as ordered_at,
         case lower({{ text('raw.order_status') }})
@@ -25,7 +26,7 @@ with judged as (
             rule_missing('order_status')
         ]) }} as refusals
     from {{ source('raw', 'olist__orders') }} as raw
-    left join {{ ref('stg_olist__order_customers') }} as customers on raw.customer_id = customers.order_customer_id
+    left join {{ ref('stg_olist__order_customers') }} as customers on {{ text('raw.customer_id') }} = customers.order_customer_id
 )
 
 {{ judged_rows('judged', key=['order_id'], happened_at='ordered_at') }}

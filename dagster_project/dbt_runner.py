@@ -104,8 +104,8 @@ class DbtRunner:
     def unit_test(self, as_of: dt.date) -> list[NodeResult]:
         """Run the unit tests of the SQL, in one invocation; a failed one says in its message how the rows differ.
 
-        Their rows take their types from the tables that they stand for, which must exist: build any night first, an empty
-        one will do.
+        Their rows take their types from the tables that they stand for, which must exist: build any night first, an
+        empty one will do.
 
         Args:
             as_of: the business day that unit tests see which name none.
@@ -115,6 +115,20 @@ class DbtRunner:
         """
         arguments = ["test", "--select", "test_type:unit", "--vars", json.dumps(self._variables(as_of))]
         return self._invoke(arguments, on_line=None)
+
+    def compiled(self, sql: str, as_of: dt.date) -> str:
+        """What dbt makes of a text of SQL and Jinja that may use the project's macros.
+
+        Args:
+            sql: the text.
+            as_of: the business day that the macros see.
+
+        Raises:
+            DbtFailed: the text does not compile.
+        """
+        arguments = ["compile", "--inline", sql, "--vars", json.dumps(self._variables(as_of))]
+        [result] = self._results(arguments, on_line=None)
+        return str(result.node.compiled_code)
 
     def _parse(self) -> Any:
         from dbt.cli.main import dbtRunner
@@ -129,6 +143,19 @@ class DbtRunner:
         return outcome.result
 
     def _invoke(self, arguments: list[str], on_line: Callable[[str], None] | None) -> list[NodeResult]:
+        return [
+            NodeResult(
+                unique_id=result.node.unique_id,
+                resource_type=str(result.node.resource_type.value),
+                status=str(result.status.value),
+                message=_message(result),
+                failures=int(result.failures or 0),
+                seconds=float(result.execution_time),
+            )
+            for result in self._results(arguments, on_line)
+        ]
+
+    def _results(self, arguments: list[str], on_line: Callable[[str], None] | None) -> list[Any]:
         from dbt.cli.main import dbtRunner
 
         def listen(event: Any) -> None:
@@ -145,17 +172,7 @@ class DbtRunner:
                 _close_connections()
         if outcome.result is None:
             raise DbtFailed(f"dbt stopped: {_one_line(outcome.exception)}")
-        return [
-            NodeResult(
-                unique_id=result.node.unique_id,
-                resource_type=str(result.node.resource_type.value),
-                status=str(result.status.value),
-                message=_one_line(result.message or "") if result.node.resource_type != "unit_test" else result.message or "",
-                failures=int(result.failures or 0),
-                seconds=float(result.execution_time),
-            )
-            for result in outcome.result.results
-        ]
+        return list(outcome.result.results)
 
     def _common_arguments(self) -> list[str]:
         return [
@@ -221,6 +238,12 @@ def _close_connections() -> None:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     DuckDBConnectionManager.close_all_connections()
+
+
+def _message(result: Any) -> str:
+    """What dbt says of a node, on one line; the differing rows of a unit test keep theirs."""
+    said = result.message or ""
+    return str(said) if result.node.resource_type == "unit_test" else _one_line(said)
 
 
 def _one_line(fault: object) -> str:

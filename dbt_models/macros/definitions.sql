@@ -9,6 +9,7 @@
         when {{ instrument }} = 'nps' and {{ score }} between 9 and 10 then 'promoter'
         when {{ instrument }} = 'nps' and {{ score }} between 7 and 8 then 'passive'
         when {{ instrument }} = 'nps' and {{ score }} between 0 and 6 then 'detractor'
+        when {{ instrument }} = 'nps' then null
         when {{ score_0_100 }} >= 75 then 'satisfied'
         when {{ score_0_100 }} <= 25 then 'dissatisfied'
         when {{ score_0_100 }} is not null then 'neutral'

@@ -22,7 +22,17 @@
     case when regexp_matches(trim({{ expression }}), '^[+-]?[0-9]+$') then try_cast({{ expression }} as bigint) end
 {%- endmacro %}
 
-{% macro moment(expression) -%}try_cast({{ expression }} as timestamp){%- endmacro %}
+{#- A wall time as it is written: a text with an offset or a zone is none, where a cast would drop the offset. -#}
+{% macro moment(expression) -%}
+    {{ return(adapter.dispatch('moment', 'loyalty')(expression)) }}
+{%- endmacro %}
+
+{% macro default__moment(expression) -%}
+    case
+        when regexp_matches(trim({{ expression }}), '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]+)?)?)?$')
+            then try_cast({{ expression }} as timestamp)
+    end
+{%- endmacro %}
 
 {#- The text as the condition sees it: a blank is absent. -#}
 {% macro rule_missing(column) -%}

@@ -1,0 +1,156 @@
+"""A night on which no source sent a row, built by dbt under an example's settings, and the macros as SQL.
+
+Belongs here: what makes dbt run once for many cases. Does not belong here: what the SQL should answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from dagster_project.dbt_runner import DbtRunner, NodeResult
+from dagster_project.dbt_session import padded_keys
+from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
+
+SECRET = "the shop's secret"  # noqa: S105
+PROVENANCE = {
+    "_source": "varchar",
+    "_file": "varchar",
+    "_loaded_at": "timestamp",
+    "_load_id": "varchar",
+    "_row_number": "bigint",
+}
+UNREADABLE = {
+    "source_name": "varchar",
+    "table_name": "varchar",
+    "file": "varchar",
+    "row_number": "bigint",
+    "reason": "varchar",
+}
+TYPED = {("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp"}}  # Parquet; every other file is text
+EVERYTHING_BUT_TESTS = "resource_type:model resource_type:seed !resource_type:test !tag:after_models"
+
+# Each case of a macro's name: the macro called on columns of these names.
+MACROS = {
+    "wilson_low": "{{ wilson_low('k', 'n') }}",
+    "wilson_high": "{{ wilson_high('k', 'n') }}",
+    "net_score_low": "{{ net_score_low('promoters', 'detractors', 'answers') }}",
+    "net_score_high": "{{ net_score_high('promoters', 'detractors', 'answers') }}",
+    "mean_low": "{{ mean_bound('n', 'total', 'total_squares', '-') }}",
+    "mean_high": "{{ mean_bound('n', 'total', 'total_squares', '+') }}",
+    "ratio": "{{ ratio('k', 'n') }}",
+    "keyed_hash": "{{ keyed_hash('written') }}",
+    "key_of": "{{ key_of('source', 'id') }}",
+    "nullable_key_of": "{{ nullable_key_of('source', 'id') }}",
+    "business_date": "{{ business_date('instant') }}",
+    "local_to_utc": "{{ local_to_utc('wall_time') }}",
+    "months_between": "{{ months_between('earlier', 'later') }}",
+    "months_from_to": "{{ months_from_to('earlier', 'later') }}",
+    "text": "{{ text('written') }}",
+    "number": "{{ number('written') }}",
+    "whole_number": "{{ whole_number('written') }}",
+    "moment": "{{ moment('written') }}",
+    "yyyymmdd": "try_cast({{ yyyymmdd('written') }} as date)",
+    "feedback_band": "{{ feedback_band('instrument', 'score', 'score_0_100') }}",
+}
+
+
+@dataclass(frozen=True)
+class EmptyNight:
+    """The build of a night without rows: every table is there, with its columns."""
+
+    as_of: dt.date
+    dbt: DbtRunner
+    built: list[NodeResult]
+
+    def unit_tests(self) -> set[str]:
+        """The unit tests that dbt found for this example."""
+        return set(json.loads(self.dbt.manifest_path.read_text(encoding="utf-8"))["unit_tests"])
+
+    def compiled_model(self, name: str) -> str:
+        """A model's SQL as dbt ran it."""
+        [path] = (self.dbt.target / "compiled").rglob(f"{name}.sql")
+        return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_a_shop_of_its_own() -> Iterator[None]:
+    """Keep the developer's `LOYALTY_*` variables, which win over any file, out of the settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("LOYALTY_")]:
+            patch.delenv(name)
+        patch.setenv("LOYALTY_KEY", SECRET)
+        yield
+
+
+@pytest.fixture(scope="session")
+def empty_night_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], EmptyNight]:
+    """The empty night of an example, built at the first call."""
+    nights: dict[str, EmptyNight] = {}
+
+    def build(example: str) -> EmptyNight:
+        if example not in nights:
+            nights[example] = _built(example, tmp_path_factory.mktemp(example))
+        return nights[example]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def macro_sql(empty_night_of: Callable[[str], EmptyNight]) -> dict[str, str]:
+    """Every macro of `MACROS` as DuckDB's SQL, compiled in one go; the business zone is Europe/Berlin."""
+    night, mark = empty_night_of("demo"), "\n-- next --\n"
+    parts = night.dbt.compiled(mark.join(MACROS.values()), night.as_of).split(mark)
+    return dict(zip(MACROS, parts, strict=True))
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database of its own, with the session's hash keys set."""
+    with duckdb.connect() as connection:
+        inner, outer = padded_keys(SECRET)
+        connection.execute("set variable hmac_inner = ?::blob", [inner])
+        connection.execute("set variable hmac_outer = ?::blob", [outer])
+        yield connection
+
+
+@pytest.fixture
+def answer(con: duckdb.DuckDBPyConnection, macro_sql: dict[str, str]) -> Callable[..., Any]:
+    """What a macro answers for one row: `answer("ratio", k="1", n="2")`, each column given as SQL."""
+
+    def ask(macro: str, **columns: str) -> Any:
+        row = ", ".join(f"{sql} as {name}" for name, sql in columns.items())
+        [(value,)] = con.execute(f"select {macro_sql[macro]} from (select {row}) as given").fetchall()
+        return value
+
+    return ask
+
+
+def _built(example: str, home: Path) -> EmptyNight:
+    settings = load_settings(PROJECT_ROOT / "examples" / f"{example}.yaml", home=home)
+    assert settings.as_of is not None
+    dbt = DbtRunner(settings)
+    dbt.warehouse.begin(settings.as_of, _empty_raw_views(settings), run="test")
+    return EmptyNight(settings.as_of, dbt, dbt.build(EVERYTHING_BUT_TESTS, settings.as_of))
+
+
+def _empty_raw_views(settings: Settings) -> dict[str, str]:
+    views = {"unreadable_rows": _no_rows(UNREADABLE)}
+    for source, described in settings.sources.items():
+        for table, chosen in described.tables.items():
+            names = chosen.columns or tuple(field.name for field in chosen.fields)
+            texts = dict.fromkeys(names, "varchar")
+            views[f"{source}__{table}"] = _no_rows(texts | TYPED.get((source, table), {}) | PROVENANCE)
+    return views
+
+
+def _no_rows(columns: dict[str, str]) -> str:
+    return "select " + ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in columns.items()) + " where false"

@@ -1,0 +1,44 @@
+"""dbt's unit tests under the settings of each example, and a night on which no source sent a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+EXAMPLES = ("demo", "olist", "online_retail", "cdnow")
+
+
+@pytest.mark.parametrize(
+    "example", [pytest.param(name, marks=pytest.mark.xdist_group(f"dbt_{name}")) for name in EXAMPLES]
+)
+def test_unit_tests_of_the_sql_pass(example: str, empty_night_of: Callable[[str], Any]) -> None:
+    night = empty_night_of(example)
+    unbuilt = {result.unique_id: result.message for result in night.built if not result.has_passed}
+    assert not unbuilt, _told(unbuilt)
+
+    results = night.dbt.unit_test(night.as_of)
+
+    failed = {result.unique_id: result.message for result in results if not result.has_passed}
+    assert not failed, _told(failed)
+    assert {result.unique_id for result in results} == night.unit_tests()
+
+
+@pytest.mark.xdist_group("dbt_demo")
+def test_a_night_without_rows_gives_empty_tables(empty_night_of: Callable[[str], Any]) -> None:
+    night = empty_night_of("demo")
+    facts = ("dim_customers", "dim_products", "fct_orders", "fct_order_lines", "fct_refunds", "fct_feedback")
+    told = ("fct_customers", "fct_customer_months", "cohort_retention", "rfm_segments", "loyalty_metrics")
+    with night.dbt.warehouse.connect() as con:
+        rows = {name: con.execute(f"select count(*) from marts.{name}").fetchone() for name in facts + told}
+        unreconciled = con.execute("select count(*) from quality.reconciliation where not is_reconciled").fetchone()
+        compared = con.execute("select count(*) from quality.reconciliation").fetchone()
+    assert rows == dict.fromkeys(rows, (0,))
+    assert unreconciled == (0,)
+    assert compared is not None
+    assert compared[0] > 0
+
+
+def _told(failed: dict[str, str]) -> str:
+    return "\n\n".join(f"{name}\n{message}" for name, message in failed.items())

@@ -26,7 +26,7 @@ format: $(READY)  ## let the tools correct style
 
 ui: $(READY)  ## the Dagster UI on http://127.0.0.1:3000
 	DAGSTER_HOME="$$($(BIN)/loyalty instance --config $(CONFIG))" LOYALTY_CONFIG="$(abspath $(CONFIG))" \
-		PATH="$(abspath $(BIN)):$$PATH" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+		PYTHONWARNINGS=ignore PATH="$(abspath $(BIN)):$$PATH" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
 lock: $(READY)  ## resolve the dependencies anew
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --python-version 3.11 --universal --generate-hashes \

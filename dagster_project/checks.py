@@ -9,8 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 import dagster as dg
 import duckdb
 
-from dagster_project.assets.metadata import TABLE_POOL
-from dagster_project.partitions import as_of_of, nightly_partitions
+from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
 from dagster_project.warehouse import Warehouse
 from expectations.suite import CheckResult, Suite, load_suites
@@ -54,17 +53,16 @@ def check_stages(settings: Settings, after_models: Collection[str]) -> list[dg.A
     for suite in suites:
         early = "models_checks" if suite.layer == "models" else "raw_checks" if suite.layer == "raw" else "marts_checks"
         stages["after_models_checks" if suite.table in after_models else early].append(suite)
-    return [_check_stage(name, chosen, settings) for name, chosen in stages.items() if chosen]
+    return [_check_stage(name, chosen) for name, chosen in stages.items() if chosen]
 
 
-def _check_stage(name: str, suites: list[Suite], settings: Settings) -> dg.AssetChecksDefinition:
+def _check_stage(name: str, suites: list[Suite]) -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(
             name=rule.name,
             asset=dg.AssetKey([suite.layer, suite.table]),
             description=rule.why,
             blocking=rule.severity == "critical",
-            partitions_def=nightly_partitions(settings),
             metadata={"severity": rule.severity, "owner": rule.owner},
         )
         for suite in suites
@@ -74,7 +72,7 @@ def _check_stage(name: str, suites: list[Suite], settings: Settings) -> dg.Asset
     @dg.multi_asset_check(
         name=name,
         specs=specs,
-        pool=TABLE_POOL,
+        pool=WAREHOUSE_POOL,
         description="Expectation suites, evaluated inside DuckDB by Great Expectations.",
     )
     def checks(

@@ -10,7 +10,6 @@ import datetime as dt
 import logging
 import shutil
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -54,7 +53,6 @@ def run_night(settings: Settings, as_of: dt.date, on_step: OnStep | None = None)
     """
     with Warehouse(settings).exclusive():
         pass  # a run that cannot have the home should say so before it starts
-    _silence_previews()
     from dagster_project.definitions import build_definitions
 
     began = time.perf_counter()
@@ -148,11 +146,3 @@ def _without_class(message: str) -> str:
     """`package.module.SomeError: text` as `text`."""
     name, colon, text = message.partition(": ")
     return text if colon and name.replace(".", "").isidentifier() else message
-
-
-def _silence_previews() -> None:
-    import dagster as dg
-
-    for category in (dg.PreviewWarning, dg.BetaWarning):
-        warnings.filterwarnings("ignore", category=category)
-    warnings.filterwarnings("ignore", message=".*varying BackfillPolicies.*")

@@ -1,12 +1,16 @@
-"""The partitions: one a business day, and the partition is the as-of. Nothing else belongs here."""
+"""The partitions: one a business day, and the partition is the as-of; and what follows from it for every asset."""
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import dagster as dg
 
 from dagster_project.settings import Settings
+
+WAREHOUSE_POOL = "warehouse"
+PARTITION_TAG = "dagster/partition"
 
 
 def nightly_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
@@ -16,6 +20,15 @@ def nightly_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     )
 
 
+def nightly(settings: Settings) -> dict[str, Any]:
+    """What every asset of a night has in common: its partitions, one run for each, and the pool of the work file."""
+    return {
+        "partitions_def": nightly_partitions(settings),
+        "backfill_policy": dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+        "pool": WAREHOUSE_POOL,
+    }
+
+
 def as_of_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> dt.date:
-    """The business day whose end the running partition describes."""
-    return dt.date.fromisoformat(context.partition_key)
+    """The business day whose end the running partition describes; a check has no partition but that of its run."""
+    return dt.date.fromisoformat(context.run.tags[PARTITION_TAG])

@@ -10,10 +10,10 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
-from dagster_project.assets.metadata import OWNERS, TABLE_POOL, table_metadata
+from dagster_project.assets.metadata import OWNERS, table_metadata
 from dagster_project.checks import record_checks
 from dagster_project.dbt_runner import DbtFailed, DbtRunner, NodeResult
-from dagster_project.partitions import as_of_of, nightly_partitions
+from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
 from dagster_project.warehouse import Warehouse
 from expectations.suite import CheckResult
@@ -51,8 +51,7 @@ def _stage(
         manifest=manifest,
         name=name,
         dagster_dbt_translator=translator,
-        partitions_def=nightly_partitions(settings),
-        pool=TABLE_POOL,
+        **nightly(settings),
         **selection,
     )
     def stage(

@@ -8,7 +8,6 @@ import duckdb
 from dagster_project.warehouse import count_rows
 
 OWNERS = ["team:loyalty"]
-TABLE_POOL = "warehouse"
 
 
 def table_metadata(con: duckdb.DuckDBPyConnection, relation: str, **more: Any) -> dict[str, Any]:

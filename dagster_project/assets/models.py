@@ -12,13 +12,13 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
-from dagster_project.assets.metadata import OWNERS, TABLE_POOL, table_metadata
+from dagster_project.assets.metadata import OWNERS, table_metadata
 from dagster_project.modelling.backtest import backtest, holdout_days
 from dagster_project.modelling.churn import ChurnSettings, customer_churn
 from dagster_project.modelling.purchase_history import future_purchases, purchase_history
 from dagster_project.modelling.purchase_model import ModelGate
 from dagster_project.modelling.value import ValueSettings, customer_value
-from dagster_project.partitions import as_of_of, nightly_partitions
+from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
 from dagster_project.warehouse import Warehouse, replace_table
 
@@ -101,7 +101,7 @@ def _gate(settings: Settings) -> ModelGate:
 def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The Python models of a night."""
     common: dict[str, Any] = {"group_name": "models", "owners": OWNERS, "kinds": {"python", "duckdb"}}
-    night: dict[str, Any] = {"partitions_def": nightly_partitions(settings), "pool": TABLE_POOL}
+    night: dict[str, Any] = nightly(settings)
     return [_value_assets(common, night), _churn_asset(common | night), _scores_asset(common | night)]
 
 

@@ -8,9 +8,9 @@ from dataclasses import asdict
 import dagster as dg
 import duckdb
 
-from dagster_project.assets.metadata import OWNERS, TABLE_POOL
+from dagster_project.assets.metadata import OWNERS
 from dagster_project.checks import CHECKED_LAYERS, suites_of
-from dagster_project.partitions import as_of_of, nightly_partitions
+from dagster_project.partitions import as_of_of, nightly
 from dagster_project.publishing.audit import Audit, audit
 from dagster_project.publishing.fingerprint import code_fingerprint
 from dagster_project.publishing.versions import Manifest, next_version, publish
@@ -26,8 +26,7 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
     @dg.asset(
         key=VERSION_KEY,
         deps=list(audited),
-        partitions_def=nightly_partitions(settings),
-        pool=TABLE_POOL,
+        **nightly(settings),
         group_name="publish",
         owners=OWNERS,
         kinds={"duckdb"},

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from dagster_project.assets.metadata import OWNERS, TABLE_POOL, table_metadata
-from dagster_project.partitions import as_of_of, nightly_partitions
+from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
 from dagster_project.sources.configured import prepare_simulated, source_tables
 from dagster_project.sources.landing import Landed, land
@@ -65,9 +65,7 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         )
     )
 
-    @dg.multi_asset(
-        name="raw", specs=specs, partitions_def=nightly_partitions(settings), pool=TABLE_POOL, can_subset=False
-    )
+    @dg.multi_asset(name="raw", specs=specs, **nightly(settings), can_subset=False)
     def raw(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:

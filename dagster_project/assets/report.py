@@ -6,7 +6,7 @@ import dagster as dg
 
 from dagster_project.assets.metadata import OWNERS
 from dagster_project.assets.publish import VERSION_KEY
-from dagster_project.partitions import nightly_partitions
+from dagster_project.partitions import nightly
 from dagster_project.publishing.versions import current_database, current_version
 from dagster_project.settings import Settings
 
@@ -17,7 +17,7 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=["report", "loyalty_report"],
         deps=[VERSION_KEY],
-        partitions_def=nightly_partitions(settings),
+        **nightly(settings),
         group_name="report",
         owners=OWNERS,
         kinds={"html"},

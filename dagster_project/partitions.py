@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from typing import Any
 
 import dagster as dg
 
 from dagster_project.settings import Settings
+
+# a backfill policy is beta in Dagster; without one, dbt's assets would take many nights in one run
+warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)
 
 WAREHOUSE_POOL = "warehouse"
 PARTITION_TAG = "dagster/partition"

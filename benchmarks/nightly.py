@@ -168,7 +168,7 @@ def bare_night(config: Path, home: Path) -> dict[str, float]:
             con.execute(f"create table warehouse.models.{name} as select * from frame")
             con.unregister("frame")
 
-    seconds = {layer: 0.0 for layer in LAYERS}
+    seconds = dict.fromkeys(LAYERS, 0.0)
     seconds["raw"] = clocked(land_all)
     set_key(con)
     seconds["staging to marts"] = clocked(lambda: build(after_models=False))

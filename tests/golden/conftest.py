@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+from real_shops import OpenNight, data_folder
 
 from dagster_project.nightly import run_night
 from dagster_project.publishing.versions import current_database
 from dagster_project.settings import PROJECT_ROOT, load_settings
-
-OpenNight = Callable[..., duckdb.DuckDBPyConnection]
-
-
-def data_folder(shop: str) -> Path:
-    """The folder of a real data set, or a skip that says what is missing."""
-    root = Path(os.environ.get("LOYALTY_DATA") or PROJECT_ROOT.parent / "shared" / "data")
-    if not (root / shop).is_dir():
-        pytest.skip(f"real data set {shop} is not in {root}; set LOYALTY_DATA to the folder that holds it")
-    return root / shop
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-
-from tests.golden.conftest import OpenNight
+from real_shops import OpenNight
 
 pytestmark = pytest.mark.xdist_group("cdnow")
 
@@ -44,7 +43,9 @@ def test_spend_parameters_equal_the_published_ones(
     assert log_likelihood == pytest.approx(-4055.92, abs=0.01)
 
 
-def test_purchases_of_nothing_are_excluded_from_revenue_and_kept_for_the_model(night: duckdb.DuckDBPyConnection) -> None:
+def test_purchases_of_nothing_are_excluded_from_revenue_and_kept_for_the_model(
+    night: duckdb.DuckDBPyConnection,
+) -> None:
     [(customers, scored, excluded)] = night.execute(
         "select (select count(*) from marts.dim_customers), (select count(*) from models.customer_clv), "
         "(select count(*) from marts.order_exclusions where exclusion_reason = 'zero_value')"

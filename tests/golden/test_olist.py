@@ -8,8 +8,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-
-from tests.golden.conftest import OpenNight, data_folder
+from real_shops import OpenNight, data_folder
 
 pytestmark = pytest.mark.xdist_group("olist")
 

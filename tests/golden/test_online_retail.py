@@ -7,8 +7,7 @@ from decimal import Decimal
 import duckdb
 import pandas as pd
 import pytest
-
-from tests.golden.conftest import OpenNight, data_folder
+from real_shops import OpenNight, data_folder
 
 pytestmark = pytest.mark.xdist_group("online_retail")
 
@@ -22,7 +21,9 @@ def night(open_night: OpenNight) -> duckdb.DuckDBPyConnection:
 def lines() -> pd.DataFrame:
     """The file's lines with exact amounts, in cents of cents, the second sheet's copies left out."""
     table = pd.read_csv(data_folder("online_retail") / "online_retail_II.csv.gz", dtype=str, keep_default_na=False)
-    table["amount"] = table["Quantity"].astype("int64") * (table["Price"].astype(float) * 10_000).round().astype("int64")
+    table["amount"] = table["Quantity"].astype("int64") * (table["Price"].astype(float) * 10_000).round().astype(
+        "int64"
+    )
     falls_back = pd.to_datetime(table["InvoiceDate"]).diff() < pd.Timedelta(0)
     assert falls_back.sum() == 1
     in_second = falls_back.cumsum() == 1

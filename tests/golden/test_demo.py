@@ -1,0 +1,127 @@
+"""The built-in shop: what its night publishes equals what pandas makes of its files."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from dagster_project.nightly import run_night
+from dagster_project.publishing.versions import current_database
+from dagster_project.settings import PROJECT_ROOT, load_settings
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+AS_OF = dt.date(2025, 12, 31)
+WINDOW_START = pd.Timestamp(AS_OF) - pd.Timedelta(days=364)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo_home")
+    run_night(load_settings(PROJECT_ROOT / "examples" / "demo.yaml", home=folder), AS_OF)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def night(home: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(current_database(home / "published")), read_only=True)
+
+
+@pytest.fixture(scope="module")
+def valid_orders(home: Path) -> pd.DataFrame:
+    """Orders by the definitions, in pandas: customer, day, net in cents; guests are there with no customer."""
+    folder = home / "simulated" / "demo"
+    orders = pd.read_csv(folder / "orders.csv.gz", dtype=str, keep_default_na=False)
+    orders["at"] = pd.to_datetime(orders["ordered_at"], format="%Y-%m-%d %H:%M:%S", errors="coerce")
+    orders = orders.dropna(subset=["at"]).drop_duplicates()
+    lines = pd.read_csv(folder / "order_lines.csv.gz", dtype=str)
+    lines = lines[lines["quantity"].str.fullmatch(r"[+-]?\d+")]
+    lines["cents"] = lines["quantity"].astype(int) * cents(lines["unit_price"])
+    refunds = pd.read_csv(folder / "refunds.csv", dtype=str)
+    refunds["cents"] = cents(refunds["refund_amount"])
+    orders["gross"] = orders["order_id"].map(lines.groupby("order_id")["cents"].sum()).fillna(0) - cents(
+        orders["discount_amount"].replace("", "0")
+    )
+    orders["net"] = orders["gross"] - orders["order_id"].map(refunds.groupby("order_id")["cents"].sum()).fillna(0)
+    keep = (
+        (orders["is_test"].str.lower() != "true")
+        & (orders["status"] != "cancelled")
+        & ~orders["payment_status"].isin(["voided", "pending", "failed"])
+        & (orders["is_gift_card_only"].str.lower() != "true")
+        & (orders["gross"] > 0)
+        & (orders["currency"] == "EUR")
+        & (orders["net"] > 0)
+    )
+    return orders[keep].assign(day=lambda table: table["at"].dt.normalize())
+
+
+def cents(texts: pd.Series) -> pd.Series:
+    return (texts.astype(float) * 100).round().astype("int64")
+
+
+def metric(night: duckdb.DuckDBPyConnection, name: str, period_type: str) -> tuple[float, int]:
+    [(top, base)] = night.execute(
+        "select numerator, denominator from marts.loyalty_metrics where metric = ? and period_type = ?",
+        [name, period_type],
+    ).fetchall()
+    return float(top), int(base)
+
+
+def test_average_order_value_equals_pandas(night: duckdb.DuckDBPyConnection, valid_orders: pd.DataFrame) -> None:
+    top, base = metric(night, "average_order_value", "lifetime")
+    assert (round(top * 100), base) == (int(valid_orders["net"].sum()), len(valid_orders))
+
+
+def test_repeat_and_frequency_equal_pandas(night: duckdb.DuckDBPyConnection, valid_orders: pd.DataFrame) -> None:
+    known = valid_orders[valid_orders["customer_id"] != ""]
+    occasions = known[["customer_id", "day"]].drop_duplicates()
+    days = occasions.groupby("customer_id").size()
+    assert metric(night, "repeat_purchase_rate", "lifetime") == ((days >= 2).sum(), len(days))
+    recent = occasions[occasions["day"] >= WINDOW_START]
+    assert metric(night, "purchase_frequency", "trailing_window") == (len(recent), recent["customer_id"].nunique())
+
+
+def test_repeat_within_the_window_counts_only_customers_whose_window_is_over(
+    night: duckdb.DuckDBPyConnection, valid_orders: pd.DataFrame
+) -> None:
+    known = valid_orders[valid_orders["customer_id"] != ""]
+    days = known[["customer_id", "day"]].drop_duplicates().sort_values("day").groupby("customer_id")["day"]
+    first, second = days.nth(0).to_numpy(), days.agg(lambda found: found.iloc[1] if len(found) > 1 else pd.NaT)
+    table = pd.DataFrame({"first": days.first(), "second": second})
+    assert len(first) == len(table)
+    over = table[(pd.Timestamp(AS_OF) - table["first"]).dt.days > 97]
+    repeated = (over["second"] - over["first"]).dt.days <= 90
+    assert metric(night, "repeat_purchase_rate_within_window", "lifetime") == (repeated.sum(), len(over))
+
+
+def test_net_promoter_score_equals_pandas(night: duckdb.DuckDBPyConnection, home: Path) -> None:
+    answers = pd.read_csv(home / "simulated" / "demo" / "survey_answers.csv", dtype=str, keep_default_na=False)
+    answers = answers[(answers["question"] == "nps") & answers["score"].str.fullmatch(r"\d+")]
+    answers = answers[answers["score"].astype(int) <= 10]
+    answers["at"] = pd.to_datetime(answers["answered_at"])
+    answers = answers[answers["at"] >= WINDOW_START]
+    latest = answers.sort_values(["at", "answer_id"]).groupby("customer_id").tail(1)["score"].astype(int)
+    assert metric(night, "nps", "trailing_window") == ((latest >= 9).sum() - (latest <= 6).sum(), len(latest))
+
+
+def test_every_planted_fault_is_refused_with_its_reason(night: duckdb.DuckDBPyConnection) -> None:
+    refused = set(night.execute("select distinct model, reasons from quality.quarantined_rows").fetchall())
+    assert {
+        ("stg_demo__orders", "`order_id` repeats: a later row stands"),
+        ("stg_demo__orders", "`ordered_at` is not a time like 2025-01-31 13:45:00"),
+        ("stg_demo__survey_answers", "`score` is off the scale of its question"),
+        ("stg_demo__survey_answers", "`score` is not a whole number"),
+        ("stg_demo__order_lines", "`quantity` is not a whole number"),
+    } <= refused
+
+
+def test_models_are_fitted_and_every_buyer_is_scored(night: duckdb.DuckDBPyConnection) -> None:
+    assert night.execute("select distinct status from models.customer_clv").fetchall() == [("fitted",)]
+    [(buyers, scored)] = night.execute(
+        "select count(*) filter (count_orders > 0), count(predicted_clv) from marts.customer_360"
+    ).fetchall()
+    assert buyers == scored > 4_000

@@ -1,10 +1,10 @@
-"""What a night costs, layer by layer, beside the bare work: the same SQL and the same fits without anything around them.
+"""What a night costs, layer by layer, beside the bare work: the same landing, SQL and fits with nothing around them.
 
     python benchmarks/nightly.py [--quick] [--runs N]
 
-Prints one JSON line per figure: {"bench", "case", "ours", "other", "other_name", "ratio", "unit", "runs"}. Times are medians
-over the runs, ours and the bare work in turn; the ratio is other / ours, so that larger is better. The two real shops need
-LOYALTY_DATA and are left out, saying so, where it is absent. --quick runs the built-in shop once.
+Prints one JSON line per figure: {"bench", "case", "ours", "other", "other_name", "ratio", "unit", "runs"}. Times are
+medians over the runs, ours and the bare work in turn; the ratio is other / ours, so that larger is better. The two real
+shops need LOYALTY_DATA and are left out, saying so, where it is absent. --quick runs the built-in shop once.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@
     {%- set present = declared_columns('stg_' ~ source_name ~ '__' ~ entity) %}
 select
         {%- for name, type in columns.items() %}
-    {% if name in present or name == 'source_name' %}cast({{ name }} as {{ type }}){% else %}cast(null as {{ type }}){% endif %} as {{ name }}
+    cast({{ name if name in present or name == 'source_name' else 'null' }} as {{ type }}) as {{ name }}
             {%- if not loop.last %},{% endif %}
         {%- endfor %}
 from {{ model }}

@@ -5,10 +5,12 @@
     {%- if execute -%}
         {%- for node in graph.nodes.values() | sort(attribute='name')
             if node.resource_type == 'model' and node.config.materialized == 'staged' -%}
-            {%- set accepted = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+            {%- set accepted = api.Relation.create(
+                database=node.database, schema=node.schema, identifier=node.alias
+            ) -%}
             {%- if node.sources | map('last') | unique | list | length != 1 and 'judges' not in node.config.meta -%}
                 {%- do exceptions.raise_compiler_error(
-                    node.name ~ ' reads ' ~ node.sources | length ~ ' raw tables; say in meta.judges which one it judges'
+                    node.name ~ ' reads ' ~ node.sources | length ~ ' raw tables; say in meta.judges which it judges'
                 ) -%}
             {%- endif -%}
             {%- set raw = graph.sources.values()
@@ -40,7 +42,8 @@
         'staging' as layer_to,
         '{{ model.name }}' as entity,
         'rows' as measure,
-        (select count(*) from {{ model.raw }}) - (select count(*) from {{ model.judged }} where not is_seen) as total_from,
+        (select count(*) from {{ model.raw }})
+        - (select count(*) from {{ model.judged }} where not is_seen) as total_from,
         (select count(*) from {{ model.accepted }}) + (select count(*) from {{ model.refused }}) as total_to
 {%- endmacro %}
 

@@ -29,8 +29,10 @@
 
 {% macro default__moment(expression) -%}
     case
-        when regexp_matches(trim({{ expression }}), '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]+)?)?)?$')
-            then try_cast({{ expression }} as timestamp)
+        when regexp_matches(
+            trim({{ expression }}),
+            '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]+)?)?)?$'
+        ) then try_cast({{ expression }} as timestamp)
     end
 {%- endmacro %}
 
@@ -70,7 +72,7 @@
 
 {#- The end of a staging model: joins the row's own refusals with what other rows and the clock of the load say.
     key          columns that name a row; of several good and seen rows the latest stands and the others are refused
-    happened_at  the event's time: rows after the as-of are unseen; rows more than a day after their own load are refused
+    happened_at  the event's time: a row after the as-of is unseen; one more than a day after its own load is refused
     latest_by    what orders the versions of a key before the load does -#}
 {% macro judged_rows(from, key, happened_at=none, latest_by=none) -%}
     {%- set is_good = "refusals = ''" -%}

@@ -12,7 +12,8 @@
     {%- endcall %}
 
     {%- set kept = [] -%}
-    {%- for column in adapter.get_columns_in_relation(judged) if column.name not in ('refusals', 'reasons', 'is_seen') -%}
+    {%- for column in adapter.get_columns_in_relation(judged)
+        if column.name not in ('refusals', 'reasons', 'is_seen') -%}
         {%- do kept.append(adapter.quote(column.name)) -%}
     {%- endfor %}
 

@@ -33,5 +33,8 @@
 {%- endmacro %}
 
 {% macro default__months_from_to(first, last) -%}
-    select cast(unnest(range(date_trunc('month', {{ first }}), {{ last }} + interval 1 day, interval 1 month)) as date) as month_start
+    select
+        cast(
+            unnest(range(date_trunc('month', {{ first }}), {{ last }} + interval 1 day, interval 1 month)) as date
+        ) as month_start
 {%- endmacro %}

@@ -4,13 +4,28 @@ with named as (
 ),
 
 mentioned as (
-    select distinct source_name, customer_id from {{ ref('int_orders_united') }} where customer_id is not null
+    select distinct
+        source_name,
+        customer_id
+    from {{ ref('int_orders_united') }}
+    where customer_id is not null
     union distinct
-    select distinct source_name, customer_id from {{ ref('int_refunds_united') }} where customer_id is not null
+    select distinct
+        source_name,
+        customer_id
+    from {{ ref('int_refunds_united') }}
+    where customer_id is not null
     union distinct
-    select distinct source_name, customer_id from {{ ref('int_feedback_united') }} where customer_id is not null
+    select distinct
+        source_name,
+        customer_id
+    from {{ ref('int_feedback_united') }}
+    where customer_id is not null
     union distinct
-    select distinct source_name, customer_id from named
+    select
+        source_name,
+        customer_id
+    from named
 )
 
 select

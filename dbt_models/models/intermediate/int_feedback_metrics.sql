@@ -46,6 +46,13 @@ score_counts as (
     from answers
     where answer_number = 1 and instrument = 'nps'
     group by period_type, period_start, score
+),
+
+score_values as (
+    {%- for score in range(11) %}
+    select {{ score }} as score
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 )
 
 select
@@ -102,9 +109,7 @@ select
     cast(null as bigint) as count_promoters,
     cast(null as bigint) as count_detractors
 from counted
-cross join (
-    {% for score in range(11) %}select {{ score }} as score{{ ' union all ' if not loop.last }}{% endfor %}
-) as score_values
+cross join score_values
 left join score_counts
     on
         counted.period_type = score_counts.period_type

@@ -1,4 +1,4 @@
--- Grain: one row per period that metrics are told for: each complete month and quarter, the trailing window, the lifetime.
+-- Grain: one row per period that metrics are told for: complete months and quarters, the trailing window, the lifetime.
 -- A trailing window is mature once the shop is older than it.
 with bounds as (
     select
@@ -24,7 +24,8 @@ calendar as (
         'quarter' as period_type,
         cast(date_trunc('quarter', month_start) as date) as period_start,
         cast({{ dbt.dateadd('month', 3, "cast(date_trunc('quarter', month_start) as date)") }} as date) as period_end,
-        cast({{ dbt.dateadd('month', -3, "cast(date_trunc('quarter', month_start) as date)") }} as date) as previous_start
+        cast({{ dbt.dateadd('month', -3, "cast(date_trunc('quarter', month_start) as date)") }} as date)
+            as previous_start
     from months
 )
 

@@ -62,8 +62,9 @@ own_currency as (
 valued as (
     select
         *,
-        {{ as_money("items_amount - discount_amount" ~ (" + shipping_amount" if var('revenue_includes_shipping') else "")) }}
-            as gross_amount
+        {{ as_money(
+            'items_amount - discount_amount' ~ (' + shipping_amount' if var('revenue_includes_shipping') else '')
+        ) }} as gross_amount
     from own_currency
 )
 

@@ -20,8 +20,10 @@ repeat_lifetime as (
         count(*) as denominator,
         count(*) as count_customers,
         -- the youngest customers have had no time to come back
-        bool_and({{ dbt.datediff('first_order_date', as_of_date(), 'day') }}
-            > {{ var('repeat_window_days') }} + {{ var('late_grace_days') }}) as is_mature
+        bool_and(
+            {{ dbt.datediff('first_order_date', as_of_date(), 'day') }}
+            > {{ var('repeat_window_days') }} + {{ var('late_grace_days') }}
+        ) as is_mature
     from customers
 ),
 
@@ -35,7 +37,8 @@ repeat_within_window as (
         count(*) as count_customers,
         true as is_mature
     from customers
-    where {{ dbt.datediff('first_order_date', as_of_date(), 'day') }}
+    where
+        {{ dbt.datediff('first_order_date', as_of_date(), 'day') }}
         > {{ var('repeat_window_days') }} + {{ var('late_grace_days') }}
 ),
 
@@ -130,6 +133,20 @@ retention as (
         on periods.period_type = present.period_type and periods.period_start = present.period_start
     left join retained
         on periods.period_type = retained.period_type and periods.period_start = retained.period_start
+),
+
+repeats as (
+    select * from repeat_lifetime
+    union all
+    select * from repeat_within_window
+),
+
+rates as (
+    select 'retention_rate' as metric
+    union all
+    select 'retention_rate_classic' as metric
+    union all
+    select 'churn_rate' as metric
 )
 
 select
@@ -141,7 +158,7 @@ select
     cast(null as decimal(38, 8)) as total_squares,
     cast(repeats.count_customers as bigint) as count_customers,
     coalesce(repeats.is_mature, false) as is_mature
-from (select * from repeat_lifetime union all select * from repeat_within_window) as repeats
+from repeats
 inner join periods on periods.period_type = 'lifetime'
 union all
 select
@@ -181,10 +198,4 @@ select
     cast(retention.denominator as bigint) as count_customers,
     true as is_mature
 from retention
-cross join (
-    select 'retention_rate' as metric
-    union all
-    select 'retention_rate_classic' as metric
-    union all
-    select 'churn_rate' as metric
-) as rates
+cross join rates

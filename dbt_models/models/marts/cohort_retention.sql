@@ -27,10 +27,8 @@ select
     case when is_mature then count_orders end as count_orders,
     case when is_mature then {{ as_money('total_net') }} end as total_net,
     case when is_mature then {{ as_money('total_margin') }} end as total_margin,
-    case when is_mature then
-        {{ as_money('sum(total_net) over (partition by cohort_month order by months_since_first_order)') }}
-    end as cumulative_net,
-    case when is_mature then
-        {{ ratio('sum(total_net) over (partition by cohort_month order by months_since_first_order)', 'count_customers') }}
-    end as cumulative_net_per_customer
+    case when is_mature then {{ as_money('sum(total_net) over up_to_the_month') }} end as cumulative_net,
+    case when is_mature then {{ ratio('sum(total_net) over up_to_the_month', 'count_customers') }} end
+        as cumulative_net_per_customer
 from cells
+window up_to_the_month as (partition by cohort_month order by months_since_first_order)

@@ -4,11 +4,16 @@ with named as (
 ),
 
 sold as (
-    select distinct source_name, product_id
+    select distinct
+        source_name,
+        product_id
     from {{ ref('int_order_lines_united') }}
     where product_id is not null
     union distinct
-    select source_name, product_id from named
+    select
+        source_name,
+        product_id
+    from named
 )
 
 select

@@ -48,7 +48,8 @@ select
     {{ as_money('coalesce(refunds.total_refund_cash, 0)') }} as total_refund_cash,
     coalesce(feedback.count_feedback, 0) as count_feedback,
     purchases.customer_key is not null as is_active,
-    months.month_start < cast(date_trunc('month', {{ dbt.dateadd('day', 1, as_of_date()) }}) as date) as is_complete_month
+    months.month_start < cast(date_trunc('month', {{ dbt.dateadd('day', 1, as_of_date()) }}) as date)
+        as is_complete_month
 from {{ ref('fct_customers') }} as customers
 inner join months on customers.cohort_month <= months.month_start
 left join purchases on customers.customer_key = purchases.customer_key and months.month_start = purchases.month_start

@@ -46,23 +46,27 @@ select
     case
         when definitions.kind = 'net_score'
             then {{ net_score_low('bases.count_promoters', 'bases.count_detractors', 'bases.denominator') }}
-        when definitions.kind = 'mean' then {{ mean_bound('bases.denominator', 'bases.numerator', 'bases.total_squares', '-') }}
+        when definitions.kind = 'mean'
+            then {{ mean_bound('bases.denominator', 'bases.numerator', 'bases.total_squares', '-') }}
         when bases.numerator <= bases.denominator then {{ wilson_low('bases.numerator', 'bases.denominator') }}
     end as ci_low,
     case
         when definitions.kind = 'net_score'
             then {{ net_score_high('bases.count_promoters', 'bases.count_detractors', 'bases.denominator') }}
-        when definitions.kind = 'mean' then {{ mean_bound('bases.denominator', 'bases.numerator', 'bases.total_squares', '+') }}
+        when definitions.kind = 'mean'
+            then {{ mean_bound('bases.denominator', 'bases.numerator', 'bases.total_squares', '+') }}
         when bases.numerator <= bases.denominator then {{ wilson_high('bases.numerator', 'bases.denominator') }}
     end as ci_high,
     bases.count_customers,
     bases.is_mature,
     bases.denominator >= {{ var('minimum_base') }} as has_minimum_base,
     definitions.unit,
-    replace(replace(replace(
-        definitions.definition,
-        '{repeat_window_days}', '{{ var("repeat_window_days") }}'
-    ), '{late_grace_days}', '{{ var("late_grace_days") }}'
-    ), '{active_window_days}', '{{ var("active_window_days") }}') as definition
+    replace(
+        replace(
+            replace(definitions.definition, '{repeat_window_days}', '{{ var("repeat_window_days") }}'),
+            '{late_grace_days}', '{{ var("late_grace_days") }}'
+        ),
+        '{active_window_days}', '{{ var("active_window_days") }}'
+    ) as definition
 from bases
 inner join {{ ref('metric_definitions') }} as definitions on bases.metric = definitions.metric

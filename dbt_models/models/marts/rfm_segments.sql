@@ -6,7 +6,8 @@ with ranked as (
         count_occasions_in_window,
         total_net_in_window,
         least(5, 1 + floor(5 * percent_rank() over (order by days_since_last_order desc nulls last))) as recency_score,
-        least(5, 1 + floor(5 * percent_rank() over (order by count_occasions_in_window asc nulls last))) as frequency_score,
+        least(5, 1 + floor(5 * percent_rank() over (order by count_occasions_in_window asc nulls last)))
+            as frequency_score,
         least(5, 1 + floor(5 * percent_rank() over (order by total_net_in_window asc nulls last))) as monetary_score
     from {{ ref('fct_customers') }}
     where count_occasions >= 1

@@ -3,18 +3,18 @@
 
 select
     cast('raw.' || source_name || '__' || table_name as {{ dbt.type_string() }}) as model,
-    source_name as source, -- noqa: RF04
+    source_name as source,
     file,
-    row_number, -- noqa: RF04
+    row_number,
     reason as reasons
 from {{ source('raw', 'unreadable_rows') }}
 {% for model in judged_models() %}
 union all
 select
     '{{ model.name }}' as model,
-    source_name as source, -- noqa: RF04
+    source_name as source,
     _file as file,
-    _row_number as row_number, -- noqa: RF04
+    _row_number as row_number,
     reasons
 from {{ model.refused }}
 {% endfor %}

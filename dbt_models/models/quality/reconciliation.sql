@@ -10,7 +10,12 @@ with totals as (
     union all
     {% endif %}
     {% endfor %}
-    {% for entity, fact in {'orders': 'fct_orders', 'order_lines': 'fct_order_lines', 'refunds': 'fct_refunds', 'feedback': 'fct_feedback'}.items() %}
+    {% for entity, fact in {
+        'orders': 'fct_orders',
+        'order_lines': 'fct_order_lines',
+        'refunds': 'fct_refunds',
+        'feedback': 'fct_feedback'
+    }.items() %}
     select
         'staging' as layer_from,
         'marts' as layer_to,
@@ -32,10 +37,12 @@ with totals as (
     union all
     {{ amounts_of('marts', 'marts', 'valid and excluded orders', 'original_items_amount',
         "select sum(original_items_amount) from " ~ ref('fct_orders'),
-        "select coalesce((select sum(original_items_amount) from " ~ ref('fct_orders') ~ " where is_valid), 0) + coalesce((select sum(original_items_amount) from " ~ ref('order_exclusions') ~ "), 0)") }}
+        "select coalesce((select sum(original_items_amount) from " ~ ref('fct_orders') ~ " where is_valid), 0)"
+        ~ " + coalesce((select sum(original_items_amount) from " ~ ref('order_exclusions') ~ "), 0)") }}
     union all
     {{ amounts_of('marts', 'marts', 'items of order_lines and orders', 'original_items_amount',
-        "select sum(original_line_amount) from " ~ ref('fct_order_lines') ~ " where line_kind not in ('shipping', 'discount', 'fee')",
+        "select sum(original_line_amount) from " ~ ref('fct_order_lines')
+        ~ " where line_kind not in ('shipping', 'discount', 'fee')",
         "select sum(original_items_amount) from " ~ ref('fct_orders')) }}
     union all
     {{ amounts_of('marts', 'marts', 'orders and customers', 'net_amount',

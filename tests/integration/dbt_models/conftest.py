@@ -73,7 +73,16 @@ class EmptyNight:
 
     def unit_tests(self) -> set[str]:
         """The unit tests that dbt found for this example."""
-        return set(json.loads(self.dbt.manifest_path.read_text(encoding="utf-8"))["unit_tests"])
+        return set(self._manifest()["unit_tests"])
+
+    def named_columns(self) -> dict[str, set[str]]:
+        """Schema and table of every model that was built, and the columns that its yml names."""
+        nodes = self._manifest()["nodes"]
+        built = [nodes[result.unique_id] for result in self.built if result.resource_type == "model"]
+        return {f"{node['schema']}.{node['alias']}": set(node["columns"]) for node in built}
+
+    def _manifest(self) -> Any:
+        return json.loads(self.dbt.manifest_path.read_text(encoding="utf-8"))
 
     def compiled_model(self, name: str) -> str:
         """A model's SQL as dbt ran it."""

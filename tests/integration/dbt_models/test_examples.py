@@ -10,9 +10,12 @@ import pytest
 EXAMPLES = ("demo", "olist", "online_retail", "cdnow")
 
 
-@pytest.mark.parametrize(
+every_example = pytest.mark.parametrize(
     "example", [pytest.param(name, marks=pytest.mark.xdist_group(f"dbt_{name}")) for name in EXAMPLES]
 )
+
+
+@every_example
 def test_unit_tests_of_the_sql_pass(example: str, empty_night_of: Callable[[str], Any]) -> None:
     night = empty_night_of(example)
     unbuilt = {result.unique_id: result.message for result in night.built if not result.has_passed}
@@ -23,6 +26,20 @@ def test_unit_tests_of_the_sql_pass(example: str, empty_night_of: Callable[[str]
     failed = {result.unique_id: result.message for result in results if not result.has_passed}
     assert not failed, _told(failed)
     assert {result.unique_id for result in results} == night.unit_tests()
+
+
+@every_example
+def test_models_have_the_columns_that_their_yml_names(example: str, empty_night_of: Callable[[str], Any]) -> None:
+    night = empty_night_of(example)
+    with night.dbt.warehouse.connect() as con:
+        rows = con.execute(
+            "select schema_name || '.' || table_name, list(column_name) from duckdb_columns() "
+            "where not internal group by schema_name, table_name"
+        ).fetchall()
+    found = {table: set(columns) for table, columns in rows}
+    named = night.named_columns()
+    assert named
+    assert {table: found.get(table) for table in named} == named
 
 
 @pytest.mark.xdist_group("dbt_demo")

@@ -15,7 +15,9 @@ with judged as (
         {{ refusals([
             rule_missing('customer_id'),
             rule_missing('purchase_date'),
-            rule_unreadable('purchase_date', "try_cast(" ~ yyyymmdd('raw.purchase_date') ~ " as date)", 'a day like 19970131'),
+            rule_unreadable(
+                'purchase_date', "try_cast(" ~ yyyymmdd('raw.purchase_date') ~ " as date)", 'a day like 19970131'
+            ),
             rule_missing('number_of_cds'),
             rule_not_a_whole_number('number_of_cds'),
             rule_missing('dollar_value'),

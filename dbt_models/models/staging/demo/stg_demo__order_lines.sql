@@ -1,7 +1,12 @@
 -- Grain: one row per line of an accepted order.
 {{ config(
     materialized='staged',
-    meta={'judges': 'demo__order_lines', 'reconciled_amount': {'raw': number('raw.quantity') ~ ' * ' ~ number('raw.unit_price'), 'staged': 'line_amount'}}
+    meta={
+        'judges': 'demo__order_lines',
+        'reconciled_amount': {
+            'raw': number('raw.quantity') ~ ' * ' ~ number('raw.unit_price'), 'staged': 'line_amount'
+        }
+    }
 ) }}
 
 with order_times as (

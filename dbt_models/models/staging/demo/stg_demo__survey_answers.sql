@@ -7,7 +7,8 @@ with judged as (
         {{ text('raw.customer_id') }} as customer_id,
         {{ text('raw.order_id') }} as order_id,
         lower({{ text('raw.question') }}) as instrument,
-        case lower({{ text('raw.question') }}) when 'nps' then 'recommend' when 'csat' then 'overall_satisfaction' end as question,
+        case lower({{ text('raw.question') }}) when 'nps' then 'recommend' when 'csat' then 'overall_satisfaction' end
+            as question,
         {{ whole_number('raw.score') }} as score,
         case lower({{ text('raw.question') }}) when 'nps' then 0 when 'csat' then 1 end as scale_min,
         case lower({{ text('raw.question') }}) when 'nps' then 10 when 'csat' then 5 end as scale_max,
@@ -23,7 +24,8 @@ with judged as (
             rule_not_a_moment('answered_at'),
             rule_missing('score'),
             rule_not_a_whole_number('score'),
-            ['`question` is neither nps nor csat', "coalesce(lower(" ~ text('raw.question') ~ "), '') not in ('nps', 'csat')"],
+            ['`question` is neither nps nor csat',
+                "coalesce(lower(" ~ text('raw.question') ~ "), '') not in ('nps', 'csat')"],
             ['`score` is off the scale of its question', "not (" ~ whole_number('raw.score') ~ " between
                 case lower(" ~ text('raw.question') ~ ") when 'nps' then 0 when 'csat' then 1 end and
                 case lower(" ~ text('raw.question') ~ ") when 'nps' then 10 when 'csat' then 5 end)"]

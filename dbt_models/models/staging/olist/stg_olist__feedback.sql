@@ -17,15 +17,17 @@ with judged as (
         'pt' as language_code,
         {{ text('raw.review_comment_message') }} is not null as has_text,
         {{ local_to_utc(moment('raw.review_creation_date')) }} as invited_at,
-        {{ local_to_utc('coalesce(' ~ moment('raw.review_answer_timestamp') ~ ', ' ~ moment('raw.review_creation_date') ~ ')') }}
-            as submitted_at,
+        {{ local_to_utc(
+            'coalesce(' ~ moment('raw.review_answer_timestamp') ~ ', ' ~ moment('raw.review_creation_date') ~ ')'
+        ) }} as submitted_at,
         {{ provenance() }},
         {{ refusals([
             rule_missing('review_id'),
             rule_missing('order_id'),
             rule_missing('review_score'),
             rule_not_a_whole_number('review_score'),
-            ['`review_score` is off the scale of 1 to 5', "not (" ~ whole_number('raw.review_score') ~ " between 1 and 5)"],
+            ['`review_score` is off the scale of 1 to 5',
+                "not (" ~ whole_number('raw.review_score') ~ " between 1 and 5)"],
             rule_not_a_moment('review_creation_date'),
             rule_not_a_moment('review_answer_timestamp'),
             ['`review_answer_timestamp` and `review_creation_date` are both missing',

@@ -26,7 +26,8 @@ with judged as (
             rule_missing('order_status')
         ]) }} as refusals
     from {{ source('raw', 'olist__orders') }} as raw
-    left join {{ ref('stg_olist__order_customers') }} as customers on {{ text('raw.customer_id') }} = customers.order_customer_id
+    left join {{ ref('stg_olist__order_customers') }} as customers
+        on {{ text('raw.customer_id') }} = customers.order_customer_id
 )
 
 {{ judged_rows('judged', key=['order_id'], happened_at='ordered_at') }}

@@ -8,7 +8,8 @@ with judged as (
         {{ provenance() }},
         {{ refusals([rule_missing('product_id')]) }} as refusals
     from {{ source('raw', 'olist__products') }} as raw
-    left join {{ ref('stg_olist__category_names') }} as names on {{ text('raw.product_category_name') }} = names.category_name
+    left join {{ ref('stg_olist__category_names') }} as names
+        on {{ text('raw.product_category_name') }} = names.category_name
 )
 
 {{ judged_rows('judged', key=['product_id']) }}

@@ -1,14 +1,16 @@
--- Grain: one row per invoice line of either sheet, cancellations included; the nine days that both sheets hold count once.
+-- Grain: one row per invoice line of either sheet, cancellations included; the nine days that both hold count once.
 {{ config(
     materialized='staged',
-    meta={'reconciled_amount': {'raw': whole_number('raw.quantity') ~ ' * ' ~ number('raw.price'), 'staged': 'line_amount'}}
+    meta={'reconciled_amount': {
+        'raw': whole_number('raw.quantity') ~ ' * ' ~ number('raw.price'), 'staged': 'line_amount'
+    }}
 ) }}
 
 with timed as (
     select
         _load_id,
         _row_number,
-        Invoice as invoice,
+        Invoice,
         -- the second sheet begins where time falls back
         {{ moment('InvoiceDate') }} < lag({{ moment('InvoiceDate') }}) over (
             partition by _load_id order by _row_number nulls last
@@ -20,7 +22,7 @@ sheets as (
     select
         _load_id,
         _row_number,
-        invoice,
+        Invoice,
         sum(case when falls_back then 1 else 0 end) over (
             partition by _load_id order by _row_number nulls last rows unbounded preceding
         ) as sheet
@@ -28,9 +30,9 @@ sheets as (
 ),
 
 overlapping_invoices as (
-    select invoice
+    select Invoice
     from sheets
-    group by invoice
+    group by Invoice
     having count(distinct sheet) > 1
 ),
 
@@ -47,7 +49,7 @@ copies as (
         ) as copy_in_sheet
     from {{ source('raw', 'online_retail__invoice_lines') }} as lines
     inner join sheets on lines._load_id = sheets._load_id and lines._row_number = sheets._row_number
-    inner join overlapping_invoices on lines.Invoice = overlapping_invoices.invoice
+    inner join overlapping_invoices on lines.Invoice = overlapping_invoices.Invoice
 ),
 
 repeated as (
@@ -56,8 +58,8 @@ repeated as (
         _row_number,
         row_number() over (
             partition by
-                Invoice, StockCode, Description, Quantity, InvoiceDate, Price, {{ adapter.quote('Customer ID') }}, Country,
-                copy_in_sheet
+                Invoice, StockCode, Description, Quantity, InvoiceDate, Price, {{ adapter.quote('Customer ID') }},
+                Country, copy_in_sheet
             order by sheet nulls last, _loaded_at nulls last, _load_id nulls last, _row_number nulls last
         ) > 1 as is_repeat
     from copies

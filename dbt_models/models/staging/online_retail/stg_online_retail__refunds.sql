@@ -28,8 +28,8 @@ candidates as (
             and cancelled.customer_id = sold.customer_id
             and cancelled.stock_code = sold.stock_code
             and cancelled.unit_price = sold.unit_price
-            and sold.invoiced_at <= cancelled.invoiced_at
-            and sold.quantity >= -cancelled.quantity
+            and cancelled.invoiced_at >= sold.invoiced_at
+            and -cancelled.quantity <= sold.quantity
             and not sold.is_cancellation
 )
 

@@ -96,10 +96,14 @@ class DbtRunner:
         Raises:
             DbtFailed: dbt could not run; a failed model or test is a result, not an exception.
         """
+        return self._invoke(self.build_arguments(select, as_of), on_line=on_line)
+
+    def build_arguments(self, select: str, as_of: dt.date) -> list[str]:
+        """What `build` tells dbt."""
         arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(self._variables(as_of))]
         for selector in select.split():
             arguments += ["--exclude", selector[1:]] if selector.startswith("!") else ["--select", selector]
-        return self._invoke(arguments, on_line=on_line)
+        return arguments
 
     def unit_test(self, as_of: dt.date) -> list[NodeResult]:
         """Run the unit tests of the SQL, in one invocation; a failed one says in its message how the rows differ.
@@ -133,7 +137,7 @@ class DbtRunner:
     def _parse(self) -> Any:
         from dbt.cli.main import dbtRunner
 
-        with self._environment():
+        with self.environment():
             outcome = dbtRunner().invoke(
                 ["parse", "--vars", json.dumps(self._variables(None)), *self._common_arguments()]
             )
@@ -163,7 +167,7 @@ class DbtRunner:
                 on_line(event.info.msg)
 
         manifest = self._manifest or self._parse()
-        with self._environment():
+        with self.environment():
             try:
                 outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
                     [*arguments, *self._common_arguments()]
@@ -182,7 +186,7 @@ class DbtRunner:
         ]  # fmt: skip
 
     @contextmanager
-    def _environment(self) -> Iterator[None]:
+    def environment(self) -> Iterator[None]:
         """The variables that profiles.yml and the session plugin read, for the time of one invocation."""
         given = {
             "LOYALTY_WORK": str(self.warehouse.work),

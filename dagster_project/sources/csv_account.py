@@ -99,7 +99,7 @@ def _to_its_end(stream: BinaryIO, begun: bytes, quote: bytes) -> bytes:
     return b"".join(parts)
 
 
-def unexplained_lines(  # noqa: PLR0917 - the account takes what it balances
+def unexplained_lines(
     text: Path, columns: tuple[str, ...], landed: Path, rejects: Path | None, records: int, lines_before: int
 ) -> int:
     """Lines of the file that no landed row, no rejected record and no blank line explains.

@@ -109,7 +109,7 @@ def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progr
     )
 
 
-def _read_files(  # noqa: PLR0917 - one transaction, one place
+def _read_files(
     table: SourceTable,
     files: list[SourceFile],
     loaded_at: datetime,

@@ -152,7 +152,7 @@ def _orders() -> list[tuple]:
 def _metrics(has_feedback: bool) -> list[tuple]:
     window = AS_OF - dt.timedelta(days=364)
 
-    def row(name, period_type, start, over, under, unit="share", **other):  # noqa: PLR0917
+    def row(name, period_type, start, over, under, unit="share", **other):
         ratio = over / under * (100 if unit == "points" else 1)
         value, spread = other.get("value", ratio), 10.0 if unit != "share" else 0.05
         return (

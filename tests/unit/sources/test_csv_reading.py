@@ -72,7 +72,7 @@ def test_csv_is_read_as_it_was_sent(
 )
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_unreadable_row_is_kept_with_its_line_and_reason(  # noqa: PLR0917 - fixtures
+def test_unreadable_row_is_kept_with_its_line_and_reason(
     content: bytes,
     expected: tuple[int, str, str],
     line_end: bytes,
@@ -106,7 +106,7 @@ def test_unreadable_row_is_kept_with_its_line_and_reason(  # noqa: PLR0917 - fix
     ],
     ids=["2.5 MB", "40 MB", "clipped", "clipped in a character", "clipped over lines"],
 )
-def test_long_record_is_rejected_and_kept(  # noqa: PLR0917 - fixtures
+def test_long_record_is_rejected_and_kept(
     record: str, reason: str, orders: SourceTable, landing: Path, landed_rows: Rows, rejected_rows: Rows
 ) -> None:
     content = f"order_id,amount\no1,1\n{record}\no3,3\n".encode()

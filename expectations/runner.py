@@ -27,6 +27,7 @@ from great_expectations.data_context.types.base import DataContextConfig, Progre
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from sqlalchemy.pool import StaticPool
 
+from expectations.pages import make_offline
 from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
 
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -77,10 +78,10 @@ def run_suites(
 
 
 def build_docs(project: Path, site: Path) -> Path:
-    """Write the Data Docs of what was evaluated under `project`, as a static site; gives its first page."""
+    """Write the Data Docs of what was evaluated under `project`, as a static site that opens offline; gives its first page."""
     shutil.rmtree(site, ignore_errors=True)
     _context(project, site).build_data_docs(site_names=[DOCS_SITE])
-    return site / "index.html"
+    return make_offline(site, project / "results")
 
 
 def _context(project: Path, site: Path | None = None) -> Any:

@@ -1,0 +1,82 @@
+"""Makes the Data Docs open offline: the library's pages name scripts, styles and pictures of other people's servers.
+
+What belongs here: taking those out of finished pages, a plain style in their place, and a first page that needs no script.
+What the pages say is the library's; what was evaluated is the runner's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+EXTERNAL = re.compile(
+    r"<script\b.*?</script>|<footer\b.*?</footer>|<link\b[^>]*>|<img\b[^>]*\bsrc=[\"']?https?:[^>]*>",
+    re.DOTALL | re.IGNORECASE,
+)
+STYLE = """<style>
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1d2733 }
+table { border-collapse: collapse; margin: .5rem 0 } td, th { text-align: left; padding: .25rem .9rem .25rem 0;
+border-bottom: 1px solid #dde3ea; vertical-align: top } a { color: #0b5cad } .passed { color: #1a7f4b } .failed { color: #b3261e }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What became of one suite, and the page that tells it."""
+
+    suite: str
+    page: str
+    count_rules: int
+    count_passed: int
+
+
+def make_offline(site: Path, results: Path) -> Path:
+    """Rewrite the pages of a site so that they name nothing outside it; gives its first page.
+
+    Args:
+        site: the folder that the library wrote.
+        results: the folder in which it keeps its results, one JSON file per evaluated suite.
+    """
+    for page in site.rglob("*.html"):
+        text = EXTERNAL.sub("", page.read_text(encoding="utf-8"))
+        page.write_text(text.replace("</head>", f"{STYLE}</head>", 1), encoding="utf-8")
+    first = site / "index.html"
+    first.write_text(_first_page(_evaluated(site, results)), encoding="utf-8")
+    return first
+
+
+def _evaluated(site: Path, results: Path) -> list[Evaluated]:
+    found: list[Evaluated] = []
+    for path in sorted(results.rglob("*.json")):
+        statistics = json.loads(path.read_text(encoding="utf-8"))["statistics"]
+        page = (Path("validations") / path.relative_to(results)).with_suffix(".html")
+        if (site / page).exists():
+            found.append(
+                Evaluated(
+                    suite=page.parts[1],
+                    page=page.as_posix(),
+                    count_rules=statistics["evaluated_expectations"],
+                    count_passed=statistics["successful_expectations"],
+                )
+            )
+    return found
+
+
+def _first_page(evaluated: list[Evaluated]) -> str:
+    rows = "\n".join(
+        f'<tr><td><a href="{escape(suite.page)}">{escape(suite.suite)}</a></td><td>{suite.count_rules}</td>'
+        f'<td class="{"passed" if suite.count_passed == suite.count_rules else "failed"}">{suite.count_passed}</td></tr>'
+        for suite in evaluated
+    )
+    total, passed = sum(suite.count_rules for suite in evaluated), sum(suite.count_passed for suite in evaluated)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Data Docs</title>{STYLE}</head><body>
+<h1>What was checked</h1>
+<p>{passed} of {total} rules passed, in {len(evaluated)} suites. A suite's page tells each rule and what was observed.</p>
+<table><tr><th>suite</th><th>rules</th><th>passed</th></tr>
+{rows}
+</table></body></html>
+"""

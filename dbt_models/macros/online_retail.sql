@@ -18,9 +18,10 @@
         'Switzerland': 'CH', 'Belgium': 'BE', 'Portugal': 'PT', 'Australia': 'AU', 'Channel Islands': null,
         'Italy': 'IT', 'Norway': 'NO', 'Sweden': 'SE', 'Cyprus': 'CY', 'Finland': 'FI', 'Austria': 'AT',
         'Denmark': 'DK', 'Greece': 'GR', 'Japan': 'JP', 'USA': 'US', 'Poland': 'PL', 'United Arab Emirates': 'AE',
-        'Singapore': 'SG', 'Israel': 'IL', 'Malta': 'MT', 'Iceland': 'IS', 'Canada': 'CA', 'Hong Kong': 'HK', 'RSA': 'ZA',
-        'Malaysia': 'MY', 'Brazil': 'BR', 'Bahrain': 'BH', 'Bermuda': 'BM', 'Korea': 'KR', 'Lithuania': 'LT',
-        'Thailand': 'TH', 'Lebanon': 'LB', 'Nigeria': 'NG', 'Czech Republic': 'CZ', 'Saudi Arabia': 'SA'
+        'Singapore': 'SG', 'Israel': 'IL', 'Malta': 'MT', 'Iceland': 'IS', 'Canada': 'CA', 'Hong Kong': 'HK',
+        'RSA': 'ZA', 'Malaysia': 'MY', 'Brazil': 'BR', 'Bahrain': 'BH', 'Bermuda': 'BM', 'Korea': 'KR',
+        'Lithuania': 'LT', 'Thailand': 'TH', 'Lebanon': 'LB', 'Nigeria': 'NG', 'Czech Republic': 'CZ',
+        'Saudi Arabia': 'SA'
     } -%}
     case {{ country }}
         {%- for name, code in codes.items() if code %}

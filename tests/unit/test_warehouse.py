@@ -52,7 +52,7 @@ def test_a_build_of_another_night_or_other_settings_is_refused(warehouse: Wareho
         warehouse.require(NIGHT)
     warehouse.begin(NIGHT, {}, run="one")
     with pytest.raises(
-        WarehouseError, match="is of 2025-12-30, expected 2025-12-31; .*`loyalty run --as-of 2025-12-31`"
+        WarehouseError, match=r"is of 2025-12-30, expected 2025-12-31; .*`loyalty run --as-of 2025-12-31`"
     ):
         warehouse.require(NIGHT + dt.timedelta(days=1))
     other = Warehouse(load_settings(home=settings.home, definitions={"margin_share": 0.9}))
@@ -70,12 +70,12 @@ def test_a_begin_that_fails_leaves_no_build(warehouse: Warehouse) -> None:
 
 
 def test_a_home_is_held_by_one_run_at_a_time(warehouse: Warehouse, settings: Settings) -> None:
-    with warehouse.exclusive():
-        with (
-            pytest.raises(WarehouseError, match=r"another run \(process \d+\) holds .*; wait for it to end"),
-            Warehouse(settings).exclusive(),
-        ):
-            pass
+    with (
+        warehouse.exclusive(),
+        pytest.raises(WarehouseError, match=r"another run \(process \d+\) holds .*; wait for it to end"),
+        Warehouse(settings).exclusive(),
+    ):
+        pass
     with warehouse.exclusive():
         pass
 

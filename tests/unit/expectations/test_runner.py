@@ -13,7 +13,7 @@ from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
 
 pytestmark = pytest.mark.xdist_group("great_expectations")
 
-SECRET = "ada.lovelace@example.org"
+PERSONAL = "ada.lovelace@example.org"
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def build(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.execute("create schema marts")
         con.execute(
             "create table marts.people as select * from (values "
-            f"(1, 'a', 10.0), (2, '{SECRET}', -5.0), (3, '{SECRET}', null), (4, null, 2.5)) as t (id, email, spend)"
+            f"(1, 'a', 10.0), (2, '{PERSONAL}', -5.0), (3, '{PERSONAL}', null), (4, null, 2.5)) as t (id, email, spend)"
         )
         yield con
 
@@ -102,17 +102,17 @@ def test_no_value_of_a_row_is_in_results_project_or_pages(build: duckdb.DuckDBPy
 
     results = run(build, tmp_path, PASSING, *FAILING)
     page = build_docs(tmp_path / "gx", tmp_path / "data_docs")
-    assert SECRET not in repr(results)
+    assert PERSONAL not in repr(results)
     written = [path for folder in ("gx", "data_docs") for path in (tmp_path / folder).rglob("*") if path.is_file()]
     pages = [path for path in written if b"email_is_unique" in path.read_bytes()]
     assert pages, "the failing rule is shown somewhere, so that its values could have been"
-    assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
+    assert [path for path in written if PERSONAL.encode() in path.read_bytes()] == []
     assert page.is_file()
 
 
 def test_no_value_of_a_row_is_in_the_message_of_a_crash(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     with pytest.raises(CheckCrashed) as caught:
         run(build, tmp_path, rule("email_is_a_number", query="select * from {batch} where email::integer > 0"))
-    assert SECRET not in str(caught.value)
+    assert PERSONAL not in str(caught.value)
     written = [path for path in (tmp_path / "gx").rglob("*") if path.is_file()]
-    assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
+    assert [path for path in written if PERSONAL.encode() in path.read_bytes()] == []

@@ -11,6 +11,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +39,16 @@ class Night:
     seconds: float
 
 
-def run_night(settings: Settings, as_of: dt.date, on_step: OnStep | None = None) -> Night:
+def run_night(
+    settings: Settings, as_of: dt.date, on_step: OnStep | None = None, instance: dg.DagsterInstance | None = None
+) -> Night:
     """Run the nightly job for one business day, to the end.
 
     Args:
         settings: the shop.
         as_of: the business day, which must have ended.
         on_step: told of each step as it starts and ends.
+        instance: where Dagster keeps the run; that of this home unless given.
 
     Raises:
         WarehouseError: another run holds this home.
@@ -58,11 +62,11 @@ def run_night(settings: Settings, as_of: dt.date, on_step: OnStep | None = None)
     began = time.perf_counter()
     follower = StepFollower(on_step)
     definitions = build_definitions(settings, loggers={"console": follower.logger_definition()})
-    with dg_instance(settings) as instance:
+    with nullcontext(instance) if instance else dg_instance(settings) as used_instance:
         outcome = definitions.resolve_job_def("nightly_job").execute_in_process(
             run_config={"loggers": {"console": {}}},  # a logger that the run does not name gives way to Dagster's own
             partition_key=as_of.isoformat(),
-            instance=instance,
+            instance=used_instance,
             raise_on_error=False,
         )
     if not outcome.success:

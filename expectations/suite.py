@@ -81,14 +81,17 @@ def load_suite(path: Path) -> Suite:
     """The suite of one file named `<layer>__<table>.yml`.
 
     Raises:
-        SuiteError: the name, a key or a rule is not as it must be.
+        SuiteError: the file is not YAML, or the name, a key or a rule is not as it must be.
     """
     layer, separator, table = path.stem.partition("__")
     if not separator or layer not in LAYERS or not NAME.match(table):
         raise SuiteError(
             f"{path.name}: expected a name like 'marts__fct_orders.yml' with a layer of {', '.join(LAYERS)}"
         )
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise SuiteError(f"{path.name} is not readable as YAML: {' '.join(str(fault).split())}") from None
     if not isinstance(content, dict) or not isinstance(content.get("rules"), list) or not content["rules"]:
         raise SuiteError(f"{path.name}: expected a mapping with a list 'rules' of at least one rule")
     rules = tuple(_rule(path, raw) for raw in content["rules"])

@@ -65,8 +65,7 @@ def publish(build: Path, published: Path, manifest: Manifest, keep: int) -> Path
     versions = published / "versions"
     unfinished = versions / f"{UNFINISHED}{manifest.version}"
     versions.mkdir(parents=True, exist_ok=True)
-    for leftover in versions.glob(f"{UNFINISHED}*"):
-        shutil.rmtree(leftover)
+    _sweep(published)
     unfinished.mkdir()
     database = unfinished / DATABASE
     try:
@@ -174,7 +173,19 @@ def _prune(published: Path, keep: int) -> None:
     by_age = sorted(list_versions(published), key=lambda manifest: (manifest.created_at, manifest.version))
     others = [manifest.version for manifest in by_age if manifest.version != current]
     for version in others[: max(0, len(others) - (keep - 1))]:
-        shutil.rmtree(published / "versions" / version)
+        # under its own name a version is whole, or a removal cut short would break every later listing
+        folder = published / "versions" / version
+        folder.rename(folder.with_name(f"{UNFINISHED}{version}"))
+    _sweep(published)
+
+
+def _sweep(published: Path) -> None:
+    """Remove what lies under no version's name: of pruned versions, and what a killed run left."""
+    for leftover in (published / "versions").glob(f"{UNFINISHED}*"):
+        shutil.rmtree(leftover)
+    for name in ("current", DATABASE, MANIFEST):
+        for leftover in published.glob(f".{name}.*"):
+            leftover.unlink()
 
 
 def _replace_link(link: Path, target: Path) -> None:

@@ -73,13 +73,11 @@
 {#- The end of a staging model: joins the row's own refusals with what other rows and the clock of the load say.
     key          columns that name a row; of several good and seen rows the latest stands and the others are refused
     happened_at  the event's time: a row after the as-of is unseen; one more than a day after its own load is refused
-    latest_by    what orders the versions of a key before the load does -#}
+    latest_by    what orders the versions of a key before the load does; a version later than the as-of is unseen where
+                 an earlier one is known -#}
 {% macro judged_rows(from, key, happened_at=none, latest_by=none) -%}
-    {%- set is_good = "refusals = ''" -%}
-    {%- if happened_at -%}
-        {%- set is_good = is_good ~ " and coalesce(" ~ happened_at ~ " < " ~ as_of_ends_at()
-            ~ " and " ~ happened_at ~ " <= _loaded_at + interval 1 day, true)" -%}
-    {%- endif -%}
+    {%- set is_late = happened_at ~ " > _loaded_at + interval 1 day" -%}
+    {%- set is_good = "refusals = '' and is_seen" ~ (" and not coalesce(" ~ is_late ~ ", false)" if happened_at else "") -%}
     select
         *,
         concat_ws(
@@ -92,15 +90,26 @@
                     _loaded_at desc nulls last, _file desc nulls last, _row_number desc nulls last
             ) > 1 then '`{{ key | join(", ") }}` repeats: a later row stands' end
             {%- if happened_at %},
-            case when {{ happened_at }} > _loaded_at + interval 1 day then '`{{ happened_at }}` lies after the load' end
+            case when {{ is_late }} then '`{{ happened_at }}` lies after the load' end
             {%- endif %}
-        ) as reasons,
-        {%- if happened_at %}
-        coalesce({{ happened_at }} < {{ as_of_ends_at() }} or {{ happened_at }} > _loaded_at + interval 1 day, true)
-        {%- else %}
-        true
-        {%- endif %} as is_seen
-    from {{ from }}
+        ) as reasons
+    from (
+        select
+            *,
+            {% if happened_at -%}
+            coalesce({{ happened_at }} < {{ as_of_ends_at() }} or {{ is_late }}, true)
+            {%- else -%}
+            true
+            {%- endif %}
+            {%- if latest_by %}
+            and coalesce(refusals <> '' or {{ latest_by }} < {{ as_of_ends_at() }} or not coalesce(
+                bool_or({{ happened_at or latest_by }} < {{ as_of_ends_at() }} and {{ latest_by }} < {{ as_of_ends_at() }})
+                    over (partition by {{ key | join(', ') }}, refusals = ''),
+                false
+            ), true)
+            {%- endif %} as is_seen
+        from {{ from }}
+    ) as timed
 {%- endmacro %}
 
 {#- A day written without marks, as one that a cast reads. -#}

@@ -16,7 +16,7 @@ with judged as (
         {{ text('raw.device') }} as device,
         coalesce(try_cast(raw.is_test as boolean), false) as is_test,
         coalesce(try_cast(raw.is_gift_card_only as boolean), false) as is_gift_card_only,
-        {{ moment('raw.updated_at') }} as updated_at,
+        {{ local_to_utc(moment('raw.updated_at')) }} as updated_at,
         {{ provenance() }},
         {{ refusals([
             rule_missing('order_id'),

@@ -8,19 +8,20 @@ with judged as (
         cast(raw.order_id as varchar) as order_id,
         'review' as instrument,
         'stars' as question,
-        cast(raw.stars as bigint) as score,
+        try_cast(raw.stars as bigint) as score,
         1 as scale_min,
         5 as scale_max,
         false as is_reversed,
         'web' as channel,
         cast(raw.language as varchar) as language_code,
         {{ text('cast(raw.review_text as varchar)') }} is not null as has_text,
-        {{ local_to_utc('cast(raw.created_at as timestamp)') }} as submitted_at,
+        {{ local_to_utc(moment('raw.created_at')) }} as submitted_at,
         {{ provenance() }},
         {{ refusals([
             ['`review_id` is missing', 'raw.review_id is null'],
             ['`created_at` is missing', 'raw.created_at is null'],
-            ['`stars` is missing or off the scale of 1 to 5', 'not coalesce(raw.stars between 1 and 5, false)']
+            ['`created_at` is not a time', 'raw.created_at is not null and ' ~ moment('raw.created_at') ~ ' is null'],
+            ['`stars` is missing or off the scale of 1 to 5', 'not coalesce(try_cast(raw.stars as bigint) between 1 and 5, false)']
         ]) }} as refusals
     from {{ source('raw', 'demo__reviews') }} as raw
 )

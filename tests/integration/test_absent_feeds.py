@@ -1,0 +1,36 @@
+"""Feeds that a shop does not have yet: the night goes on, and what rests on them is unknown, not zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from corner_shop import CornerShop
+
+from dagster_project.publishing.versions import read_manifest
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+
+def without_feedback_and_refunds(settings: dict[str, Any]) -> None:
+    for table in ("refunds", "survey_answers", "reviews"):
+        settings["sources"]["demo"]["tables"][table]["is_optional"] = True
+
+
+def test_optional_feeds_that_are_absent_or_empty_leave_their_metrics_unknown(shop: CornerShop) -> None:
+    young = CornerShop.open(shop.root / "young")
+    young.configure(without_feedback_and_refunds)
+    for file in ("refunds.csv", "reviews.parquet"):
+        (young.deliveries / file).unlink()
+    answers = young.deliveries / "survey_answers.csv"
+    answers.write_bytes(answers.read_bytes().partition(b"\n")[0] + b"\n")
+    young.run()
+    assert young.query("select count(*) from marts.fct_orders") == shop.query("select count(*) from marts.fct_orders")
+    assert young.query("select count(*) from marts.fct_feedback") == [(0,)]
+    assert young.query("select count(*) from marts.fct_refunds") == [(0,)]
+    assert young.query("select count(metric_value) from marts.loyalty_metrics where metric = 'nps'") == [(0,)]
+    assert young.query("select bool_and(is_reconciled) from quality.reconciliation") == [(True,)]
+    warnings = read_manifest(young.home / "published" / "current").checks["warnings"]
+    assert sorted(warning.partition(":")[0] for warning in warnings) == [
+        f"there_are_rows on raw.demo__{table}" for table in ("refunds", "reviews", "survey_answers")
+    ]

@@ -1,0 +1,102 @@
+"""What may stop a night between landing and publishing: a rule that fails, a rule that crashes, another run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+import pytest
+from corner_shop import CornerShop
+
+from dagster_project import checks
+from dagster_project.nightly import NightFailed
+from dagster_project.warehouse import Warehouse
+from expectations.suite import Rule, Suite, load_suites
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+
+def add_rule(monkeypatch: pytest.MonkeyPatch, layer: str, table: str, rule: Rule) -> None:
+    """Let one suite have one rule more."""
+
+    def with_one_more(asked: str, tables: Iterable[str] | None = None) -> list[Suite]:
+        return [
+            Suite(suite.layer, suite.table, (*suite.rules, rule))
+            if (suite.layer, suite.table) == (layer, table)
+            else suite
+            for suite in load_suites(asked, tables)
+        ]
+
+    monkeypatch.setattr(checks, "load_suites", with_one_more)
+
+
+def broken_night(shop: CornerShop, instance: dg.DagsterInstance | None = None) -> tuple[str, list[str]]:
+    """What a night that must fail says, and the steps that it began."""
+    steps: list[str] = []
+    with pytest.raises(NightFailed) as caught:
+        shop.run(lambda name, state, _: steps.append(name) if state == "started" else None, instance)
+    assert "\n" not in str(caught.value)
+    return str(caught.value), steps
+
+
+def test_an_unknown_order_status_fails_the_night_by_name(shop: CornerShop) -> None:
+    before = shop.seen()
+    teleported = shop.row("orders.csv", 1)
+    teleported[0], teleported[3] = "x1", "teleported"
+    shop.append("orders.csv", teleported)
+    said, steps = broken_night(shop)
+    assert said == (
+        "marts_checks: check order_status_is_known failed on marts.fct_orders: observed 1. A status that no staging "
+        "model maps is neither a sale nor an exclusion; map it in the source's staging model. "
+        f"(readers still see {before.version})"
+    )
+    assert steps == ["raw", "raw_checks", "dbt_facts", "marts_checks"]
+    assert shop.seen() == before
+
+
+def test_a_failing_critical_rule_stops_the_night_before_anything_is_built_on_it(
+    shop: CornerShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = shop.seen()
+    rule = Rule("no_order_is_by_phone", "The till has no phone.", "critical", "till", rows_that_break="from {batch}")
+    add_rule(monkeypatch, "raw", "demo__orders", rule)
+    said, steps = broken_night(shop)
+    rows = (shop.deliveries / "orders.csv").read_bytes().count(b"\n") - 1
+    assert said == (
+        f"raw_checks: check no_order_is_by_phone failed on raw.demo__orders: observed {rows}. The till has no phone. "
+        f"(readers still see {before.version})"
+    )
+    assert steps == ["raw", "raw_checks"]
+    assert shop.seen() == before
+
+
+def test_a_crashing_rule_stops_the_night_and_is_neither_pass_nor_failure(
+    shop: CornerShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = shop.seen()
+    rule = Rule("mood_is_good", "A bad mood buys less.", "warning", "till", "column_values_to_not_be_null",
+                arguments={"column": "mood"})  # fmt: skip
+    add_rule(monkeypatch, "raw", "demo__orders", rule)
+    instance = dg.DagsterInstance.ephemeral()
+    said, steps = broken_night(shop, instance)
+    assert said.startswith("raw_checks: suite raw__demo__orders, rule mood_is_good could not be evaluated: ")
+    assert steps == ["raw", "raw_checks"]
+    assert shop.seen() == before
+    with Warehouse(shop.settings()).connect() as con:
+        tables = con.execute("select table_name from duckdb_tables() where table_name = 'check_results'").fetchall()
+        assert (
+            tables == [] or con.execute("from quality.check_results where check_name = 'mood_is_good'").fetchall() == []
+        )
+    [run] = instance.get_runs()
+    logs = instance.all_logs(run.run_id)
+    assert any(log.dagster_event_type == dg.DagsterEventType.STEP_FAILURE for log in logs)
+    assert not any(log.dagster_event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION for log in logs)
+
+
+def test_a_second_run_at_once_is_refused_by_name(shop: CornerShop) -> None:
+    with Warehouse(shop.settings()).exclusive():
+        done = shop.command("run")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: another run (process ")
+    assert line.endswith(f") holds {shop.home}; wait for it to end, or give this one another LOYALTY_HOME")

@@ -1,0 +1,61 @@
+"""Readers while a night is built: an open file stays what it was, a new open sees the new version, whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+from corner_shop import NIGHT, CornerShop
+
+from dagster_project.nightly import run_night
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+CONTENT = """
+select (select count(*) from marts.fct_orders), (select max(order_date)::varchar from marts.fct_orders),
+    (select sum(total_net)::varchar from marts.fct_customers), (select count(*) from quality.check_results)
+"""
+READER = """
+import json, sys, threading, duckdb
+
+def content(con):
+    return con.execute(sys.argv[2]).fetchone()
+
+told = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
+with duckdb.connect(sys.argv[1], read_only=True) as con:
+    seen, queries = {content(con)}, 1
+    print("open", flush=True)
+    while not told.is_set():
+        seen.add(content(con))
+        queries += 1
+with duckdb.connect(sys.argv[1], read_only=True) as con:
+    print(json.dumps({"seen": sorted(seen), "queries": queries, "reopened": content(con)}))
+"""
+
+
+def test_a_reader_keeps_its_version_through_a_whole_night_and_sees_the_next_when_it_reopens(shop: CornerShop) -> None:
+    before = shop.query(CONTENT)
+    next_day = NIGHT + dt.timedelta(days=1)
+    reader = [sys.executable, "-c", READER, str(shop.home / "published" / "loyalty.duckdb"), CONTENT]
+    with subprocess.Popen(
+        reader, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as at:
+        assert at.stdout is not None
+        try:
+            assert at.stdout.readline() == "open\n"
+            run_night(shop.settings(), next_day, instance=dg.DagsterInstance.ephemeral())
+            out, err = at.communicate("reopen\n", timeout=60)
+        finally:
+            at.kill()
+    assert at.returncode == 0, err
+    found = json.loads(out)
+    assert found["seen"] == [list(row) for row in before]
+    assert found["queries"] > 20
+    assert [tuple(found["reopened"])] == shop.query(CONTENT)
+    assert found["reopened"][1] == str(next_day)
+    assert found["seen"][0][1] == str(NIGHT)

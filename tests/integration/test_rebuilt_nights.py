@@ -1,0 +1,57 @@
+"""The same rows, as-of, settings and code give the same tables: in another home, and after later rows have come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from corner_shop import NIGHT, CornerShop, Seen
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+RESULTS_OF_CHECKS = "quality.check_results"
+"""What the checks observed on raw tables counts every row delivered so far, later ones too."""
+
+
+def changed_tables(before: Seen, after: Seen) -> set[str]:
+    tables = before.hashes.keys() | after.hashes.keys()
+    return {name for name in tables if before.hashes.get(name) != after.hashes.get(name)} - {RESULTS_OF_CHECKS}
+
+
+def test_another_home_with_the_same_key_gives_the_same_tables(published_shop: CornerShop, tmp_path: Path) -> None:
+    other = CornerShop.open(tmp_path / "other")
+    other.run()
+    assert other.seen().hashes == published_shop.seen().hashes
+
+
+def test_a_past_night_rebuilt_after_later_rows_gives_the_same_tables(shop: CornerShop) -> None:
+    before = shop.seen()
+    soon = NIGHT + dt.timedelta(days=3)
+    for file, columns_of_time in {
+        "customers.csv": (1,),
+        "orders.csv": (2, 13),
+        "refunds.csv": (2,),
+        "survey_answers.csv": (7,),
+    }.items():
+        row = shop.row(file, 1)
+        row[0] = "later"
+        for column in columns_of_time:
+            row[column] = f"{soon} 12:00:00"
+        shop.append(file, row)
+    shop.append("order_lines.csv.gz", ["later", "1", "p001", "2", "10.00"])
+    shop.run()
+    after = shop.seen()
+    assert after.version == "2025-12-30_002"
+    assert changed_tables(before, after) == set()
+
+
+def test_a_past_night_does_not_know_what_became_of_an_order_later(shop: CornerShop) -> None:
+    before = shop.seen()
+    cancelled, moved = shop.row("orders.csv", 1), shop.row("orders.csv", 2)
+    cancelled[3], cancelled[13] = "cancelled", f"{NIGHT + dt.timedelta(days=3)} 12:00:00"
+    moved[2] = moved[13] = f"{NIGHT + dt.timedelta(days=3)} 12:00:00"
+    shop.append("orders.csv", cancelled, moved)
+    shop.run()
+    after = shop.seen()
+    assert changed_tables(before, after) == set()

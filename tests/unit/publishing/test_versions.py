@@ -1,0 +1,248 @@
+"""Versions and the pointer: whole or not at all, whatever stops in between."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project.publishing import versions
+from dagster_project.publishing.versions import Manifest, VersionError
+
+
+def build_of(folder: Path, marker: int) -> Path:
+    """A closed build whose two tables both say `marker`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    build = folder / "warehouse.duckdb"
+    build.unlink(missing_ok=True)
+    with duckdb.connect(str(build)) as con:
+        con.execute(f"create schema marts; create table marts.a as select {marker} as marker from range(3)")
+        con.execute(f"create table marts.b as select {marker} as marker")
+    return build
+
+
+def manifest_of(version: str, created_at: str = "2026-01-01T00:00:00+00:00", rows: int = 3) -> Manifest:
+    tables = {"marts.a": {"rows": rows, "content_hash": "a"}, "marts.b": {"rows": 1, "content_hash": "b"}}
+    return Manifest(version, version[:10], created_at, "Shop", tables, {}, {})
+
+
+def publish(root: Path, marker: int, keep: int = 14, as_of: str = "2026-01-01") -> str:
+    published = root / "published"
+    version = versions.next_version(published, as_of)
+    created_at = f"2026-01-01T00:{marker // 60:02d}:{marker % 60:02d}+00:00"
+    versions.publish(build_of(root / "work", marker), published, manifest_of(version, created_at), keep)
+    return version
+
+
+def markers(database: Path) -> tuple[int, int]:
+    with duckdb.connect(str(database), read_only=True) as con:
+        return con.execute("select (select any_value(marker) from marts.a), (select marker from marts.b)").fetchone()
+
+
+def test_nothing_is_published_before_the_first_version(tmp_path: Path) -> None:
+    assert versions.current_version(tmp_path) is None
+    assert versions.list_versions(tmp_path) == []
+    with pytest.raises(VersionError, match=r"nothing is published in .*; run `loyalty run` first"):
+        versions.current_database(tmp_path)
+
+
+def test_publish_moves_the_build_and_points_readers_at_it(tmp_path: Path) -> None:
+    assert publish(tmp_path, 1) == "2026-01-01_001"
+    published = tmp_path / "published"
+    assert not (tmp_path / "work" / "warehouse.duckdb").exists()
+    assert markers(published / "loyalty.duckdb") == (1, 1)
+    assert json.loads((published / "manifest.json").read_text())["version"] == "2026-01-01_001"
+    assert versions.current_database(published) == published / "versions" / "2026-01-01_001" / "loyalty.duckdb"
+
+
+def test_published_files_are_read_only(tmp_path: Path) -> None:
+    folder = tmp_path / "published" / "versions" / publish(tmp_path, 1)
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
+        "loyalty.duckdb": 0o444,
+        "manifest.json": 0o444,
+    }
+
+
+def test_versions_of_a_night_are_numbered_on_and_listed_in_order(tmp_path: Path) -> None:
+    published = tmp_path / "published"
+    names = [publish(tmp_path, 1), publish(tmp_path, 2), publish(tmp_path, 3, as_of="2025-12-31")]
+    assert names == ["2026-01-01_001", "2026-01-01_002", "2025-12-31_001"]
+    assert [manifest.version for manifest in versions.list_versions(published)] == sorted(names)
+    assert versions.current_version(published) == "2025-12-31_001"
+    assert versions.next_version(published, "2026-01-01") == "2026-01-01_003"
+
+
+def test_numbers_go_on_beyond_999(tmp_path: Path) -> None:
+    for number in ("999", "1000"):
+        (tmp_path / "versions" / f"2026-01-01_{number}").mkdir(parents=True)
+    assert versions.next_version(tmp_path, "2026-01-01") == "2026-01-01_1001"
+
+
+def test_rollback_points_back_and_the_next_version_points_on(tmp_path: Path) -> None:
+    published = tmp_path / "published"
+    first = publish(tmp_path, 1)
+    publish(tmp_path, 2)
+    assert versions.rollback(published, first).version == first
+    assert markers(published / "loyalty.duckdb") == (1, 1)
+    assert publish(tmp_path, 3) == "2026-01-01_003"
+    assert markers(published / "loyalty.duckdb") == (3, 3)
+
+
+def test_rollback_to_an_unknown_version_lists_those_there_are(tmp_path: Path) -> None:
+    publish(tmp_path, 1)
+    with pytest.raises(VersionError, match=r"no version '2020-01-01_001' in .*; there are: 2026-01-01_001"):
+        versions.rollback(tmp_path / "published", "2020-01-01_001")
+
+
+def test_rollback_to_a_version_that_lost_rows_is_refused(tmp_path: Path) -> None:
+    published = tmp_path / "published"
+    first = publish(tmp_path, 1)
+    publish(tmp_path, 2)
+    database = published / "versions" / first / "loyalty.duckdb"
+    database.chmod(0o644)
+    with duckdb.connect(str(database)) as con:
+        con.execute("delete from marts.b")
+    with pytest.raises(VersionError, match=r"holds 0 rows in marts\.b, its manifest says 1"):
+        versions.rollback(published, first)
+    assert versions.current_version(published) == "2026-01-01_002"
+
+
+def test_only_the_newest_versions_are_kept_and_never_the_current_removed(tmp_path: Path) -> None:
+    published = tmp_path / "published"
+    names = [publish(tmp_path, marker, keep=3) for marker in range(1, 6)]
+    assert [manifest.version for manifest in versions.list_versions(published)] == names[-3:]
+    publish(tmp_path, 6, keep=1)
+    assert [manifest.version for manifest in versions.list_versions(published)] == ["2026-01-01_006"]
+
+
+def test_a_build_that_does_not_hold_what_its_manifest_says_is_not_published(tmp_path: Path) -> None:
+    publish(tmp_path, 1)
+    published = tmp_path / "published"
+    with pytest.raises(VersionError, match=r"holds 3 rows in marts\.a, its manifest says 4"):
+        versions.publish(build_of(tmp_path / "work", 2), published, manifest_of("2026-01-01_002", rows=4), 14)
+    assert markers(published / "loyalty.duckdb") == (1, 1)
+    assert [manifest.version for manifest in versions.list_versions(published)] == ["2026-01-01_001"]
+    assert publish(tmp_path, 3) == "2026-01-01_002"
+    assert not list((published / "versions").glob(".unfinished-*"))
+
+
+def test_a_build_that_was_not_closed_is_not_published(tmp_path: Path) -> None:
+    build = build_of(tmp_path / "work", 1)
+    build.with_name("warehouse.duckdb.wal").write_bytes(b"")
+    with pytest.raises(
+        VersionError, match=r"warehouse\.duckdb\.wal exists: the build was not closed; run the night again"
+    ):
+        versions.publish(build, tmp_path / "published", manifest_of("2026-01-01_001"), 14)
+    assert build.exists()
+    assert versions.current_version(tmp_path / "published") is None
+
+
+def test_a_version_without_manifest_is_named(tmp_path: Path) -> None:
+    (tmp_path / "versions" / "2026-01-01_001").mkdir(parents=True)
+    with pytest.raises(VersionError, match="version 2026-01-01_001 has no readable manifest"):
+        versions.list_versions(tmp_path)
+
+
+# -- a reader beside publishes and rollbacks ---------------------------------------------------------------------------
+
+READER = """
+import sys, threading, duckdb
+told = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
+seen, opens = set(), 0
+print("ready", flush=True)
+while not told.is_set() or opens == 0:
+    with duckdb.connect(sys.argv[1], read_only=True) as con:
+        a, b = con.execute("select (select any_value(marker) from marts.a), (select marker from marts.b)").fetchone()
+    assert a == b, (a, b)
+    opens += 1
+    seen.add(a)
+print(opens, len(seen))
+"""
+
+
+def test_a_reader_that_reopens_through_publishes_and_rollbacks_sees_each_version_whole(tmp_path: Path) -> None:
+    publish(tmp_path, 0)
+    reader = [sys.executable, "-c", READER, str(tmp_path / "published" / "loyalty.duckdb")]
+    with subprocess.Popen(
+        reader, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as at:
+        assert at.stdout is not None
+        try:
+            assert at.stdout.readline() == "ready\n"
+            names = [publish(tmp_path, marker) for marker in range(1, 13)]
+            for swap in range(100):
+                versions.point_to(tmp_path / "published", names[swap % len(names)])
+            out, err = at.communicate("stop\n", timeout=60)
+        finally:
+            at.kill()
+    assert at.returncode == 0, err
+    opens, count_seen = map(int, out.split())
+    assert opens >= count_seen > 1
+
+
+# -- SIGKILL at each step of a publish -------------------------------------------------------------------------------
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_versions
+from dagster_project.publishing import versions
+
+owner, name = (Path, sys.argv[3][5:]) if sys.argv[3].startswith("Path.") else (versions, sys.argv[3])
+if name == "rmtree":
+    owner = versions.shutil
+calls, original = [0], getattr(owner, name)
+
+def die(*arguments, **named):
+    calls[0] += 1
+    if calls[0] == int(sys.argv[4]):
+        if name == "rmtree":  # in the middle: one file of the folder is gone
+            (Path(arguments[0]) / "manifest.json").unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments, **named)
+
+setattr(owner, name, die)
+test_versions.publish(Path(sys.argv[2]), 9, keep=2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "call"),
+    [
+        ("Path.rename", 1),  # the build lies in its work folder, the unfinished folder is there
+        ("Path.write_text", 1),  # moved, without a manifest
+        ("_verify", 1),
+        ("_sync", 1),
+        ("Path.rename", 2),  # complete under its unfinished name
+        ("_sync", 4),  # under its own name, the pointer not yet replaced
+        ("point_to", 1),
+        ("Path.replace", 1),  # the new pointer lies beside the old one
+        ("_prune", 1),  # the pointer is replaced
+        ("rmtree", 1),  # an old version is half removed
+    ],
+)
+def test_a_publish_killed_at_any_step_leaves_a_whole_version_and_the_next_succeeds(
+    step: str, call: int, tmp_path: Path
+) -> None:
+    published = tmp_path / "published"
+    for marker in (1, 2):
+        publish(tmp_path, marker, keep=2)
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path), step, str(call)]
+    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+    is_replaced = step in {"_prune", "rmtree"}
+    assert markers(published / "loyalty.duckdb") == ((9, 9) if is_replaced else (2, 2))
+    assert versions.current_version(published) == ("2026-01-01_003" if is_replaced else "2026-01-01_002")
+    assert versions.list_versions(published)[-1].version >= "2026-01-01_002"
+    after = publish(tmp_path, 10, keep=2)
+    assert markers(published / "loyalty.duckdb") == (10, 10)
+    assert [manifest.version for manifest in versions.list_versions(published)][-1] == after
+    assert len(versions.list_versions(published)) == 2
+    strange = {path.name for path in published.rglob(".*")}
+    assert strange == set(), "a later publish removes what a killed one left"

@@ -1,0 +1,185 @@
+"""Settings: what a wrong one says, what wins over what, and which night it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dagster_project.settings import PROJECT_ROOT, Settings, SettingsError, expand_folder, load_settings
+
+SHOP: dict[str, Any] = {
+    "business": {"name": "Shop", "time_zone": "Europe/Berlin", "currency": "EUR", "first_night": dt.date(2024, 6, 1)},
+    "sources": {"till": {"folder": "/data", "tables": {"orders": {"files": "orders.csv", "columns": ["order_id"]}}}},
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "loyalty.yaml"
+
+
+def load(config: Path, **changes: Any) -> Settings:
+    config.write_text(yaml.safe_dump(SHOP | changes), encoding="utf-8")
+    return load_settings(config)
+
+
+def refusal(config: Path, **changes: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(config, **changes)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"{config}: ")
+    return message.removeprefix(f"{config}: ")
+
+
+def test_the_least_a_shop_must_say_is_enough(config: Path) -> None:
+    settings = load(config)
+    assert settings.sources["till"].connector == "files"
+    assert settings.definitions.churn_horizon_days == 90
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"busines": {}}, "unknown key 'busines', did you mean 'business'?"),
+        ({"definitions": {"churn_horizon": 60}}, "unknown key 'definitions.churn_horizon', did you mean 'churn_horizon_d"),
+        ({"definitions": {"zzz": 1}}, "unknown key 'definitions.zzz'"),
+        ({"definitions": {"churn_horizon_days": "soon"}}, "'definitions.churn_horizon_days': Input should be a valid"),
+        ({"definitions": {"churn_horizon_days": 0}}, "Input should be greater than or equal to 1 (found 0)"),
+        ({"business": {"name": "Shop"}}, "'business.currency' is missing"),
+        ({"business": SHOP["business"] | {"currency": "euro"}}, "'business.currency': String should match pattern"),
+        ({"business": SHOP["business"] | {"time_zone": "Berlin"}}, "'Berlin' is not a time zone of the IANA data base"),
+        ({"sources": {}}, "'sources': Dictionary should have at least 1 item"),
+        ({"sources": {"My Till": SHOP["sources"]["till"]}}, "source name 'My Till' must be snake case, like 'online_"),
+        ({"sources": {"till": {"tables": {}}}}, "a source of connector 'files' needs 'folder'"),
+        ({"sources": {"till": {"folder": "/d", "tables": {"o": {"files": "o.csv"}}}}}, "a table needs 'columns'"),
+        (
+            {"sources": {"till": {"folder": "/d", "tables": {"o": {"files": "o.txt", "format": "fixed_width"}}}}},
+            "a fixed_width table needs 'fields', each with name, start and width",
+        ),
+        ({"engine": {"memory_limit": "lots"}}, "'engine.memory_limit': String should match pattern"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named_with_its_cure(changes: dict[str, Any], message: str, config: Path) -> None:
+    assert message in refusal(config, **changes)
+
+
+def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no settings at .*none\.yaml; pass --config FILE or set LOYALTY_CONFIG"):
+        load_settings(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"business: [", "is not readable as YAML"),
+        (b"\xff\xfe\x00", "is not readable as YAML"),
+        (b"- a\n", "holds list, expected a mapping with 'business' and 'sources'"),
+        (b"", "holds NoneType, expected a mapping"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_refused_in_one_line(content: bytes, message: str, config: Path) -> None:
+    config.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_variable_wins_over_the_file_and_leaves_its_neighbours(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOYALTY_DEFINITIONS__CHURN_HORIZON_DAYS", "60")
+    monkeypatch.setenv("LOYALTY_HOME", "/elsewhere")
+    settings = load(config, definitions={"churn_horizon_days": 30, "margin_share": 0.5})
+    assert settings.definitions.churn_horizon_days == 60
+    assert settings.definitions.margin_share == 0.5
+    assert settings.home == Path("/elsewhere")
+
+
+def test_the_variable_for_the_file_is_used_unless_one_is_given(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(config)
+    monkeypatch.setenv("LOYALTY_CONFIG", str(config))
+    assert load_settings().business.name == "Shop"
+    assert load_settings(PROJECT_ROOT / "examples" / "demo.yaml").business.name == "Demo shop"
+
+
+def test_a_wrong_variable_is_refused_by_its_key(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOYALTY_DEFINITIONS__CHURN_HORIZON_DAYS", "soon")
+    assert "'definitions.churn_horizon_days'" in refusal(config)
+
+
+def test_the_shipped_examples_load() -> None:
+    examples = sorted((PROJECT_ROOT / "examples").glob("*.yaml"))
+    assert {path.stem for path in examples} >= {"demo", "olist", "online_retail", "cdnow"}
+    for path in examples:
+        assert load_settings(path).sources
+
+
+# -- the night ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "night"),
+    [
+        ("2025-07-01T21:59:59+00:00", "2025-06-30"),  # 23:59:59 in Berlin: the first of July has not ended
+        ("2025-07-01T22:00:00+00:00", "2025-07-01"),  # midnight in Berlin
+        ("2025-01-01T22:59:59+00:00", "2024-12-31"),
+        ("2025-01-01T23:00:00+00:00", "2025-01-01"),
+    ],
+)
+def test_last_night_is_the_business_day_that_ended_last(now: str, night: str, config: Path) -> None:
+    assert load(config).night(now=dt.datetime.fromisoformat(now)) == dt.date.fromisoformat(night)
+
+
+def test_a_day_that_has_not_ended_is_refused(config: Path) -> None:
+    now = dt.datetime(2025, 7, 1, 22, 30, tzinfo=dt.UTC)
+    assert load(config).night(dt.date(2025, 7, 1), now=now) == dt.date(2025, 7, 1)
+    with pytest.raises(
+        SettingsError, match=r"as-of 2025-07-02 has not ended in Europe/Berlin, where it is 2025-07-02; the"
+    ):
+        load(config).night(dt.date(2025, 7, 2), now=now)
+
+
+def test_a_day_before_the_first_night_is_refused(config: Path) -> None:
+    with pytest.raises(SettingsError, match=r"as-of 2024-05-31 lies before business\.first_night \(2024-06-01\)"):
+        load(config).night(dt.date(2024, 5, 31))
+    assert load(config).night(dt.date(2024, 6, 1)) == dt.date(2024, 6, 1)
+
+
+def test_a_night_asked_for_wins_over_the_one_set(config: Path) -> None:
+    settings = load(config, as_of=dt.date(2025, 1, 1))
+    assert settings.night() == dt.date(2025, 1, 1)
+    assert settings.night(dt.date(2025, 1, 2)) == dt.date(2025, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("day", "ends_at", "hours"),
+    [("2025-03-30", "2025-03-30T22:00:00+00:00", 23), ("2025-10-26", "2025-10-26T23:00:00+00:00", 25)],
+)
+def test_a_day_ends_at_local_midnight_also_when_the_clocks_change(
+    day: str, ends_at: str, hours: int, config: Path
+) -> None:
+    settings, date = load(config), dt.date.fromisoformat(day)
+    assert settings.ends_at(date) == dt.datetime.fromisoformat(ends_at)
+    assert settings.ends_at(date) - settings.ends_at(date - dt.timedelta(days=1)) == dt.timedelta(hours=hours)
+
+
+def test_the_fingerprint_knows_what_changes_a_number_and_nothing_else(config: Path) -> None:
+    plain = load(config).fingerprint()
+    assert (
+        load(config, home="/elsewhere", as_of=dt.date(2025, 1, 1), publishing={"keep_versions": 2}).fingerprint()
+        == plain
+    )
+    assert load(config, definitions={"margin_share": 0.31}).fingerprint() != plain
+
+
+def test_a_folder_takes_its_variable_and_says_which_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LOYALTY_DATA", "/data")
+    assert expand_folder("${LOYALTY_DATA}/olist", tmp_path) == Path("/data/olist")
+    assert expand_folder("${LOYALTY_HOME}/x", tmp_path) == tmp_path / "x"
+    monkeypatch.delenv("LOYALTY_DATA")
+    with pytest.raises(SettingsError, match="needs the variable LOYALTY_DATA, which is not set"):
+        expand_folder("${LOYALTY_DATA}/olist", tmp_path)

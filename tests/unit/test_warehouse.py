@@ -1,0 +1,157 @@
+"""The work files of a night: whose they are, how a table is replaced, and who knows the customer key."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from dagster_project.settings import Settings, load_settings
+from dagster_project.warehouse import Warehouse, WarehouseError, identifier, literal, replace_table, write_atomically
+
+NIGHT = dt.date(2025, 12, 30)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(home=tmp_path / "home")
+
+
+@pytest.fixture
+def warehouse(settings: Settings) -> Warehouse:
+    return Warehouse(settings)
+
+
+@pytest.fixture
+def con() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    con.execute("create schema marts")
+    return con
+
+
+def test_a_build_begins_empty_with_its_schemas_and_raw_views(warehouse: Warehouse) -> None:
+    warehouse.begin(NIGHT, {"till__orders": "select 1 as order_id"}, run="one")
+    with warehouse.connect() as con:
+        con.execute("create table marts.left_behind as select 1")
+        assert con.execute("from scratch.raw.till__orders").fetchall() == [(1,)]
+    warehouse.begin(NIGHT, {}, run="two")
+    with warehouse.connect() as con:
+        assert con.execute("select count(*) from duckdb_tables()").fetchall() == [(0,)]
+        assert con.execute("select count(*) from duckdb_views() where not internal").fetchall() == [(0,)]
+    build = warehouse.require(NIGHT)
+    assert (build.as_of, build.run) == ("2025-12-30", "two")
+
+
+def test_a_build_of_another_night_or_other_settings_is_refused(warehouse: Warehouse, settings: Settings) -> None:
+    with pytest.raises(
+        WarehouseError, match=r"no build is in progress in .*; materialise this night from the raw layer"
+    ):
+        warehouse.require(NIGHT)
+    warehouse.begin(NIGHT, {}, run="one")
+    with pytest.raises(
+        WarehouseError, match=r"is of 2025-12-30, expected 2025-12-31; .*`loyalty run --as-of 2025-12-31`"
+    ):
+        warehouse.require(NIGHT + dt.timedelta(days=1))
+    other = Warehouse(load_settings(home=settings.home, definitions={"margin_share": 0.9}))
+    with pytest.raises(WarehouseError, match="the build of 2025-12-30 was begun under other settings"):
+        other.require(NIGHT)
+    warehouse.end()
+    assert warehouse.build() is None
+
+
+def test_a_begin_that_fails_leaves_no_build(warehouse: Warehouse) -> None:
+    warehouse.begin(NIGHT, {}, run="one")
+    with pytest.raises(duckdb.Error):
+        warehouse.begin(NIGHT, {"till__orders": "from nowhere"}, run="two")
+    assert warehouse.build() is None
+
+
+def test_a_home_is_held_by_one_run_at_a_time(warehouse: Warehouse, settings: Settings) -> None:
+    with (
+        warehouse.exclusive(),
+        pytest.raises(WarehouseError, match=r"another run \(process \d+\) holds .*; wait for it to end"),
+        Warehouse(settings).exclusive(),
+    ):
+        pass
+    with warehouse.exclusive():
+        pass
+
+
+# -- tables ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_replaced_under_its_declared_types(con: duckdb.DuckDBPyConnection) -> None:
+    columns = {"customer_key": "varchar not null", "score": "decimal(5, 2)"}
+    assert (
+        replace_table(con, "marts", "scores", pd.DataFrame({"customer_key": ["a", "b"], "score": [1, 2]}), columns) == 2
+    )
+    more = pd.DataFrame({"score": [3.14], "customer_key": ["c"], "unused": [0]})
+    assert replace_table(con, "marts", "scores", more, columns) == 1
+    assert con.execute("select customer_key, score::varchar from marts.scores").fetchall() == [("c", "3.14")]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pd.DataFrame({"customer_key": ["a", None]}),
+        pd.DataFrame({"customer": ["a"]}),
+    ],
+)
+def test_a_replacement_that_fails_leaves_the_table_as_it_was(
+    rows: pd.DataFrame, con: duckdb.DuckDBPyConnection
+) -> None:
+    columns = {"customer_key": "varchar not null"}
+    replace_table(con, "marts", "scores", pd.DataFrame({"customer_key": ["kept"]}), columns)
+    with pytest.raises(duckdb.Error):
+        replace_table(con, "marts", "scores", rows, columns)
+    assert con.execute("from marts.scores").fetchall() == [("kept",)]
+    assert con.execute("select count(*) from duckdb_views() where view_name = 'replacing_rows'").fetchall() == [(0,)]
+    assert replace_table(con, "marts", "scores", pd.DataFrame({"customer_key": ["next"]}), columns) == 1
+
+
+@pytest.mark.parametrize("name", ["", "Orders", "1st", "a b", 'a"; drop table x; --', "a.b", "ä", "a\n"])
+def test_a_name_that_would_need_quotes_is_refused(name: str, con: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(WarehouseError, match="cannot be a name in the warehouse; use lower-case letters, digits and _"):
+        identifier(name)
+    with pytest.raises(WarehouseError):
+        replace_table(con, "marts", name, pd.DataFrame({"a": [1]}), {"a": "integer"})
+
+
+def test_a_literal_stays_a_text(con: duckdb.DuckDBPyConnection) -> None:
+    text = "it's; -- \\' fine"
+    assert con.execute(f"select {literal(text)}").fetchall() == [(text,)]
+
+
+# -- secrets and small files -----------------------------------------------------------------------------------------
+
+
+def test_the_customer_key_is_made_once_and_for_its_owner_alone(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOYALTY_KEY", raising=False)
+    secret = warehouse.secret()
+    assert len(secret) == 64
+    assert warehouse.secret() == secret
+    assert (warehouse.home / "customer_key.secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_customer_key_of_the_environment_wins_and_is_not_written(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOYALTY_KEY", raising=False)
+    made = warehouse.secret()
+    monkeypatch.setenv("LOYALTY_KEY", "given")
+    assert warehouse.secret() == "given"
+    assert (warehouse.home / "customer_key.secret").read_text() == made
+
+
+def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "file"
+    write_atomically(path, "old")
+    write_atomically(path, "new", mode=0o600)
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(path.parent.iterdir()) == [path]

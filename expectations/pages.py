@@ -1,7 +1,7 @@
 """Makes the Data Docs open offline: the library's pages name scripts, styles and pictures of other people's servers.
 
-What belongs here: taking those out of finished pages, a plain style in their place, and a first page that needs no script.
-What the pages say is the library's; what was evaluated is the runner's.
+What belongs here: taking those out of finished pages, a plain style in their place, a first page without scripts. What
+the pages say is the library's; what was evaluated is the runner's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ EXTERNAL = re.compile(
 STYLE = """<style>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1d2733 }
 table { border-collapse: collapse; margin: .5rem 0 } td, th { text-align: left; padding: .25rem .9rem .25rem 0;
-border-bottom: 1px solid #dde3ea; vertical-align: top } a { color: #0b5cad } .passed { color: #1a7f4b } .failed { color: #b3261e }
+border-bottom: 1px solid #dde3ea; vertical-align: top } a { color: #0b5cad }
+.passed { color: #1a7f4b } .failed { color: #b3261e }
 </style>"""
 
 
@@ -65,17 +66,23 @@ def _evaluated(site: Path, results: Path) -> list[Evaluated]:
     return found
 
 
-def _first_page(evaluated: list[Evaluated]) -> str:
-    rows = "\n".join(
+def _row(suite: Evaluated) -> str:
+    state = "passed" if suite.count_passed == suite.count_rules else "failed"
+    return (
         f'<tr><td><a href="{escape(suite.page)}">{escape(suite.suite)}</a></td><td>{suite.count_rules}</td>'
-        f'<td class="{"passed" if suite.count_passed == suite.count_rules else "failed"}">{suite.count_passed}</td></tr>'
-        for suite in evaluated
+        f'<td class="{state}">{suite.count_passed}</td></tr>'
     )
-    total, passed = sum(suite.count_rules for suite in evaluated), sum(suite.count_passed for suite in evaluated)
+
+
+def _first_page(evaluated: list[Evaluated]) -> str:
+    rows = "\n".join(_row(suite) for suite in evaluated)
+    total = sum(suite.count_rules for suite in evaluated)
+    passed = sum(suite.count_passed for suite in evaluated)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Data Docs</title>{STYLE}</head><body>
 <h1>What was checked</h1>
-<p>{passed} of {total} rules passed, in {len(evaluated)} suites. A suite's page tells each rule and what was observed.</p>
+<p>{passed} of {total} rules passed, in {len(evaluated)} suites.
+A suite's page tells each rule and what was observed.</p>
 <table><tr><th>suite</th><th>rules</th><th>passed</th></tr>
 {rows}
 </table></body></html>

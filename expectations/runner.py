@@ -78,7 +78,7 @@ def run_suites(
 
 
 def build_docs(project: Path, site: Path) -> Path:
-    """Write the Data Docs of what was evaluated under `project`, as a static site that opens offline; gives its first page."""
+    """Write the Data Docs of what was evaluated under `project`, as a static site for offline reading."""
     shutil.rmtree(site, ignore_errors=True)
     _context(project, site).build_data_docs(site_names=[DOCS_SITE])
     return make_offline(site, project / "results")

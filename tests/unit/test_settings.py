@@ -46,7 +46,7 @@ def test_the_least_a_shop_must_say_is_enough(config: Path) -> None:
     ("changes", "message"),
     [
         ({"busines": {}}, "unknown key 'busines', did you mean 'business'?"),
-        ({"definitions": {"churn_horizon": 60}}, "unknown key 'definitions.churn_horizon', did you mean 'churn_horizon_d"),
+        ({"definitions": {"churn_horizon": 60}}, "'definitions.churn_horizon', did you mean 'churn_horizon_d"),
         ({"definitions": {"zzz": 1}}, "unknown key 'definitions.zzz'"),
         ({"definitions": {"churn_horizon_days": "soon"}}, "'definitions.churn_horizon_days': Input should be a valid"),
         ({"definitions": {"churn_horizon_days": 0}}, "Input should be greater than or equal to 1 (found 0)"),

@@ -24,7 +24,8 @@ def build() -> Iterator[duckdb.DuckDBPyConnection]:
         con.execute("create table staging.orders as from marts.orders")
         con.execute(
             "create table quality.reconciliation as select 'raw' as layer_from, 'marts' as layer_to, "
-            "'orders' as entity, 'rows' as measure, 5 as total_from, 5 as total_to, 0 as difference, true as is_reconciled"
+            "'orders' as entity, 'rows' as measure, 5 as total_from, 5 as total_to, "
+            "0 as difference, true as is_reconciled"
         )
         for name, severity in (("key_is_unique", "critical"), ("discount_is_never_negative", "warning")):
             con.execute(

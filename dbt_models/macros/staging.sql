@@ -30,7 +30,7 @@
 {% macro default__moment(expression) -%}
     case
         when regexp_matches(
-            trim({{ expression }}),
+            trim(cast({{ expression }} as varchar)),
             '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]+)?)?)?$'
         ) then try_cast({{ expression }} as timestamp)
     end

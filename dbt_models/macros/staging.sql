@@ -77,7 +77,10 @@
                  an earlier one is known -#}
 {% macro judged_rows(from, key, happened_at=none, latest_by=none) -%}
     {%- set is_late = happened_at ~ " > _loaded_at + interval 1 day" -%}
-    {%- set is_good = "refusals = '' and is_seen" ~ (" and not coalesce(" ~ is_late ~ ", false)" if happened_at else "") -%}
+    {%- set is_good = "refusals = '' and is_seen" -%}
+    {%- if happened_at -%}
+        {%- set is_good = is_good ~ " and not coalesce(" ~ is_late ~ ", false)" -%}
+    {%- endif -%}
     select
         *,
         concat_ws(
@@ -103,8 +106,9 @@
             {%- endif %}
             {%- if latest_by %}
             and coalesce(refusals <> '' or {{ latest_by }} < {{ as_of_ends_at() }} or not coalesce(
-                bool_or({{ happened_at or latest_by }} < {{ as_of_ends_at() }} and {{ latest_by }} < {{ as_of_ends_at() }})
-                    over (partition by {{ key | join(', ') }}, refusals = ''),
+                bool_or(
+                    {{ happened_at or latest_by }} < {{ as_of_ends_at() }} and {{ latest_by }} < {{ as_of_ends_at() }}
+                ) over (partition by {{ key | join(', ') }}, refusals = ''),
                 false
             ), true)
             {%- endif %} as is_seen

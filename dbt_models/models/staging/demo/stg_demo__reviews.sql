@@ -21,7 +21,8 @@ with judged as (
             ['`review_id` is missing', 'raw.review_id is null'],
             ['`created_at` is missing', 'raw.created_at is null'],
             ['`created_at` is not a time', 'raw.created_at is not null and ' ~ moment('raw.created_at') ~ ' is null'],
-            ['`stars` is missing or off the scale of 1 to 5', 'not coalesce(try_cast(raw.stars as bigint) between 1 and 5, false)']
+            ['`stars` is missing or off the scale of 1 to 5',
+                'not coalesce(try_cast(raw.stars as bigint) between 1 and 5, false)']
         ]) }} as refusals
     from {{ source('raw', 'demo__reviews') }} as raw
 )

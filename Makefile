@@ -11,7 +11,7 @@ run: $(READY)  ## a finished night on the built-in shop, or on CONFIG=...
 	@$(BIN)/loyalty run --config $(CONFIG)
 
 test: $(READY)  ## all tests
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## style, types, SQL, import rules
 	$(BIN)/ruff format --check $(LINTED)
@@ -33,7 +33,7 @@ lock: $(READY)  ## resolve the dependencies anew
 		--no-emit-index-url --extra dev pyproject.toml -o requirements.lock
 
 test-lts: .venv-lts/.ready  ## the tests on DuckDB's long-term line
-	@.venv-lts/bin/pytest -n 2 --dist loadgroup
+	@.venv-lts/bin/pytest -n 2 --dist loadfile
 
 clean:  ## remove what was installed and what runs left
 	rm -rf .venv .venv-lts .loyalty

@@ -10,15 +10,12 @@ from importlib import import_module
 from typing import Any
 
 import dagster as dg
-import pytest
 from corner_shop import NIGHT, CornerShop, Seen
 
 from dagster_project.dbt_runner import DbtRunner
 from dagster_project.nightly import run_night
 from dagster_project.publishing import versions
 from dagster_project.settings import load_settings
-
-pytestmark = pytest.mark.xdist_group("drills")
 
 # a server that has imported everything once; each night runs in a process forked from it
 FRESH = multiprocessing.get_context("forkserver")

@@ -6,8 +6,6 @@ import duckdb
 import pytest
 from real_shops import OpenNight
 
-pytestmark = pytest.mark.xdist_group("cdnow")
-
 END_OF_CALIBRATION = "1997-09-30"  # the first 39 of 78 weeks
 
 

@@ -13,8 +13,6 @@ from dagster_project.nightly import run_night
 from dagster_project.publishing.versions import current_database
 from dagster_project.settings import PROJECT_ROOT, load_settings
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 AS_OF = dt.date(2025, 12, 31)
 WINDOW_START = pd.Timestamp(AS_OF) - pd.Timedelta(days=364)
 

@@ -10,8 +10,6 @@ import pandas as pd
 import pytest
 from real_shops import OpenNight, data_folder
 
-pytestmark = pytest.mark.xdist_group("olist")
-
 
 @pytest.fixture(scope="module")
 def night(open_night: OpenNight) -> duckdb.DuckDBPyConnection:

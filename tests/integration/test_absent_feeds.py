@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from corner_shop import CornerShop
 
 from dagster_project.publishing.versions import read_manifest
-
-pytestmark = pytest.mark.xdist_group("nights")
 
 
 def without_feedback_and_refunds(settings: dict[str, Any]) -> None:

@@ -13,8 +13,6 @@ from dagster_project.nightly import NightFailed
 from dagster_project.warehouse import Warehouse
 from expectations.suite import Rule, Suite, load_suites
 
-pytestmark = pytest.mark.xdist_group("nights")
-
 
 def add_rule(monkeypatch: pytest.MonkeyPatch, layer: str, table: str, rule: Rule) -> None:
     """Let one suite have one rule more."""

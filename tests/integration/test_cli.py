@@ -11,8 +11,6 @@ from typer.testing import CliRunner, Result
 
 from dagster_project.cli import app
 
-pytestmark = pytest.mark.xdist_group("cli")
-
 
 def loyalty(shop: CornerShop, *arguments: str) -> Result:
     return CliRunner().invoke(app, [*arguments, "--config", str(shop.config)])

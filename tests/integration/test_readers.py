@@ -8,12 +8,9 @@ import subprocess
 import sys
 
 import dagster as dg
-import pytest
 from corner_shop import NIGHT, CornerShop
 
 from dagster_project.nightly import run_night
-
-pytestmark = pytest.mark.xdist_group("nights")
 
 CONTENT = """
 select (select count(*) from marts.fct_orders), (select max(order_date)::varchar from marts.fct_orders),

@@ -5,10 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-import pytest
 from corner_shop import NIGHT, CornerShop, Seen
-
-pytestmark = pytest.mark.xdist_group("nights")
 
 RESULTS_OF_CHECKS = "quality.check_results"
 """What the checks observed on raw tables counts every row delivered so far, later ones too."""

@@ -12,8 +12,6 @@ from corner_shop import CornerShop, Seen
 from dagster_project.nightly import NightFailed
 from dagster_project.warehouse import Warehouse
 
-pytestmark = pytest.mark.xdist_group("nights")
-
 Damage = Callable[[Path], None]
 
 

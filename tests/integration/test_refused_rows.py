@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from corner_shop import CornerShop
 
-pytestmark = pytest.mark.xdist_group("nights")
-
 QUARANTINE = "select model, source, file, row_number, reasons from quality.quarantined_rows order by all"
 ORDERS = "select * from marts.fct_orders order by order_id"
 

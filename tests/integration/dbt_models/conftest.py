@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,16 +87,6 @@ class EmptyNight:
         """A model's SQL as dbt ran it."""
         [path] = (self.dbt.target / "compiled").rglob(f"{name}.sql")
         return path.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def without_a_shop_of_its_own() -> Iterator[None]:
-    """Keep the developer's `LOYALTY_*` variables, which win over any file, out of the settings."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("LOYALTY_")]:
-            patch.delenv(name)
-        patch.setenv("LOYALTY_KEY", SECRET)
-        yield
 
 
 @pytest.fixture(scope="session")

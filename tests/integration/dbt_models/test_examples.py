@@ -42,7 +42,6 @@ def test_models_have_the_columns_that_their_yml_names(example: str, empty_night_
     assert {table: found.get(table) for table in named} == named
 
 
-@pytest.mark.xdist_group("dbt_demo")
 def test_a_night_without_rows_gives_empty_tables(empty_night_of: Callable[[str], Any]) -> None:
     night = empty_night_of("demo")
     facts = ("dim_customers", "dim_products", "fct_orders", "fct_order_lines", "fct_refunds", "fct_feedback")

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-pytestmark = pytest.mark.xdist_group("dbt_demo")
-
 # promoters, passives, detractors -> NPS and its 95 % adjusted Wald interval, to one decimal
 NPS_VECTORS = [
     (5, 0, 0, 100, 17.5, 100.0),

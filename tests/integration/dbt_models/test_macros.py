@@ -15,8 +15,6 @@ import pytest
 
 from dagster_project.dbt_session import padded_keys
 
-pytestmark = pytest.mark.xdist_group("dbt_demo")
-
 SECRET = "the shop's secret"  # noqa: S105 - as conftest.py sets it
 LONG_SECRET = "a secret longer than one block of the hash: " * 3
 

@@ -11,8 +11,6 @@ import pytest
 
 from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
 
-pytestmark = pytest.mark.xdist_group("great_expectations")
-
 PERSONAL = "ada.lovelace@example.org"
 
 

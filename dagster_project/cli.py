@@ -206,12 +206,12 @@ def instance(config: Config = None) -> None:
 
 def main() -> None:
     """Run the command line."""
-    atexit.register(_hide_shutdown_noise)
+    atexit.register(hide_shutdown_noise)
     app()
 
 
-def _hide_shutdown_noise() -> None:
-    """DuckDB 2.0's binding reports types that live until the interpreter ends as leaks, after everything is done."""
+def hide_shutdown_noise() -> None:
+    """Let nothing reach stderr once the interpreter ends: DuckDB 2.0's binding then reports living types as leaks."""
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 

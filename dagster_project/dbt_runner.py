@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
 from dagster_project.settings import PROJECT_ROOT, Settings
-from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse import Warehouse, without_values
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 ENTITIES = ("customers", "products", "orders", "order_lines", "refunds", "feedback")
@@ -142,7 +141,7 @@ class DbtRunner:
                 ["parse", "--vars", json.dumps(self._variables(None)), *self._common_arguments()]
             )
         if not outcome.success:
-            raise DbtFailed(f"dbt cannot parse {DBT_PROJECT}: {_one_line(outcome.exception)}")
+            raise DbtFailed(f"dbt cannot parse {DBT_PROJECT}: {without_values(outcome.exception)}")
         self._manifest = outcome.result
         return outcome.result
 
@@ -175,7 +174,7 @@ class DbtRunner:
             finally:
                 _close_connections()
         if outcome.result is None:
-            raise DbtFailed(f"dbt stopped: {_one_line(outcome.exception)}")
+            raise DbtFailed(f"dbt stopped: {without_values(outcome.exception)}")
         return list(outcome.result.results)
 
     def _common_arguments(self) -> list[str]:
@@ -247,8 +246,4 @@ def _close_connections() -> None:
 def _message(result: Any) -> str:
     """What dbt says of a node, on one line; the differing rows of a unit test keep theirs."""
     said = result.message or ""
-    return str(said) if result.node.resource_type == "unit_test" else _one_line(said)
-
-
-def _one_line(fault: object) -> str:
-    return re.sub(r"\s+", " ", str(fault)).strip()
+    return str(said) if result.node.resource_type == "unit_test" else without_values(said)

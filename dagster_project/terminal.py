@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,15 +89,24 @@ def print_headlines(settings: Settings) -> None:
 def print_places(settings: Settings, config: Path | None) -> None:
     """Where everything is, and three commands to go on with."""
     option = f" --config {config}" if config else ""
+    command = _command()
     out.print(f"\nwarehouse  {settings.home / 'published' / 'loyalty.duckdb'}")
     out.print(f"report     {settings.home / 'reports' / 'latest.html'}")
     out.print(f"data docs  {settings.home / 'data_docs' / 'index.html'}")
     out.print(
         "\nNext, try:\n"
-        f"  loyalty metrics retention_rate{option}\n"
-        f'  loyalty query "select * from marts.customer_360 order by clv_at_risk desc nulls last limit 10"{option}\n'
+        f"  {command} metrics retention_rate{option}\n"
+        f'  {command} query "select * from marts.customer_360 order by clv_at_risk desc nulls last limit 10"{option}\n'
         "  make ui"
     )
+
+
+def _command() -> str:
+    """How this program is called from here: by name where that finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if shutil.which(called.name) == str(called.absolute()) or not called.exists():
+        return "loyalty"
+    return os.path.relpath(called) if called.is_relative_to(Path.cwd()) else str(called)
 
 
 def print_metrics(found: list[Any]) -> None:

@@ -26,6 +26,7 @@ from dagster_project.settings import Settings
 
 STORAGE_VERSION = "v1.5.0"  # readable by clients of DuckDB's long-term line
 PUBLIC_SCHEMAS = ("marts", "models", "quality")
+VALUE_ERRORS = re.compile("Conversion Error|Invalid Input Error|Out of Range Error|Constraint Error")
 SCRATCH_SCHEMAS = ("raw", "staging", "quarantine", "intermediate", "seeds")
 
 
@@ -202,6 +203,12 @@ def identifier(name: str) -> str:
     if not re.fullmatch("[a-z_][a-z0-9_]*", name):
         raise WarehouseError(f"'{name}' cannot be a name in the warehouse; use lower-case letters, digits and _")
     return name
+
+
+def without_values(message: object) -> str:
+    """An error message on one line, its quoted values left out: those of a cast that failed come from rows."""
+    line = " ".join(str(message).split())
+    return re.sub(r"'[^']*'", "'...'", line) if VALUE_ERRORS.search(line) else line
 
 
 def literal(text: object) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from great_expectations.data_context.types.base import DataContextConfig, Progre
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from sqlalchemy.pool import StaticPool
 
+from dagster_project.warehouse import without_values
 from expectations.pages import make_offline
 from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
 
@@ -197,4 +197,4 @@ def _exception_of(information: dict[str, Any]) -> str:
 
 def _first_line(fault: object) -> str:
     lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
-    return re.sub(r"\s+", " ", lines[0])[:300] if lines else type(fault).__name__
+    return without_values(lines[0])[:300] if lines else type(fault).__name__

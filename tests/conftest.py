@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 from collections.abc import Iterator
@@ -9,6 +10,10 @@ from pathlib import Path
 
 import pytest
 from corner_shop import CornerShop
+
+from dagster_project.cli import hide_shutdown_noise
+
+atexit.register(hide_shutdown_noise)
 
 
 @pytest.fixture(scope="session", autouse=True)

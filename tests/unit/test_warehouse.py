@@ -10,7 +10,15 @@ import pandas as pd
 import pytest
 
 from dagster_project.settings import Settings, load_settings
-from dagster_project.warehouse import Warehouse, WarehouseError, identifier, literal, replace_table, write_atomically
+from dagster_project.warehouse import (
+    Warehouse,
+    WarehouseError,
+    identifier,
+    literal,
+    replace_table,
+    without_values,
+    write_atomically,
+)
 
 NIGHT = dt.date(2025, 12, 30)
 
@@ -155,3 +163,17 @@ def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
     assert path.read_text() == "new"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            "Conversion Error: Could not convert string 'jane@example.com' to INT32\nLINE 1",
+            "Conversion Error: Could not convert string '...' to INT32 LINE 1",
+        ),
+        ("Catalog Error: Table 'orders' does not exist", "Catalog Error: Table 'orders' does not exist"),
+    ],
+)
+def test_an_error_of_a_cast_keeps_its_values_to_itself(message: str, shown: str) -> None:
+    assert without_values(message) == shown

@@ -10,9 +10,7 @@ import pytest
 EXAMPLES = ("demo", "olist", "online_retail", "cdnow")
 
 
-every_example = pytest.mark.parametrize(
-    "example", [pytest.param(name, marks=pytest.mark.xdist_group(f"dbt_{name}")) for name in EXAMPLES]
-)
+every_example = pytest.mark.parametrize("example", EXAMPLES)
 
 
 @every_example

@@ -157,7 +157,7 @@ FEEDS: Mapping[str, Feed] = {
 """By feed name.
 
 `arm` of a message: treated, or holdout (never sent, kept to measure against). `event` of a support contact: opened,
-auto_reply, agent_reply, resolved, reopened; of the ledger: earn, bonus, redeem, expire, reverse_earn, reimburse, adjust,
-transfer_in, transfer_out; of a subscription: started, renewed, paused, resumed, payment_failed, cancelled, ended. `rate`:
-units of the shop's currency for one unit of `currency`.
+auto_reply, agent_reply, resolved, reopened; of the ledger: earn, bonus, redeem, expire, reverse_earn, reimburse,
+adjust, transfer_in, transfer_out; of a subscription: started, renewed, paused, resumed, payment_failed, cancelled,
+ended. `rate`: units of the shop's currency for one unit of `currency`.
 """

@@ -67,25 +67,6 @@ def hours_of(day: dt.date) -> int:
     return round((last.timestamp() - first.timestamp()) / 3600)
 
 
-def is_first_of(feed: str, of: str, when: str, key: str) -> Eligible:
-    """The earliest row of each owner, of those that name one; ties go to the smaller key."""
-
-    def condition(block: Block) -> Mask:
-        return is_present(feed, of)(block) & (_row_before(block[feed], (of,), (when, key)) < 0)
-
-    return condition
-
-
-def is_named_in(feed: str, column: str, other: str, other_column: str) -> Eligible:
-    """Rows whose column stands in a column of another feed of the block."""
-
-    def condition(block: Block) -> Mask:
-        names = as_text(block[other].column(other_column)) if other in block else pa.array([], pa.string())
-        return _mask(pc.is_in(as_text(block[feed].column(column)), pc.unique(names)))
-
-    return condition
-
-
 def a_day_before_the_latest(feed: str, when: str) -> Change:
     """A day before another feed last names the chosen row's customer, by an order where it has no customer."""
 

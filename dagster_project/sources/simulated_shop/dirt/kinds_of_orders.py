@@ -1,28 +1,15 @@
-"""Dirt in the orders: versions, times, codes, and orders that must not count.
+"""Dirt in the orders: versions, times, codes.
 
 Belongs here: the kinds that choose their rows among the orders. Does not belong here: other feeds (`kinds_of_goods.py`,
-`kinds_of_people.py`), the mechanics (`planting.py`).
+`kinds_of_people.py`), orders that truly are tests, samples or gift cards (drawn with the shop), the mechanics
+(`planting.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dagster_project.sources.simulated_shop.dirt import eligibility as rows
 from dagster_project.sources.simulated_shop.dirt import texts
-from dagster_project.sources.simulated_shop.dirt.kind import Change, Follower, Kind
-
-
-def lines_of(mark: str, **changes: Change) -> Follower:
-    """The lines of an added order, under its id."""
-    columns = {"order_id": texts.marked("order_id", mark), **changes}
-    return Follower("order_lines", on="order_id", of=("orders", "order_id"), columns=columns)
-
-
-def own_order(mark: str, **changes: Change) -> Mapping[str, Change]:
-    """An added order's id, and what else it changes."""
-    return {"order_id": texts.marked("order_id", mark), **changes}
-
+from dagster_project.sources.simulated_shop.dirt.kind import Kind
 
 _CHANGED_ORDER = rows.is_later("orders", "updated_at", "ordered_at")
 
@@ -159,51 +146,5 @@ ORDER_KINDS = (
         meets="stops",
         columns={"status": texts.written("on_hold")},
         is_in_levels=False,
-    ),
-    Kind(
-        "test_order",
-        edge="test orders",
-        feed="orders",
-        how="added_after",
-        meets="excluded",
-        columns=own_order("test", is_test=texts.written("true")),
-        followers=(lines_of("test"),),
-    ),
-    Kind(
-        "order_cancelled_after_shipping",
-        edge="cancel after ship",
-        feed="orders",
-        how="added_after",
-        meets="excluded",
-        columns=own_order("lost", status=texts.written("cancelled"), payment_status=texts.written("voided")),
-        eligible=rows.is_present("orders", "delivered_at"),
-        followers=(lines_of("lost"),),
-    ),
-    Kind(
-        "gift_card_before_the_first_order",
-        edge="first order is a gift card",
-        feed="orders",
-        how="added_before",
-        meets="excluded",
-        columns=own_order(
-            "card", is_gift_card_only=texts.written("true"), ordered_at=texts.moved("ordered_at", -50, -10)
-        ),
-        eligible=rows.is_first_of("orders", "customer_id", "ordered_at", "order_id"),
-        followers=(lines_of("card"),),
-        share=0.001,
-    ),
-    Kind(
-        "free_sample",
-        edge="$0 sample",
-        feed="orders",
-        how="added_after",
-        meets="excluded",
-        columns=own_order(
-            "free",
-            discount_amount=texts.written("0.00"),
-            shipping_amount=texts.written("0.00"),
-            tax_amount=texts.written("0.00"),
-        ),
-        followers=(lines_of("free", unit_price=texts.written("0.00")),),
     ),
 )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dagster_project.sources.simulated_shop.dirt import eligibility as rows
 from dagster_project.sources.simulated_shop.dirt import texts
 from dagster_project.sources.simulated_shop.dirt.kind import Follower, Kind
-from dagster_project.sources.simulated_shop.dirt.kinds_of_orders import lines_of, own_order
 
 _ERASED = {
     **dict.fromkeys(("email", "phone", "full_name", "birthday"), texts.written(None)),
@@ -32,9 +31,20 @@ PEOPLE_KINDS = (
                 "orders",
                 on="customer_id",
                 of=("customers", "customer_id"),
-                columns=own_order("trade", customer_id=texts.marked("customer_id", "trade")),
+                columns={
+                    "order_id": texts.marked("order_id", "trade"),
+                    "customer_id": texts.marked("customer_id", "trade"),
+                },
             ),
-            lines_of("trade", quantity=texts.one_of(("120", "240", "600", "1000"))),
+            Follower(
+                "order_lines",
+                on="order_id",
+                of=("orders", "order_id"),
+                columns={
+                    "order_id": texts.marked("order_id", "trade"),
+                    "quantity": texts.one_of(("120", "240", "600", "1000")),
+                },
+            ),
         ),
     ),
     Kind(

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 
+from dagster_project.sources.simulated_shop.baskets import Lines, draw_lines
 from dagster_project.sources.simulated_shop.calendar import DAY, Calendar
+from dagster_project.sources.simulated_shop.catalogue import Catalogue, draw_catalogue
 from dagster_project.sources.simulated_shop.columns import Drawn
+from dagster_project.sources.simulated_shop.orders import Fulfilment, Refunds, draw_fulfilment, draw_refunds
 from dagster_project.sources.simulated_shop.people import People, draw_people
 from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.purchases import Purchases, draw_purchases
@@ -50,6 +54,26 @@ class Block:
     def end_second(self) -> int:
         """The first second that the shop has not seen: midnight after the last observed day."""
         return self.plan.end_day * DAY
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """What the shop sells; the same in every block."""
+        return draw_catalogue(self.plan)
+
+    @cached_property
+    def fulfilment(self) -> Fulfilment:
+        """What becomes of each purchase's order, shape (m,)."""
+        return draw_fulfilment(self.plan, self.purchases, self.number)
+
+    @cached_property
+    def refunds(self) -> Refunds:
+        """Refunds of the block's orders, in order of time."""
+        return draw_refunds(self.plan, self.purchases, self.fulfilment, self.number)
+
+    @cached_property
+    def lines(self) -> Lines:
+        """What lies in the block's baskets."""
+        return draw_lines(self.plan, self.catalogue, self.people, self.purchases, self.fulfilment, self.number)
 
     def stream(self, topic: str) -> np.random.Generator:
         """The block's stream for a topic, from its beginning."""

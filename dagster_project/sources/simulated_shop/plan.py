@@ -10,7 +10,7 @@ Time is counted in days from `first_day`. "Shop time" runs faster on days and in
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from dagster_project.sources.tables import SourceError
 
@@ -198,7 +198,9 @@ class Orders:
     Attributes:
         cancelled_share: cancelled before or after shipping.
         unpaid_share: never paid.
-        refund_share: of delivered orders, refunded in part or whole.
+        reopened_share: cancelled by mistake and opened again within two days.
+        refund_share: of delivered orders that came as promised, refunded in part or whole.
+        damage_refund_share: the same of orders that came damaged or wrong.
         whole_refund_share: of refunds, those of everything.
         guest_share: bought without an account.
         test_share: test orders of the shop's staff in a customer's name.
@@ -209,7 +211,9 @@ class Orders:
 
     cancelled_share: float = 0.03
     unpaid_share: float = 0.01
-    refund_share: float = 0.06
+    reopened_share: float = 0.002
+    refund_share: float = 0.045
+    damage_refund_share: float = 0.5
     whole_refund_share: float = 0.4
     guest_share: float = 0.03
     test_share: float = 0.001
@@ -367,6 +371,6 @@ def plain_plan(
         price_rise=PriceRise(percent=0, leaving_hazard_ratio=1.0),
         service=Service(bad_share=0.0, leaving_hazard_ratio=1.0),
         programme=Programme(member_share=0.0, lift=0.0),
-        orders=Orders(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        orders=Orders(**{column.name: 0.0 for column in fields(Orders)}),
         campaigns=(),
     )

@@ -16,12 +16,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from dagster_project.sources.simulated_shop.calendar import DAY, Calendar
-from dagster_project.sources.simulated_shop.people import NEVER, TREATED, People
+from dagster_project.sources.simulated_shop.people import DEVICES, NEVER, PHONE, TILL, TREATED, People
 from dagster_project.sources.simulated_shop.plan import ShopPlan
-from dagster_project.sources.simulated_shop.streams import Bools, Floats, Ints, kept, stream
+from dagster_project.sources.simulated_shop.streams import Bools, Floats, Ints, chosen, kept, stream
 
 CAUSES = ("own", "programme", "campaign")
 OWN, BY_PROGRAMME, BY_CAMPAIGN = range(3)
+CHANNELS = ("web", "app", "store")
+WEB, APP, STORE = range(3)
+CHANNEL_SHARES = (0.55, 0.33, 0.12)
+_OTHER_DEVICE_SHARE = 0.15  # of purchases made on another device than the favourite one
 GUEST, FIRST_ACCOUNT, SECOND_ACCOUNT = -1, 0, 1
 
 
@@ -37,8 +41,10 @@ class Purchases:
         cause: position in `CAUSES`; all but OWN are incremental.
         campaign: position in the plan's campaigns; -1 unless the cause is BY_CAMPAIGN.
         account: GUEST, FIRST_ACCOUNT or SECOND_ACCOUNT.
+        channel: position in `CHANNELS`.
+        device: position in `DEVICE_NAMES`; the till in the store.
         is_bad_service: delivered two or more days late, damaged or wrong.
-        is_late: the late ones of these.
+        is_late: the late ones of these; none in the store.
         is_leaving: the person leaves after this purchase.
         is_future: after the observed end; no feed shows it.
         is_promoted: reduced by the promotion of the day.
@@ -54,6 +60,8 @@ class Purchases:
     cause: Ints
     campaign: Ints
     account: Ints
+    channel: Ints
+    device: Ints
     is_bad_service: Bools
     is_late: Bools
     is_leaving: Bools
@@ -219,6 +227,10 @@ def _detailed(
     paid = np.maximum(np.rint(100 * kept(spend)).astype(np.int64), 1)
     occasion = _counted_from_one(person)
     is_bad = moments.is_bad[order]
+    channel = chosen(stream(plan.seed, block, "purchases/channel"), CHANNEL_SHARES, count)
+    wanders = chance("device") < _OTHER_DEVICE_SHARE
+    device = np.where(wanders, (people.favourite_device[person] + 1) % len(DEVICES), people.favourite_device[person])
+    device = np.select([channel == STORE, channel == APP], [TILL, PHONE], device)
     account = np.where(occasion >= people.account_switch[person], SECOND_ACCOUNT, FIRST_ACCOUNT)
     return Purchases(
         number=block * 10_000_000 + np.arange(count),
@@ -228,8 +240,10 @@ def _detailed(
         cause=moments.cause[order],
         campaign=moments.campaign[order],
         account=np.where(chance("guest") < plan.orders.guest_share, GUEST, account),
+        channel=channel,
+        device=device,
         is_bad_service=is_bad,
-        is_late=is_bad & (chance("late") < plan.service.late_share_of_bad),
+        is_late=is_bad & (chance("late") < plan.service.late_share_of_bad) & (channel != STORE),
         is_leaving=moments.is_leaving[order],
         is_future=second >= plan.end_day * DAY,
         is_promoted=is_promoted,

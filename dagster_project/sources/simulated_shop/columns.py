@@ -21,6 +21,8 @@ from dagster_project.sources.simulated_shop.streams import Bools, Ints
 
 Columns: TypeAlias = Mapping[str, pa.Array]
 MONEY = pa.decimal128(12, 2)
+HAPPENED = "_happened"
+"""A column that is written nowhere: the second by which rows are sorted, where their feed has no time of its own."""
 _ACCOUNT_DIGITS, _ACCOUNT_STEP = 8, 58_417_933  # the step has no factor of 10, so that it visits every number once
 
 

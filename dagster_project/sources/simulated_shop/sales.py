@@ -73,6 +73,7 @@ def _customers(block: Block) -> Columns:
         "acquisition_channel": col.labels(
             [name for name, _ in block.plan.channels], people.acquisition_channel[made.person]
         ),
+        "customer_type": pa.repeat("consumer", len(made)),
         "updated_at": created_at,
     }
 
@@ -122,6 +123,7 @@ def _order_lines(block: Block) -> Columns:
         "product_id": product_ids(made.product[rows]),
         "quantity": pa.array(made.quantity[rows].astype(np.int32)),
         "unit_price": col.money(made.unit_cents[rows]),
+        col.HAPPENED: pa.array(block.purchases.second[made.order[rows]]),
     }
 
 

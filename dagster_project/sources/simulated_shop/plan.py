@@ -65,7 +65,7 @@ class Spending:
 
     p: float = 5.0
     q: float = 5.0
-    gamma: float = 38.0
+    gamma: float = 44.0
 
     @property
     def mean(self) -> float:

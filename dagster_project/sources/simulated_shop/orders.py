@@ -58,11 +58,12 @@ class Fulfilment:
         is_delivered = self.delivered_second < NEVER
         return np.where(is_delivered, np.maximum(self.delivered_second // DAY - self.promised_day, 0), 0)
 
-    def status_at(self, second: int) -> tuple[Ints, Ints, Ints]:
+    def status_at(self, second: int | Ints) -> tuple[Ints, Ints, Ints]:
         """How each order stands at a moment after it was placed.
 
         Args:
-            second: local second from the first day's midnight; what happens at it has not happened yet.
+            second: local second from the first day's midnight, one or one per order; what happens at it has not
+                happened yet.
 
         Returns:
             Positions in `STATUSES` and in `PAYMENTS`, and the second of the last change, or -1 where there was none.

@@ -1,10 +1,10 @@
 """What lies in each basket of the simulated shop.
 
-Belongs here: order lines whose prices add up to what the purchase was drawn to cost. Does not belong here: how much that
-is (`purchases.py`), the products (`catalogue.py`).
+Belongs here: order lines whose prices add up to what the purchase was drawn to cost. Does not belong here: how much
+that is (`purchases.py`), the products (`catalogue.py`).
 
-Pieces at list prices come first, one after another as the rest of the amount allows; the last of them in the number that
-fits. What is left, less than a piece's price in most baskets, is a measured piece of the same kind.
+Pieces at list prices come first, one after another as the rest of the amount allows; the last of them in the number
+that fits. What is left, less than a piece's price in most baskets, is a measured piece of the same kind.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def draw_lines(
 def _piece(
     rng: np.random.Generator, catalogue: Catalogue, kind: Ints, rest: Ints, day: Ints, taste: Floats
 ) -> tuple[Ints, Ints]:
-    """A piece of each kind that is launched and not dearer than the rest, and its price; -1 and 0 where there is none."""
+    """A piece of each kind that is launched and not dearer than the rest, and its price; -1 and 0 where none is."""
     shape = (len(KINDS), PRODUCTS_PER_KIND)
     first = catalogue.first_cents[:-1].reshape(shape)[kind, :PIECES_PER_KIND]
     risen = catalogue.risen_cents[:-1].reshape(shape)[kind, :PIECES_PER_KIND]

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from dagster_project.sources.simulated_shop.accounts import Accounts, draw_accounts
 from dagster_project.sources.simulated_shop.baskets import Lines, draw_lines
 from dagster_project.sources.simulated_shop.calendar import DAY, Calendar
 from dagster_project.sources.simulated_shop.catalogue import Catalogue, draw_catalogue
@@ -24,7 +25,7 @@ from dagster_project.sources.simulated_shop.orders import Fulfilment, Refunds, d
 from dagster_project.sources.simulated_shop.people import People, draw_people
 from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.purchases import Purchases, draw_purchases
-from dagster_project.sources.simulated_shop.streams import Ints, stream
+from dagster_project.sources.simulated_shop.streams import Bools, Ints, stream
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,25 @@ class Block:
         """The first second that the shop has not seen: midnight after the last observed day."""
         return self.plan.end_day * DAY
 
+    @property
+    def has_come(self) -> Bools:
+        """Who has bought or registered before the observed end."""
+        return self.people.first_day < self.plan.end_day
+
+    @property
+    def is_customer_at_end(self) -> Bools:
+        """Who has come, is no prospect and has not left."""
+        return self.has_come & (self.gone_second >= self.end_second)
+
     @cached_property
     def catalogue(self) -> Catalogue:
         """What the shop sells; the same in every block."""
         return draw_catalogue(self.plan)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Accounts opened before the observed end, in order of time."""
+        return draw_accounts(self.plan, self.people, self.purchases, self.number)
 
     @cached_property
     def fulfilment(self) -> Fulfilment:

@@ -2,9 +2,9 @@
 
 Belongs here: products, their list prices over time. Does not belong here: who buys them (`baskets.py`).
 
-Of each kind there are fifteen pieces at list prices, from basic to premium, the dearest two launched during the history,
-and one that is cut, weighed or made to measure: each piece has its own price, so it has no list price. It lets a basket
-come to any amount to the cent without an odd price on anything that has one.
+Of each kind there are fifteen pieces at list prices, from basic to premium, the dearest two launched during the
+history, and one that is cut, weighed or made to measure: each piece has its own price, so it has no list price. It
+lets a basket come to any amount to the cent without an odd price on anything that has one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dagster_project.sources.simulated_shop.streams import Bools, Ints, stream
 PIECES_PER_KIND = 15
 PRODUCTS_PER_KIND = PIECES_PER_KIND + 1
 QUALITY_LINES = ("basic", "standard", "premium")
-_KIND_CENTS = np.array([1290, 990, 3490, 2290, 2990, 1490, 790, 1990], dtype=np.int64)
+_KIND_CENTS = np.array([790, 690, 1890, 1290, 1690, 890, 490, 1190], dtype=np.int64)
 _LAUNCHED_LATER = 2
 _MEASURED_NAMES = ("beans, weighed", "leaves, weighed", "boards, cut", "sets, matched", "cloth, cut", "wax, weighed",
                    "paper, cut", "seeds, weighed")  # fmt: skip

@@ -21,6 +21,8 @@ from dagster_project.sources.simulated_shop.streams import Bools, Ints
 
 Columns: TypeAlias = Mapping[str, pa.Array]
 MONEY = pa.decimal128(12, 2)
+HAPPENED = "_happened"
+"""A column that is written nowhere: the second by which rows are sorted, where their feed has no time of its own."""
 _ACCOUNT_DIGITS, _ACCOUNT_STEP = 8, 58_417_933  # the step has no factor of 10, so that it visits every number once
 
 
@@ -71,10 +73,15 @@ def person_ids(person_number: Ints) -> pa.Array:
 
 def money(cents: Ints, present: Bools | None = None) -> pa.Array:
     """Whole cents as amounts with two decimals."""
-    halves = np.empty((len(cents), 2), dtype="<i8")
-    halves[:, 0] = cents if present is None else np.where(present, cents, 0)
+    return decimals(cents, MONEY, present)
+
+
+def decimals(units: Ints, decimal: pa.Decimal128Type, present: Bools | None = None) -> pa.Array:
+    """Whole units of a decimal type's last place as decimals."""
+    halves = np.empty((len(units), 2), dtype="<i8")
+    halves[:, 0] = units if present is None else np.where(present, units, 0)
     halves[:, 1] = halves[:, 0] >> 63
-    return _with_nulls(pa.Array.from_buffers(MONEY, len(cents), [None, pa.py_buffer(halves)]), present)
+    return _with_nulls(pa.Array.from_buffers(decimal, len(units), [None, pa.py_buffer(halves)]), present)
 
 
 def times(calendar: Calendar, second: Ints, present: Bools | None = None) -> pa.Array:

@@ -1,12 +1,13 @@
 """What becomes of each order: payment, shipping, delivery, cancellation, refunds.
 
-Belongs here: the moments through which an order passes, and the status that they make at any one moment. Does not belong
-here: whether service is bad (`purchases.py` decides, as people leave over it), what is in the order (`baskets.py`).
+Belongs here: the moments through which an order passes, and the status that they make at any one moment. Does not
+belong here: whether service is bad (`purchases.py` decides, as people leave over it), what is in the order
+(`baskets.py`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -25,6 +26,7 @@ _DAMAGED, _LATE = 0, 4
 _PROMISED_DAYS = 4
 _LATE_DAYS_AT_LEAST = 2
 _PART_PERCENT = (20, 71)
+MEAN_PART_REFUNDED = 0.45
 _CANCELLED_LATE_SHARE = 0.2  # of cancelled orders, those that were on their way
 
 
@@ -57,6 +59,10 @@ class Fulfilment:
         """Days between promise and delivery; 0 when on time or not delivered."""
         is_delivered = self.delivered_second < NEVER
         return np.where(is_delivered, np.maximum(self.delivered_second // DAY - self.promised_day, 0), 0)
+
+    def take(self, rows: Ints | Bools) -> Fulfilment:
+        """Some of the orders."""
+        return Fulfilment(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
     def status_at(self, second: int) -> tuple[Ints, Ints, Ints]:
         """How each order stands at a moment after it was placed.

@@ -30,7 +30,7 @@ class Buying:
     """
 
     shape: float = 0.9
-    scale_days: float = 55.0
+    scale_days: float = 48.0
     prospect_share: float = 0.03
 
 
@@ -50,7 +50,7 @@ class Leaving:
     """
 
     a: float = 1.0
-    b: float = 3.5
+    b: float = 4.5
     is_possible_at_first: bool = True
     lifetime_shape: float = 0.0
     lifetime_scale_days: float = 400.0

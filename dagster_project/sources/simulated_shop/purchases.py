@@ -135,6 +135,22 @@ def _columns(moments: _Moments) -> list[np.ndarray]:
     return [getattr(moments, column.name) for column in fields(moments)]
 
 
+def chance_to_leave(plan: ShopPlan, people: People, is_bad: Bools | bool, has_risen: Bools | bool) -> Floats:
+    """Chance of each person to leave after a purchase, with every effect on it; shape (n,).
+
+    Args:
+        plan: the shop.
+        people: shape (n,).
+        is_bad: whether the purchase was badly served.
+        has_risen: whether prices have risen by then; it matters to those whose favourite kind it is.
+    """
+    ratio = np.exp(plan.leaving.satisfaction_log_hazard * people.satisfaction)
+    ratio = ratio * np.where(is_bad, plan.service.leaving_hazard_ratio, 1.0)
+    is_touched = np.isin(people.favourite_kind, plan.price_rise.kinds) & (plan.price_rise.percent > 0)
+    ratio = ratio * np.where(has_risen & is_touched, plan.price_rise.leaving_hazard_ratio, 1.0)
+    return kept(-np.expm1(ratio * np.log1p(-people.leaving)))
+
+
 def _own_purchases(
     plan: ShopPlan, calendar: Calendar, people: People, start: Floats, block: int
 ) -> tuple[_Moments, Floats]:
@@ -143,17 +159,14 @@ def _own_purchases(
     horizon = float(calendar.shop_time(plan.horizon_day * DAY))
     ends = np.minimum(start + people.lifetime_days, np.inf)
     rise = float(calendar.shop_time(plan.price_rise_day * DAY))
-    temper = kept(np.exp(plan.leaving.satisfaction_log_hazard * people.satisfaction))
-    feels_rise = np.isin(people.favourite_kind, plan.price_rise.kinds) & (plan.price_rise.percent > 0)
+    chances = np.stack([chance_to_leave(plan, people, bad, risen) for risen in (False, True) for bad in (False, True)])
     gone = np.where(ends < horizon, ends, np.inf)
     active = np.flatnonzero(~people.is_prospect)
     clock, is_first = start[active], True
     steps: list[tuple[Ints, Floats, Bools, Bools]] = []
     while active.size:
         is_bad = rng.random(active.size) < plan.service.bad_share
-        hazard = temper[active] * np.where(is_bad, plan.service.leaving_hazard_ratio, 1.0)
-        hazard = hazard * np.where(feels_rise[active] & (clock >= rise), plan.price_rise.leaving_hazard_ratio, 1.0)
-        leaves = rng.random(active.size) < kept(-np.expm1(hazard * np.log1p(-people.leaving[active])))
+        leaves = rng.random(active.size) < chances[2 * (clock >= rise) + is_bad, active]
         if is_first and not plan.leaving.is_possible_at_first:
             leaves = np.zeros_like(leaves)
         steps.append((active, clock, is_bad, leaves))

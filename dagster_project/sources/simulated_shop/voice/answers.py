@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from dagster_project.sources.simulated_shop.accounts import customer_ids_at
+from dagster_project.sources.simulated_shop.account_use import customer_ids_at
 from dagster_project.sources.simulated_shop.blocks import Block
 from dagster_project.sources.simulated_shop.columns import Columns, Drawn, ids, labels, order_ids, person_ids, times
 from dagster_project.sources.simulated_shop.people import LANGUAGES, NEVER

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from dagster_project.sources.simulated_shop.accounts import customer_ids_at
+from dagster_project.sources.simulated_shop.account_use import customer_ids_at
 from dagster_project.sources.simulated_shop.blocks import Block
 from dagster_project.sources.simulated_shop.calendar import DAY
 from dagster_project.sources.simulated_shop.columns import Columns, ids, labels, order_ids, times

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field, fields, replace
 
+from dagster_project.sources.simulated_shop.voice.plan import Voice
 from dagster_project.sources.tables import SourceError
 
 KINDS = ("coffee", "tea", "kitchen", "tableware", "home_textiles", "candles", "stationery", "garden")
@@ -238,6 +239,7 @@ class ShopPlan:
         countries: ISO code, currency and share of people.
         channels: how people came, and their shares.
         campaigns: in the order of `People.arms`.
+        voice: what customers say.
     """
 
     customers: int = 5_000
@@ -279,6 +281,7 @@ class ShopPlan:
         Campaign("Newsletter to all", is_personal=False, starts_share_of_days=0.6, target_share=0.8, lift=0.01),
         Campaign("Come back", purpose="win_back", starts_share_of_days=0.8, days=21, lift=0.05),
     )
+    voice: Voice = field(default_factory=Voice)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""

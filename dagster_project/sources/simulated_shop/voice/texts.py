@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from dagster_project.sources.simulated_shop.streams import Bools, Floats, Ints
 from dagster_project.sources.simulated_shop.voice.english import ENGLISH
 from dagster_project.sources.simulated_shop.voice.phrases import THEMES, TONES, PhraseBook
+from dagster_project.sources.simulated_shop.voice.plan import Texts
 from dagster_project.sources.simulated_shop.voice.simplified_chinese import SIMPLIFIED_CHINESE
 from dagster_project.sources.simulated_shop.voice.traditional_chinese import TRADITIONAL_CHINESE
 
@@ -50,31 +51,6 @@ _DRAWS_OF_MEANING = 7
 
 
 @dataclass(frozen=True)
-class TextPlan:
-    """How the customers write. All are shares between 0 and 1.
-
-    Attributes:
-        negated: clauses that say it by negating, among those with a tone.
-        second_clause: texts with a second clause, among those that are not mixed.
-        mixed: texts with a clause of the opposite tone, among positive and negative texts.
-        balanced: texts with one positive and one negative clause, among neutral texts.
-        wish: texts that end in a wish.
-    """
-
-    negated: float = 0.2
-    second_clause: float = 0.35
-    mixed: float = 0.15
-    balanced: float = 0.5
-    wish: float = 0.12
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            share = getattr(self, field.name)
-            if not 0 <= share <= 1:
-                raise ValueError(f"text plan: {field.name} is {share}; expected a share from 0 to 1")
-
-
-@dataclass(frozen=True)
 class Meanings:
     """What each text means; one entry per text.
 
@@ -97,6 +73,19 @@ class Meanings:
     second_tone: Ints
     is_negated: Bools
     has_wish: Bools
+
+    def take(self, rows: Ints | Bools) -> Meanings:
+        """The meanings of some texts."""
+        return Meanings(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
+
+    def followed_by(self, others: Meanings) -> Meanings:
+        """These meanings, and then the others."""
+        return Meanings(
+            **{
+                column.name: np.concatenate([getattr(self, column.name), getattr(others, column.name)])
+                for column in fields(self)
+            }
+        )
 
     def truth(self) -> dict[str, pa.Array]:
         """The meanings as columns of the truth, themes and languages by name."""
@@ -128,7 +117,7 @@ def chosen(uniforms: Floats, weights: Floats) -> Ints:
 
 
 def drawn_meanings(
-    rng: np.random.Generator, plan: TextPlan, language: Ints, tone: Ints, theme_weights: Floats
+    rng: np.random.Generator, plan: Texts, language: Ints, tone: Ints, theme_weights: Floats
 ) -> Meanings:
     """Draw what texts mean.
 
@@ -141,8 +130,8 @@ def drawn_meanings(
     """
     draws = rng.random((len(tone), _DRAWS_OF_MEANING))
     theme = chosen(draws[:, 0], theme_weights)
-    is_mixed = draws[:, 1] < np.where(tone == 0, plan.balanced, plan.mixed)
-    has_second = is_mixed | (draws[:, 2] < plan.second_clause)
+    is_mixed = draws[:, 1] < np.where(tone == 0, plan.balanced_share, plan.mixed_share)
+    has_second = is_mixed | (draws[:, 2] < plan.second_clause_share)
     leading = np.where(draws[:, 3] < 0.5, 1, -1)
     first_tone = np.where(is_mixed, leading, tone)
     other_theme = (theme + 1 + (draws[:, 4] * (len(THEMES) - 1)).astype(np.int64)) % len(THEMES)
@@ -153,22 +142,25 @@ def drawn_meanings(
         first_tone=first_tone,
         second_theme=np.where(has_second, other_theme, NO_CLAUSE),
         second_tone=np.where(is_mixed, -leading, np.where(has_second, tone, 0)),
-        is_negated=(draws[:, 5] < plan.negated) & (first_tone != 0),
-        has_wish=draws[:, 6] < plan.wish,
+        is_negated=(draws[:, 5] < plan.negated_share) & (first_tone != 0),
+        has_wish=draws[:, 6] < plan.wish_share,
     )
 
 
-def composed(rng: np.random.Generator, meanings: Meanings, ending: str = "closing") -> pa.Array:
-    """Words for meanings.
+def composed(rng: np.random.Generator, meanings: Meanings, rows: Ints, ending: str = "closing") -> pa.Array:
+    """Words for some of the meanings.
 
     Args:
-        rng: a stream of these texts' own; row k takes the k-th eight draws.
+        rng: a stream of these texts' own; the k-th meaning takes the k-th eight draws, whether it is written or not.
         meanings: what the texts mean.
+        rows: which of them are written.
         ending: what ends a text that has no wish: closing, request or tag.
 
     Returns:
-        Strings, one per meaning.
+        Strings, one per row.
     """
+    draws = rng.random((len(meanings.tone), _PARTS))[rows]
+    meanings = meanings.take(rows)
     slot = {name: place for place, name in enumerate(_SLOTS)}
     has_second = meanings.second_theme != NO_CLAUSE
     contrasts = meanings.first_tone * meanings.second_tone < 0
@@ -189,7 +181,6 @@ def composed(rng: np.random.Generator, meanings: Meanings, ending: str = "closin
         (slot["stop"], second_theme, outer_tone),
         (np.where(meanings.has_wish, slot["wish"], slot[ending]), meanings.first_theme, outer_tone),
     ]
-    draws = rng.random((len(meanings.tone), _PARTS))
     phrases, start, count = _vocabulary()
     pieces = []
     for place, (slots, theme, tone) in enumerate(parts):

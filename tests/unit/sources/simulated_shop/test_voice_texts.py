@@ -9,7 +9,9 @@ import pytest
 
 from dagster_project.sources.simulated_shop.voice import texts
 from dagster_project.sources.simulated_shop.voice.phrases import THEMES, TONES, PhraseBook
-from dagster_project.sources.simulated_shop.voice.texts import BOOKS, Meanings, TextPlan
+from dagster_project.sources.simulated_shop.voice.plan import Texts
+from dagster_project.sources.simulated_shop.voice.texts import BOOKS, Meanings
+from dagster_project.sources.tables import SourceError
 
 COUNT = 60_000
 FOUR_SIGMA = 4.0
@@ -22,12 +24,12 @@ def stream(number: int) -> np.random.Generator:
 @pytest.fixture(scope="module")
 def meanings() -> Meanings:
     language, tone = stream(1).integers(0, 3, COUNT), stream(2).integers(-1, 2, COUNT)
-    return texts.drawn_meanings(stream(3), TextPlan(), language, tone, np.ones((1, len(THEMES))))
+    return texts.drawn_meanings(stream(3), Texts(), language, tone, np.ones((1, len(THEMES))))
 
 
 @pytest.fixture(scope="module")
 def written(meanings: Meanings) -> list[str]:
-    return list(texts.composed(stream(4), meanings).to_pylist())
+    return list(texts.composed(stream(4), meanings, np.arange(COUNT)).to_pylist())
 
 
 def said_in(text: str, phrases: tuple[str, ...]) -> bool:
@@ -62,18 +64,18 @@ def test_mixed_texts_set_two_tones_against_each_other(meanings: Meanings, writte
     is_mixed = meanings.first_tone * meanings.second_tone < 0
     for row in np.flatnonzero(is_mixed)[:500]:
         assert said_in(written[row], BOOKS[meanings.language[row]].contrasting), written[row]
-    assert_share(is_mixed[meanings.tone != 0], TextPlan().mixed)
-    assert_share(is_mixed[meanings.tone == 0], TextPlan().balanced)
+    assert_share(is_mixed[meanings.tone != 0], Texts().mixed_share)
+    assert_share(is_mixed[meanings.tone == 0], Texts().balanced_share)
     one_sided = ~is_mixed
     np.testing.assert_array_equal(meanings.first_tone[one_sided], meanings.tone[one_sided])
 
 
 def test_planted_shares_are_kept(meanings: Meanings) -> None:
-    assert_share(meanings.is_negated[meanings.first_tone != 0], TextPlan().negated)
+    assert_share(meanings.is_negated[meanings.first_tone != 0], Texts().negated_share)
     assert not meanings.is_negated[meanings.first_tone == 0].any()
-    assert_share(meanings.has_wish, TextPlan().wish)
+    assert_share(meanings.has_wish, Texts().wish_share)
     is_mixed = meanings.first_tone * meanings.second_tone < 0
-    assert_share((meanings.second_theme != texts.NO_CLAUSE)[~is_mixed], TextPlan().second_clause)
+    assert_share((meanings.second_theme != texts.NO_CLAUSE)[~is_mixed], Texts().second_clause_share)
     assert (meanings.first_theme != meanings.second_theme).all()
 
 
@@ -83,7 +85,7 @@ def test_themes_follow_their_weights() -> None:
     weights[1, 7] = 2.0
     per_text = weights[np.arange(COUNT) % 2]
     tone = np.zeros(COUNT, dtype=np.int64)
-    drawn = texts.drawn_meanings(stream(5), TextPlan(), tone, tone, per_text)
+    drawn = texts.drawn_meanings(stream(5), Texts(), tone, tone, per_text)
     assert set(drawn.first_theme[0::2]) == {0, 3}
     assert_share(drawn.first_theme[0::2] == 3, 0.75)
     assert (drawn.first_theme[1::2] == 7).all()
@@ -91,15 +93,17 @@ def test_themes_follow_their_weights() -> None:
 
 def test_a_longer_list_begins_as_a_shorter_one(meanings: Meanings, written: list[str]) -> None:
     some = texts.drawn_meanings(
-        stream(3), TextPlan(), meanings.language[:100], meanings.tone[:100], np.ones((1, len(THEMES)))
+        stream(3), Texts(), meanings.language[:100], meanings.tone[:100], np.ones((1, len(THEMES)))
     )
-    assert texts.composed(stream(4), some).to_pylist() == written[:100]
+    assert texts.composed(stream(4), some, np.arange(100)).to_pylist() == written[:100]
+    some_rows = np.array([3, 17, 90])
+    assert texts.composed(stream(4), some, some_rows).to_pylist() == [written[row] for row in some_rows]
 
 
 def test_requests_and_tags_end_texts_without_a_wish(meanings: Meanings) -> None:
     for ending in ("request", "tag"):
         for text, language, has_wish in zip(
-            texts.composed(stream(4), meanings, ending).to_pylist()[:300],
+            texts.composed(stream(4), meanings, np.arange(300), ending).to_pylist(),
             meanings.language,
             meanings.has_wish,
             strict=False,
@@ -149,5 +153,5 @@ def test_phrase_books_are_complete_and_give_each_predicate_one_tone(book: Phrase
 
 
 def test_shares_outside_of_0_to_1_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"mixed is 1\.5; expected a share"):
-        TextPlan(mixed=1.5)
+    with pytest.raises(SourceError, match=r"mixed_share is 1\.5; expected a share"):
+        Texts(mixed_share=1.5)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dagster_project.sources.simulated_shop.behaviour import KINDS
 from dagster_project.sources.simulated_shop.catalogue import PIECES_PER_KIND, PRODUCTS_PER_KIND, Catalogue
 from dagster_project.sources.simulated_shop.orders import GIFT_CARD, ZERO_VALUE, Fulfilment
 from dagster_project.sources.simulated_shop.people import People
-from dagster_project.sources.simulated_shop.plan import KINDS, ShopPlan
+from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.purchases import Purchases
 from dagster_project.sources.simulated_shop.streams import Floats, Ints, chosen, stream
 

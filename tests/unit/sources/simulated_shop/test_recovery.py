@@ -18,7 +18,8 @@ from scipy import stats
 from dagster_project.modelling.btyd import BetaGeo, ModifiedBetaGeo
 from dagster_project.modelling.spend import GammaGamma
 from dagster_project.sources.simulated_shop import plain_plan, simulate
-from dagster_project.sources.simulated_shop.plan import Leaving, ShopPlan
+from dagster_project.sources.simulated_shop.behaviour import Leaving
+from dagster_project.sources.simulated_shop.plan import ShopPlan
 
 SEEDS = range(20)
 CHANCE = 1e-4

@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from dagster_project.sources.simulated_shop.behaviour import Orders
 from dagster_project.sources.simulated_shop.calendar import DAY
 from dagster_project.sources.simulated_shop.people import NEVER
-from dagster_project.sources.simulated_shop.plan import Orders, ShopPlan
+from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.purchases import STORE, Purchases
 from dagster_project.sources.simulated_shop.streams import Bools, Floats, Ints, chosen, kept, stream
 
@@ -64,11 +65,12 @@ class Fulfilment:
         """Some of the orders."""
         return Fulfilment(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
-    def status_at(self, second: int) -> tuple[Ints, Ints, Ints]:
+    def status_at(self, second: int | Ints) -> tuple[Ints, Ints, Ints]:
         """How each order stands at a moment after it was placed.
 
         Args:
-            second: local second from the first day's midnight; what happens at it has not happened yet.
+            second: local second from the first day's midnight, one or one per order; what happens at it has not
+                happened yet.
 
         Returns:
             Positions in `STATUSES` and in `PAYMENTS`, and the second of the last change, or -1 where there was none.

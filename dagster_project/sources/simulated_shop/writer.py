@@ -1,7 +1,7 @@
 """How the rows of a shop become files: one table after another, block by block, in bounded memory.
 
 Belongs here: Parquet files that grow by a row group a block, and CSV files sorted by time, as real exports are. Does
-not belong here: which rows (`topics.py`), which folder and when it is complete (`simulate.py`).
+not belong here: which rows (`topics.py`), which folder and when it is complete (`assembly.py`).
 
 The bytes depend on the rows and on the pinned versions of Arrow and DuckDB alone: fixed writer options, one order, no
 time stamps, Arrow's own gzip.

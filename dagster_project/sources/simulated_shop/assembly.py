@@ -14,17 +14,18 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from dagster_project.sources.simulated_shop.blocks import draw_block
 from dagster_project.sources.simulated_shop.calendar import Calendar
 from dagster_project.sources.simulated_shop.columns import HAPPENED, Drawn
+from dagster_project.sources.simulated_shop.delivery import deliver_daily
 from dagster_project.sources.simulated_shop.dirt import Dirt, soil
 from dagster_project.sources.simulated_shop.people import count_blocks
 from dagster_project.sources.simulated_shop.plan import ShopPlan
-from dagster_project.sources.simulated_shop.topics import BLOCK_TOPICS, SHOP_TOPICS
+from dagster_project.sources.simulated_shop.topics import BLOCK_TOPICS, DAILY_TOPICS, SHOP_TOPICS
 from dagster_project.sources.simulated_shop.writer import FileFormat, PartWriter, export_sorted, feed_table
 from dagster_project.sources.tables import SourceError
 
@@ -32,6 +33,8 @@ MARKER_NAME = ".simulated.json"
 TRUTH = "truth"
 _FORMAT = 2  # raise it when the same plan gives other files
 OnBlock = Callable[[int, int], None]
+Delivery = Literal["whole", "daily"]
+ShortLines = dict[str, list[str]]
 
 
 def simulate(
@@ -39,6 +42,7 @@ def simulate(
     out: Path,
     dirt: Dirt | None = None,
     file_format: FileFormat = "csv",
+    deliver: Delivery = "whole",
     on_block: OnBlock | None = None,
 ) -> bool:
     """Write a shop's feeds, and in the folder `truth` what is true of it; the same arguments give the same bytes.
@@ -49,6 +53,7 @@ def simulate(
         dirt: what goes wrong in the exports; None for nothing.
         file_format: `csv` for files as shops export them, in order of time; `parquet` for one Parquet file a feed,
             sorted within each block of people only, which is how to make a large shop fast.
+        deliver: `whole` for one file a feed; `daily` for a folder a day, with what the sources would have sent then.
         on_block: called with the blocks done and all blocks.
 
     Returns:
@@ -58,7 +63,7 @@ def simulate(
         SourceError: the folder holds something that no simulation wrote.
     """
     dirt = dirt or Dirt()
-    parameters = _parameters(plan, dirt, file_format)
+    parameters = _parameters(plan, dirt, file_format, deliver)
     marker = out / MARKER_NAME
     if marker.is_file():
         if marker.read_text(encoding="utf-8") == parameters:
@@ -72,7 +77,9 @@ def simulate(
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         (fresh / TRUTH).mkdir(parents=True)
-        _write(plan, fresh, dirt, file_format, on_block or (lambda done, total: None))
+        short_lines = _write(plan, fresh, dirt, file_format, deliver, on_block or (lambda done, total: None))
+        if deliver == "daily":
+            _cut_into_days(plan, fresh, short_lines)
         (fresh / MARKER_NAME).write_text(parameters, encoding="utf-8")
         if out.exists():
             shutil.rmtree(out)
@@ -82,11 +89,15 @@ def simulate(
     return True
 
 
-def _write(plan: ShopPlan, folder: Path, dirt: Dirt, file_format: FileFormat, on_block: OnBlock) -> None:
+def _write(
+    plan: ShopPlan, folder: Path, dirt: Dirt, file_format: FileFormat, deliver: Delivery, on_block: OnBlock
+) -> ShortLines:
+    """The whole shop into a folder; gives the lines with too few fields that a CSV file is to hold."""
     calendar, total = Calendar(plan), count_blocks(plan)
+    topics = [*BLOCK_TOPICS.values(), *(DAILY_TOPICS.values() if deliver == "daily" else ())]
     parts = folder / ".parts" if file_format == "csv" else folder
     parts.mkdir(exist_ok=True)
-    short_lines: dict[str, list[str]] = defaultdict(list)
+    short_lines: ShortLines = defaultdict(list)
     with PartWriter(parts, "lz4" if file_format == "csv" else "zstd") as feeds, PartWriter(folder / TRUTH) as truth:
 
         def keep(drawn: list[Drawn]) -> None:
@@ -102,12 +113,32 @@ def _write(plan: ShopPlan, folder: Path, dirt: Dirt, file_format: FileFormat, on
         keep([topic(calendar) for topic in SHOP_TOPICS.values()])
         for number in range(total):
             block = draw_block(calendar, number)
-            keep([topic(block) for topic in BLOCK_TOPICS.values()])
+            keep([topic(block) for topic in topics])
             on_block(number + 1, total)
     if file_format == "csv":
-        export_sorted(parts, folder, parts, short_lines)
+        export_sorted(parts, folder, parts, short_lines if deliver == "whole" else {})
         shutil.rmtree(parts)
     _write_json(folder / TRUTH / "shop.json", {"plan": dataclasses.asdict(plan)})
+    return short_lines
+
+
+def _cut_into_days(plan: ShopPlan, folder: Path, short_lines: ShortLines) -> None:
+    """Turn the whole delivery of a folder into a folder a day."""
+    whole = {path.name.split(".")[0]: path for path in sorted(folder.iterdir()) if path.is_file()}
+    days = folder / ".days"
+    last = plan.first_day + dt.timedelta(days=plan.end_day - 1)
+    deliver_daily(
+        whole, days, (plan.first_day, last), plan.seed, order_versions=folder / TRUTH / "order_versions.parquet"
+    )
+    for feed, lines in short_lines.items():
+        latest = max(days.glob(f"*/{feed}.csv"))
+        with latest.open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    for path in whole.values():
+        path.unlink()
+    for day in days.iterdir():
+        day.rename(folder / day.name)
+    days.rmdir()
 
 
 def _feed_tables(drawn: list[Drawn]) -> dict[str, pa.Table]:
@@ -131,9 +162,9 @@ def _truth_columns(drawn: list[Drawn]) -> Mapping[str, Mapping[str, pa.Array]]:
     return tables
 
 
-def _parameters(plan: ShopPlan, dirt: Dirt, file_format: FileFormat) -> str:
+def _parameters(plan: ShopPlan, dirt: Dirt, file_format: FileFormat, deliver: Delivery) -> str:
     """All that the files depend on, as one text."""
-    asked = {"format": _FORMAT, "files": file_format, "plan": plan, "dirt": dirt}
+    asked = {"format": _FORMAT, "files": file_format, "deliver": deliver, "plan": plan, "dirt": dirt}
     return json.dumps(asked, default=_plain, sort_keys=True)
 
 

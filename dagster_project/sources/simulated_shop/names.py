@@ -26,9 +26,12 @@ FAMILY = (
     *("Winter", "Zeller", "Wang", "Lin", "Chang", "Huang", "Zhao", "Liu", "Wu", "Xu", "Tsai", "Zhou", "Sun", "Guo"),
 )
 DOMAINS = ("mail.example", "post.example", "inbox.example", "net.example")
+ADDRESS_STYLES = ("as_registered", "with_tag", "without_dot", "in_other_case", "other_mailbox")
+_IN_OTHER_CASE, OTHER_MAILBOX = 3, 4
 PHONE_STYLES = ("+49 1999 {0} {1}", "01999/{0}{1}", "00491999{0}{1}", "(01999) {0}-{1}", "+49-1999-{0}{1}")
-_STEP = 7_368_787  # a prime: numbers next to each other get telephone numbers and handles far apart
-_SCATTER = 10**7
+_STEP = 77_368_787  # no factor of 10, so that it visits every number once, and neighbours far apart
+_SCATTER = 10**8
+_HANDLES_FROM, _PHONES_FROM = 40_000_000, 70_000_000  # so that no two kinds of identifier share their digits
 
 
 def given_names(name: Ints) -> pa.Array:
@@ -51,25 +54,24 @@ def addresses(name: Ints, mailbox: Ints, style: Ints) -> pa.Array:
 
     Args:
         name: number of the name.
-        mailbox: number of the mailbox; two are never the same.
-        style: 0 as registered, 1 with a plus tag, 2 without the dot (which these providers ignore), 3 in other case,
-            4 another mailbox of the same person.
+        mailbox: number of the person who has the mailbox.
+        style: position in `ADDRESS_STYLES`; these providers ignore case, tags and dots.
     """
     separator = labels((".", ".", "", ".", "_"), style)
     tag = labels(("", "+shop", "", "", ""), style)
-    number = pa.array(mailbox).cast(pa.string())
+    number = _digits(2 * mailbox + (style == OTHER_MAILBOX))
     given, family = given_names(name), family_names(name)
     lower = pc.binary_join_element_wise(
         pc.utf8_lower(given), separator, pc.utf8_lower(family), number, tag, "@", labels(DOMAINS, mailbox % 4), ""
     )
     proper = pc.binary_join_element_wise(given, separator, family, number, "@", labels(DOMAINS, mailbox % 4), "")
-    return pc.if_else(pa.array(style == 3), proper, lower)
+    return pc.if_else(pa.array(style == _IN_OTHER_CASE), proper, lower)
 
 
 def phones(number: Ints, style: Ints) -> pa.Array:
     """Telephone numbers of persons, in a position of `PHONE_STYLES`; one person has one number."""
-    digits = ids("", number * _STEP % _SCATTER, 7)
-    begin, end = pc.utf8_slice_codeunits(digits, 0, 3), pc.utf8_slice_codeunits(digits, 3)
+    digits = _digits(_PHONES_FROM + number)
+    begin, end = pc.utf8_slice_codeunits(digits, 0, 4), pc.utf8_slice_codeunits(digits, 4)
     pieces = [[piece.split("{1}") for piece in written.split("{0}")] for written in PHONE_STYLES]
     before = labels([piece[0][0] for piece in pieces], style)
     between = labels([piece[1][0] for piece in pieces], style)
@@ -79,7 +81,7 @@ def phones(number: Ints, style: Ints) -> pa.Array:
 def handles(number: Ints) -> pa.Array:
     """Social handles of persons, each their own."""
     words = ("maple", "linen", "ember", "pebble", "willow", "copper", "meadow", "harbor")
-    return pc.binary_join_element_wise(labels(words, number % len(words)), ids("", number * _STEP % _SCATTER, 7), "_")
+    return pc.binary_join_element_wise(labels(words, number % len(words)), _digits(_HANDLES_FROM + number), "_")
 
 
 def loyalty_cards(number: Ints) -> pa.Array:
@@ -90,3 +92,7 @@ def loyalty_cards(number: Ints) -> pa.Array:
 def days_of_birth(birthday: Ints) -> pa.Array:
     """Dates of birth, from days since 1970-01-01."""
     return pa.array(np.datetime64("1970-01-01", "D") + birthday.astype("timedelta64[D]"))
+
+
+def _digits(number: Ints) -> pa.Array:
+    return ids("", number * _STEP % _SCATTER, 8)

@@ -24,6 +24,7 @@ from dagster_project.sources.simulated_shop.behaviour import (
     Service,
     Spending,
 )
+from dagster_project.sources.simulated_shop.relations.plan import Relations
 from dagster_project.sources.simulated_shop.voice.plan import Voice
 from dagster_project.sources.tables import SourceError
 
@@ -45,6 +46,7 @@ class ShopPlan:
         channels: how people came, and their shares.
         campaigns: in the order of `People.arms`.
         voice: what customers say.
+        relations: contacts, programme, offers and the like.
     """
 
     customers: int = 5_000
@@ -87,6 +89,7 @@ class ShopPlan:
         Campaign("Come back", purpose="win_back", starts_share_of_days=0.8, days=21, lift=0.05),
     )
     voice: Voice = field(default_factory=Voice)
+    relations: Relations = field(default_factory=Relations)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""

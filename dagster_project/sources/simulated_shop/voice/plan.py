@@ -60,7 +60,7 @@ class Moods:
     named_fault_drop: float = 0.6
     item_weight: float = 0.85
     centre: float = 0.8
-    spread: float = 0.17
+    spread: float = 0.2
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from dagster_project.sources.simulated_shop.calendar import Calendar
+from dagster_project.sources.simulated_shop.columns import Drawn
+
 
 @dataclass(frozen=True)
 class Question:
@@ -67,13 +70,18 @@ ROTATING = (
 """Pages of the relationship survey of which each invitation shows one, so that no survey is long."""
 
 
-def survey_questions() -> dict[str, pa.Array]:
-    """The feed `survey_questions`."""
-    return {
-        "question": pa.array([asked.question for asked in QUESTIONS]),
-        "instrument": pa.array([asked.instrument for asked in QUESTIONS]),
-        "scale_min": pa.array([asked.scale_min for asked in QUESTIONS]),
-        "scale_max": pa.array([asked.scale_max for asked in QUESTIONS]),
-        "is_reversed": pa.array([asked.is_reversed for asked in QUESTIONS]),
-        "wording": pa.array([asked.wording for asked in QUESTIONS]),
-    }
+def questionnaire(calendar: Calendar) -> Drawn:
+    """The feed `survey_questions`, which is the same in every shop."""
+    del calendar
+    return Drawn(
+        feeds={
+            "survey_questions": {
+                "question": pa.array([asked.question for asked in QUESTIONS]),
+                "instrument": pa.array([asked.instrument for asked in QUESTIONS]),
+                "scale_min": pa.array([asked.scale_min for asked in QUESTIONS], pa.int8()),
+                "scale_max": pa.array([asked.scale_max for asked in QUESTIONS], pa.int8()),
+                "is_reversed": pa.array([asked.is_reversed for asked in QUESTIONS]),
+                "wording": pa.array([asked.wording for asked in QUESTIONS]),
+            }
+        }
+    )

@@ -21,7 +21,9 @@ import pyarrow as pa
 from dagster_project.sources.simulated_shop.blocks import draw_block
 from dagster_project.sources.simulated_shop.calendar import Calendar
 from dagster_project.sources.simulated_shop.columns import HAPPENED, Drawn
+from dagster_project.sources.simulated_shop.delivery import Habits, deliver_daily
 from dagster_project.sources.simulated_shop.dirt import Dirt, soil
+from dagster_project.sources.simulated_shop.order_versions import ORDER_VERSIONS, draw_order_versions
 from dagster_project.sources.simulated_shop.people import count_blocks
 from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.topics import BLOCK_TOPICS, SHOP_TOPICS
@@ -30,6 +32,7 @@ from dagster_project.sources.tables import SourceError
 
 MARKER_NAME = ".simulated.json"
 TRUTH = "truth"
+DAILY = "days"
 _FORMAT = 2  # raise it when the same plan gives other files
 OnBlock = Callable[[int, int], None]
 
@@ -40,6 +43,7 @@ def simulate(
     dirt: Dirt | None = None,
     file_format: FileFormat = "csv",
     on_block: OnBlock | None = None,
+    habits: Habits | None = None,
 ) -> bool:
     """Write a shop's feeds, and in the folder `truth` what is true of it; the same arguments give the same bytes.
 
@@ -50,6 +54,8 @@ def simulate(
         file_format: `csv` for files as shops export them, in order of time; `parquet` for one Parquet file a feed,
             sorted within each block of people only, which is how to make a large shop fast.
         on_block: called with the blocks done and all blocks.
+        habits: how reliably the sources send, for one folder a day of the observed history; None for one delivery of
+            everything.
 
     Returns:
         Whether anything was written: False where the folder already holds this very shop.
@@ -58,7 +64,7 @@ def simulate(
         SourceError: the folder holds something that no simulation wrote.
     """
     dirt = dirt or Dirt()
-    parameters = _parameters(plan, dirt, file_format)
+    parameters = _parameters(plan, dirt, file_format, habits)
     marker = out / MARKER_NAME
     if marker.is_file():
         if marker.read_text(encoding="utf-8") == parameters:
@@ -72,7 +78,7 @@ def simulate(
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         (fresh / TRUTH).mkdir(parents=True)
-        _write(plan, fresh, dirt, file_format, on_block or (lambda done, total: None))
+        _write(plan, fresh, dirt, file_format, on_block or (lambda done, total: None), habits)
         (fresh / MARKER_NAME).write_text(parameters, encoding="utf-8")
         if out.exists():
             shutil.rmtree(out)
@@ -82,10 +88,16 @@ def simulate(
     return True
 
 
-def _write(plan: ShopPlan, folder: Path, dirt: Dirt, file_format: FileFormat, on_block: OnBlock) -> None:
+def _write(
+    plan: ShopPlan, folder: Path, dirt: Dirt, file_format: FileFormat, on_block: OnBlock, habits: Habits | None
+) -> None:
     calendar, total = Calendar(plan), count_blocks(plan)
-    parts = folder / ".parts" if file_format == "csv" else folder
-    parts.mkdir(exist_ok=True)
+    whole = folder / ".whole" if habits else folder
+    parts = folder / ".parts" if file_format == "csv" else whole
+    for needed in {whole, parts}:
+        needed.mkdir(exist_ok=True)
+    topics = [*BLOCK_TOPICS.values(), *([draw_order_versions] if habits else [])]
+    dirt = dirt if file_format == "csv" else dirt.without_cut_lines()
     short_lines: dict[str, list[str]] = defaultdict(list)
     with PartWriter(parts, "lz4" if file_format == "csv" else "zstd") as feeds, PartWriter(folder / TRUTH) as truth:
 
@@ -102,11 +114,17 @@ def _write(plan: ShopPlan, folder: Path, dirt: Dirt, file_format: FileFormat, on
         keep([topic(calendar) for topic in SHOP_TOPICS.values()])
         for number in range(total):
             block = draw_block(calendar, number)
-            keep([topic(block) for topic in BLOCK_TOPICS.values()])
+            keep([topic(block) for topic in topics])
             on_block(number + 1, total)
     if file_format == "csv":
-        export_sorted(parts, folder, parts, short_lines)
+        export_sorted(parts, whole, parts, {} if habits else short_lines)
         shutil.rmtree(parts)
+    if habits:
+        days = (plan.first_day, plan.first_day + dt.timedelta(days=plan.end_day - 1))
+        states = folder / TRUTH / f"{ORDER_VERSIONS}.parquet"
+        feed_files = {path.name.partition(".")[0]: path for path in sorted(whole.iterdir())}
+        deliver_daily(feed_files, folder / DAILY, days, plan.seed, habits, states, short_lines)
+        shutil.rmtree(whole)
     _write_json(folder / TRUTH / "shop.json", {"plan": dataclasses.asdict(plan)})
 
 
@@ -131,9 +149,9 @@ def _truth_columns(drawn: list[Drawn]) -> Mapping[str, Mapping[str, pa.Array]]:
     return tables
 
 
-def _parameters(plan: ShopPlan, dirt: Dirt, file_format: FileFormat) -> str:
+def _parameters(plan: ShopPlan, dirt: Dirt, file_format: FileFormat, habits: Habits | None) -> str:
     """All that the files depend on, as one text."""
-    asked = {"format": _FORMAT, "files": file_format, "plan": plan, "dirt": dirt}
+    asked = {"format": _FORMAT, "files": file_format, "plan": plan, "dirt": dirt, "habits": habits}
     return json.dumps(asked, default=_plain, sort_keys=True)
 
 

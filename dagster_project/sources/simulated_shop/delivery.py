@@ -22,10 +22,12 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
+from dagster_project.sources.engine import private_connection
 from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.simulated_shop.feeds import FEEDS
 from dagster_project.sources.tables import SourceError
 
+_MEMORY = "2GB"
 AGAIN = "-again"
 """Stands at the end of the name of a file that was sent twice; `orders*.csv` finds both."""
 _ARRIVES, _HAPPENED, _PLACE = "_arrives_on", "_happened_at", "_place"
@@ -94,6 +96,7 @@ def deliver_daily(
     seed: int,
     habits: Habits | None = None,
     order_versions: Path | None = None,
+    short_lines: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write one folder a day, `out/2025-01-31/<feed>.csv`, from a whole delivery.
 
@@ -108,6 +111,7 @@ def deliver_daily(
         habits: How reliably the sources send; as most do unless given.
         order_versions: Parquet of `order_id` and the columns in which an order's earlier states differ from its row in
             the whole delivery, `updated_at` among them; without it an order is sent once.
+        short_lines: By feed, lines with too few fields, to stand at the end of its first CSV file.
 
     Raises:
         SourceError: When the folder holds something already.
@@ -115,13 +119,17 @@ def deliver_daily(
     habits = habits or Habits()
     if out.exists() and any(out.iterdir()):
         raise SourceError(f"folder {str(out)!r} is not empty; expected a new one for the daily folders: choose another")
-    with duckdb.connect() as con:
+    with private_connection(_MEMORY, out.parent) as con:
         con.execute("set threads = 1")  # a file's rows keep their order
         for feed in sorted(whole, key=lambda name: name != _VERSIONED):  # feeds without a time ask the orders
-            con.execute(f"create temp table {_whole(feed)} as {_whole_sql(whole[feed])}")
+            con.execute(f"create temp table {_whole(feed)} as {_whole_sql(feed, whole[feed])}")
             post = _Post(feed, days, seed, habits)
             con.execute(f"create temp table sent as {_sent_sql(con, feed, post, order_versions)}")
             _write_days(con, post, out, "parquet" if whole[feed].suffix == ".parquet" else "csv")
+            for line_file in (out / days[0].isoformat()).glob(f"{feed}*.csv"):
+                if line_file.stem.removesuffix(AGAIN) == feed:
+                    with line_file.open("a", encoding="utf-8") as lines:
+                        lines.writelines(f"{line}\n" for line in (short_lines or {}).get(feed, ()))
             con.execute("drop table sent")
             if feed != _VERSIONED:
                 con.execute(f"drop table {_whole(feed)}")
@@ -171,12 +179,14 @@ def _whole(feed: str) -> str:
     return identifier(f"whole_{feed}")
 
 
-def _whole_sql(path: Path) -> str:
+def _whole_sql(feed: str, path: Path) -> str:
     file = literal(str(path))
     if path.suffix == ".parquet":
         rows, place = f"read_parquet({file}, file_row_number = true)", "file_row_number"
         return f"select * exclude ({place}), {place} as {_PLACE} from {rows}"
-    rows = f"read_csv({file}, all_varchar = true, header = true, strict_mode = false, null_padding = true)"
+    columns = ", ".join(f"{literal(name)}: 'varchar'" for name in FEEDS[feed].columns)
+    written = "header = true, delim = ',', quote = '\"', escape = '\"', auto_detect = false"
+    rows = f"read_csv({file}, columns = {{{columns}}}, {written})"
     return f"select *, row_number() over () as {_PLACE} from {rows}"
 
 

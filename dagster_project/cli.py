@@ -217,24 +217,21 @@ def simulate(
         dt.datetime, typer.Option("--last-day", formats=["%Y-%m-%d"], show_default="2025-12-31", help="Last day.")
     ] = dt.datetime(2025, 12, 31),  # noqa: DTZ001 - a day of the shop's calendar
     dirt: Annotated[DirtLevel, typer.Option(help="How much goes wrong in the exports.")] = "none",
+    deliver: Annotated[
+        Literal["whole", "daily"], typer.Option(help="whole: one file a feed; daily: a folder a day.")
+    ] = "whole",
     file_format: Annotated[
         Literal["csv", "parquet"], typer.Option("--format", help="csv: as shops export; parquet: for load.")
     ] = "csv",
-    deliver: Annotated[
-        Literal["whole", "daily"],
-        typer.Option(help="whole: one export of everything; daily: a folder a day, as the sources would have sent it."),
-    ] = "whole",
 ) -> None:
     """Write a made-up shop with known truth as files: its feeds, and the truth in a folder of its own."""
-    from dagster_project.sources.simulated_shop import Dirt, Habits, ShopPlan
+    from dagster_project.sources.simulated_shop import Dirt, ShopPlan
     from dagster_project.sources.simulated_shop import simulate as write_shop
 
     with _one_line_errors():
         plan = ShopPlan(customers=customers, days=days, last_day=last_day.date(), seed=seed)
         with block_progress("drawing people") as on_block:
-            is_written = write_shop(
-                plan, folder, Dirt(dirt), file_format, on_block, Habits() if deliver == "daily" else None
-            )
+            is_written = write_shop(plan, folder, Dirt(dirt), file_format, deliver, on_block)
         out.print(f"{'Written to' if is_written else 'Nothing to do: this very shop is in'} {folder}")
 
 

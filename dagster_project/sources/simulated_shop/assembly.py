@@ -14,7 +14,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -23,18 +23,20 @@ from dagster_project.sources.simulated_shop.calendar import Calendar
 from dagster_project.sources.simulated_shop.columns import HAPPENED, Drawn
 from dagster_project.sources.simulated_shop.delivery import Habits, deliver_daily
 from dagster_project.sources.simulated_shop.dirt import Dirt, soil
-from dagster_project.sources.simulated_shop.order_versions import ORDER_VERSIONS, draw_order_versions
+from dagster_project.sources.simulated_shop.metrics import count_block, true_metrics
+from dagster_project.sources.simulated_shop.order_versions import ORDER_VERSIONS
 from dagster_project.sources.simulated_shop.people import count_blocks
 from dagster_project.sources.simulated_shop.plan import ShopPlan
-from dagster_project.sources.simulated_shop.topics import BLOCK_TOPICS, SHOP_TOPICS
+from dagster_project.sources.simulated_shop.topics import BLOCK_TOPICS, DAILY_TOPICS, SHOP_TOPICS
 from dagster_project.sources.simulated_shop.writer import FileFormat, PartWriter, export_sorted, feed_table
 from dagster_project.sources.tables import SourceError
 
 MARKER_NAME = ".simulated.json"
 TRUTH = "truth"
-DAILY = "days"
 _FORMAT = 2  # raise it when the same plan gives other files
 OnBlock = Callable[[int, int], None]
+Delivery = Literal["whole", "daily"]
+ShortLines = dict[str, list[str]]
 
 
 def simulate(
@@ -42,6 +44,7 @@ def simulate(
     out: Path,
     dirt: Dirt | None = None,
     file_format: FileFormat = "csv",
+    deliver: Delivery = "whole",
     on_block: OnBlock | None = None,
     habits: Habits | None = None,
 ) -> bool:
@@ -53,9 +56,9 @@ def simulate(
         dirt: what goes wrong in the exports; None for nothing.
         file_format: `csv` for files as shops export them, in order of time; `parquet` for one Parquet file a feed,
             sorted within each block of people only, which is how to make a large shop fast.
+        deliver: `whole` for one file a feed; `daily` for a folder a day, with what the sources would have sent then.
         on_block: called with the blocks done and all blocks.
-        habits: how reliably the sources send, for one folder a day of the observed history; None for one delivery of
-            everything.
+        habits: how reliably the sources send day by day; as most do unless given.
 
     Returns:
         Whether anything was written: False where the folder already holds this very shop.
@@ -64,7 +67,7 @@ def simulate(
         SourceError: the folder holds something that no simulation wrote.
     """
     dirt = dirt or Dirt()
-    parameters = _parameters(plan, dirt, file_format, habits)
+    parameters = _parameters(plan, dirt, file_format, deliver, habits)
     marker = out / MARKER_NAME
     if marker.is_file():
         if marker.read_text(encoding="utf-8") == parameters:
@@ -78,7 +81,9 @@ def simulate(
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         (fresh / TRUTH).mkdir(parents=True)
-        _write(plan, fresh, dirt, file_format, on_block or (lambda done, total: None), habits)
+        short_lines = _write(plan, fresh, dirt, file_format, deliver, on_block or (lambda done, total: None))
+        if deliver == "daily":
+            _cut_into_days(plan, fresh, short_lines, habits)
         (fresh / MARKER_NAME).write_text(parameters, encoding="utf-8")
         if out.exists():
             shutil.rmtree(out)
@@ -89,16 +94,16 @@ def simulate(
 
 
 def _write(
-    plan: ShopPlan, folder: Path, dirt: Dirt, file_format: FileFormat, on_block: OnBlock, habits: Habits | None
-) -> None:
+    plan: ShopPlan, folder: Path, dirt: Dirt, file_format: FileFormat, deliver: Delivery, on_block: OnBlock
+) -> ShortLines:
+    """The whole shop into a folder; gives the lines with too few fields that a CSV file is to hold."""
     calendar, total = Calendar(plan), count_blocks(plan)
-    whole = folder / ".whole" if habits else folder
-    parts = folder / ".parts" if file_format == "csv" else whole
-    for needed in {whole, parts}:
-        needed.mkdir(exist_ok=True)
-    topics = [*BLOCK_TOPICS.values(), *([draw_order_versions] if habits else [])]
     dirt = dirt if file_format == "csv" else dirt.without_cut_lines()
-    short_lines: dict[str, list[str]] = defaultdict(list)
+    topics = [*BLOCK_TOPICS.values(), *(DAILY_TOPICS.values() if deliver == "daily" else ())]
+    parts = folder / ".parts" if file_format == "csv" else folder
+    parts.mkdir(exist_ok=True)
+    short_lines: ShortLines = defaultdict(list)
+    measures: list[pa.Table] = []
     with PartWriter(parts, "lz4" if file_format == "csv" else "zstd") as feeds, PartWriter(folder / TRUTH) as truth:
 
         def keep(drawn: list[Drawn]) -> None:
@@ -114,18 +119,35 @@ def _write(
         keep([topic(calendar) for topic in SHOP_TOPICS.values()])
         for number in range(total):
             block = draw_block(calendar, number)
-            keep([topic(block) for topic in topics])
+            drawn = [topic(block) for topic in topics]
+            counts, accounts = count_block(block, drawn)
+            measures.append(counts)
+            keep([*drawn, accounts])
             on_block(number + 1, total)
     if file_format == "csv":
-        export_sorted(parts, whole, parts, {} if habits else short_lines)
+        export_sorted(parts, folder, parts, short_lines if deliver == "whole" else {})
         shutil.rmtree(parts)
-    if habits:
-        days = (plan.first_day, plan.first_day + dt.timedelta(days=plan.end_day - 1))
-        states = folder / TRUTH / f"{ORDER_VERSIONS}.parquet"
-        feed_files = {path.name.partition(".")[0]: path for path in sorted(whole.iterdir())}
-        deliver_daily(feed_files, folder / DAILY, days, plan.seed, habits, states, short_lines)
-        shutil.rmtree(whole)
-    _write_json(folder / TRUTH / "shop.json", {"plan": dataclasses.asdict(plan)})
+    metrics = true_metrics(pa.concat_tables(measures))
+    _write_json(folder / TRUTH / "shop.json", {"plan": dataclasses.asdict(plan), "metrics": metrics})
+    return short_lines
+
+
+def _cut_into_days(plan: ShopPlan, folder: Path, short_lines: ShortLines, habits: Habits | None) -> None:
+    """Turn the whole delivery of a folder into a folder a day."""
+    whole = {path.name.split(".")[0]: path for path in sorted(folder.iterdir()) if path.is_file()}
+    days = folder / ".days"
+    last = plan.first_day + dt.timedelta(days=plan.end_day - 1)
+    states = folder / TRUTH / f"{ORDER_VERSIONS}.parquet"
+    deliver_daily(whole, days, (plan.first_day, last), plan.seed, habits, states)
+    for feed, lines in short_lines.items():
+        latest = max(days.glob(f"*/{feed}.csv"))
+        with latest.open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    for path in whole.values():
+        path.unlink()
+    for day in days.iterdir():
+        day.rename(folder / day.name)
+    days.rmdir()
 
 
 def _feed_tables(drawn: list[Drawn]) -> dict[str, pa.Table]:
@@ -149,9 +171,9 @@ def _truth_columns(drawn: list[Drawn]) -> Mapping[str, Mapping[str, pa.Array]]:
     return tables
 
 
-def _parameters(plan: ShopPlan, dirt: Dirt, file_format: FileFormat, habits: Habits | None) -> str:
+def _parameters(plan: ShopPlan, dirt: Dirt, file_format: FileFormat, deliver: Delivery, habits: Habits | None) -> str:
     """All that the files depend on, as one text."""
-    asked = {"format": _FORMAT, "files": file_format, "plan": plan, "dirt": dirt, "habits": habits}
+    asked = {"format": _FORMAT, "files": file_format, "deliver": deliver, "habits": habits, "plan": plan, "dirt": dirt}
     return json.dumps(asked, default=_plain, sort_keys=True)
 
 

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dagster_project.sources.simulated_shop.behaviour import KINDS
 from dagster_project.sources.simulated_shop.catalogue import PIECES_PER_KIND, PRODUCTS_PER_KIND, Catalogue
 from dagster_project.sources.simulated_shop.orders import GIFT_CARD, ZERO_VALUE, Fulfilment
 from dagster_project.sources.simulated_shop.people import People
-from dagster_project.sources.simulated_shop.plan import KINDS, ShopPlan
+from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.purchases import Purchases
 from dagster_project.sources.simulated_shop.streams import Floats, Ints, chosen, stream
 
-_LINES_SHARES = (0.3, 0.3, 0.2, 0.13, 0.07)
+_LINES_SHARES = (0.2, 0.26, 0.24, 0.18, 0.12)
 _FAVOURITE_SHARE = 0.6
 _TASTE_WEIGHT = 0.5  # how far a person's level of spending decides between cheap and dear pieces, rather than chance
 _MOST_PIECES = 12

@@ -14,7 +14,8 @@ from functools import cached_property
 
 import numpy as np
 
-from dagster_project.sources.simulated_shop.plan import KINDS, ShopPlan
+from dagster_project.sources.simulated_shop.behaviour import KINDS
+from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.streams import Bools, Ints, stream
 
 PIECES_PER_KIND = 15

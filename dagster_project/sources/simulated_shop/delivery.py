@@ -96,7 +96,6 @@ def deliver_daily(
     seed: int,
     habits: Habits | None = None,
     order_versions: Path | None = None,
-    short_lines: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write one folder a day, `out/2025-01-31/<feed>.csv`, from a whole delivery.
 
@@ -111,7 +110,6 @@ def deliver_daily(
         habits: How reliably the sources send; as most do unless given.
         order_versions: Parquet of `order_id` and the columns in which an order's earlier states differ from its row in
             the whole delivery, `updated_at` among them; without it an order is sent once.
-        short_lines: By feed, lines with too few fields, to stand at the end of its first CSV file.
 
     Raises:
         SourceError: When the folder holds something already.
@@ -126,10 +124,6 @@ def deliver_daily(
             post = _Post(feed, days, seed, habits)
             con.execute(f"create temp table sent as {_sent_sql(con, feed, post, order_versions)}")
             _write_days(con, post, out, "parquet" if whole[feed].suffix == ".parquet" else "csv")
-            for line_file in (out / days[0].isoformat()).glob(f"{feed}*.csv"):
-                if line_file.stem.removesuffix(AGAIN) == feed:
-                    with line_file.open("a", encoding="utf-8") as lines:
-                        lines.writelines(f"{line}\n" for line in (short_lines or {}).get(feed, ()))
             con.execute("drop table sent")
             if feed != _VERSIONED:
                 con.execute(f"drop table {_whole(feed)}")

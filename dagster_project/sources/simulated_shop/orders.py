@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from dagster_project.sources.simulated_shop.behaviour import Orders
 from dagster_project.sources.simulated_shop.calendar import DAY
 from dagster_project.sources.simulated_shop.people import NEVER
-from dagster_project.sources.simulated_shop.plan import Orders, ShopPlan
+from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.purchases import STORE, Purchases
 from dagster_project.sources.simulated_shop.streams import Bools, Floats, Ints, chosen, kept, stream
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dagster_project.sources.simulated_shop.behaviour import KINDS
 from dagster_project.sources.simulated_shop.calendar import Calendar
-from dagster_project.sources.simulated_shop.plan import KINDS, ShopPlan
+from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.streams import Bools, Floats, Ints, chosen, kept, stream
 
 PEOPLE_PER_BLOCK = 10_000

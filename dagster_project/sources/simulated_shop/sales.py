@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from dagster_project.sources.simulated_shop import columns as col
+from dagster_project.sources.simulated_shop.behaviour import KINDS
 from dagster_project.sources.simulated_shop.blocks import Block
 from dagster_project.sources.simulated_shop.calendar import Calendar
 from dagster_project.sources.simulated_shop.catalogue import PIECES_PER_KIND, QUALITY_LINES, draw_catalogue
@@ -23,7 +24,6 @@ from dagster_project.sources.simulated_shop.orders import (
     ZERO_VALUE,
 )
 from dagster_project.sources.simulated_shop.people import DEVICE_NAMES
-from dagster_project.sources.simulated_shop.plan import KINDS
 from dagster_project.sources.simulated_shop.purchases import CHANNELS, GUEST, STORE, Purchases
 from dagster_project.sources.simulated_shop.streams import Ints, kept, stream
 

@@ -9,17 +9,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dagster_project.sources.simulated_shop.blocks import Topic
-from dagster_project.sources.simulated_shop.columns import ShopTopic
+from dagster_project.sources.simulated_shop.columns import Drawn, ShopTopic
+from dagster_project.sources.simulated_shop.order_versions import draw_order_versions
 from dagster_project.sources.simulated_shop.sales import assortment, sales
 from dagster_project.sources.simulated_shop.truth import truth_of_buying
+from dagster_project.sources.simulated_shop.voice.answers import survey_topic
+from dagster_project.sources.simulated_shop.voice.mentions import mention_topic
+from dagster_project.sources.simulated_shop.voice.questions import survey_questions
+from dagster_project.sources.simulated_shop.voice.reviews import review_topic
+from dagster_project.sources.simulated_shop.voice.support import support_topic
 
 BLOCK_TOPICS: Mapping[str, Topic] = {
     "sales": sales,
     "truth_of_buying": truth_of_buying,
+    "surveys": survey_topic,
+    "reviews": review_topic,
+    "mentions": mention_topic,
+    "support": support_topic,
 }
 """Asked for every block. Two topics may not fill the same feed."""
 
 SHOP_TOPICS: Mapping[str, ShopTopic] = {
     "assortment": assortment,
+    "questionnaire": lambda calendar: Drawn(feeds={"survey_questions": survey_questions()}),
 }
 """Asked once."""
+
+DAILY_TOPICS: Mapping[str, Topic] = {
+    "order_versions": draw_order_versions,
+}
+"""Asked for every block where the shop is delivered day by day."""

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from dagster_project.sources.simulated_shop import columns as col
+from dagster_project.sources.simulated_shop.behaviour import KINDS
 from dagster_project.sources.simulated_shop.blocks import Block
 from dagster_project.sources.simulated_shop.calendar import DAY
 from dagster_project.sources.simulated_shop.columns import Columns, Drawn
 from dagster_project.sources.simulated_shop.futures import HORIZONS, counted_share, expected_purchases, kept_share
 from dagster_project.sources.simulated_shop.orders import FATES, REGULAR
 from dagster_project.sources.simulated_shop.people import NEVER
-from dagster_project.sources.simulated_shop.plan import KINDS
 from dagster_project.sources.simulated_shop.purchases import CAUSES
 from dagster_project.sources.simulated_shop.sales import account_ids
 from dagster_project.sources.simulated_shop.streams import Bools, Ints, kept

@@ -16,24 +16,6 @@ from dagster_project.sources.simulated_shop.metrics.measure import Measure
 from dagster_project.sources.simulated_shop.people import HOLDOUT, TREATED
 from dagster_project.sources.simulated_shop.purchases import BY_CAMPAIGN, BY_PROGRAMME, OWN
 
-DEFINITIONS = {
-    "programme_lift": (
-        "Purchases that membership added divided by members' own purchases from joining on; prospects left out."
-    ),
-    "campaign_lift": (
-        "Purchases that the campaign's message added divided by treated persons who were customers on its first day."
-    ),
-    "campaign_purchases_per_person": (
-        "All purchases in the campaign's days divided by persons of the arm who were customers on its first day."
-    ),
-    "leaving_after_service": "Own purchases after which the person left divided by own purchases, by how they were served.",
-    "leaving_after_price_rise": (
-        "Own purchases from the price rise on after which the person left divided by those purchases, by whether the "
-        "person's favourite kind became dearer."
-    ),
-    "member_share": "Persons who joined the programme by the end divided by persons who have bought by then.",
-}
-
 
 def effect_measures(block: Block) -> Iterator[Measure]:
     """Every realised effect of a block, over what was seen by the end."""
@@ -53,7 +35,9 @@ def effect_measures(block: Block) -> Iterator[Measure]:
     is_later = is_seen & is_own & (bought.day >= plan.price_rise_day)
     for name, touched in (("dearer", True), ("unchanged", False)):
         rows = is_later & (is_fan == touched)
-        yield Measure("leaving_after_price_rise", int(bought.is_leaving[rows].sum()), int(rows.sum()), "favourite", name)
+        yield Measure(
+            "leaving_after_price_rise", int(bought.is_leaving[rows].sum()), int(rows.sum()), "favourite", name
+        )
 
 
 def _campaign(block: Block, number: int, name: str) -> Iterator[Measure]:

@@ -7,11 +7,13 @@ Belongs here: the shape of a measure, adding up, what `shop.json` says. Does not
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+
+from dagster_project.sources.simulated_shop.metrics.definitions import DEFINITIONS
 
 MEASURES = pa.schema(
     [
@@ -60,12 +62,11 @@ def measure_table(measures: Iterable[Measure]) -> pa.Table:
     return pa.table([pa.array(values, kind.type) for values, kind in zip(columns, MEASURES, strict=True)], MEASURES)
 
 
-def true_metrics(measures: pa.Table, definitions: Mapping[str, str]) -> list[dict[str, Any]]:
+def true_metrics(measures: pa.Table) -> list[dict[str, Any]]:
     """The metrics of the shop: sums over blocks, their ratio, and the words.
 
     Args:
         measures: rows of `MEASURES` of all blocks.
-        definitions: by metric, what it is.
 
     Returns:
         One mapping per metric, segment and period, sorted; `value` is None without a base.
@@ -79,7 +80,7 @@ def true_metrics(measures: pa.Table, definitions: Mapping[str, str]) -> list[dic
             "numerator": row["numerator_sum"],
             "denominator": row["denominator_sum"],
             "value": row["numerator_sum"] / row["denominator_sum"] if row["denominator_sum"] else None,
-            "definition": definitions[row["metric"]],
+            "definition": DEFINITIONS[row["metric"]],
         }
         for row in sums.to_pylist()
     ]

@@ -1,7 +1,7 @@
 """True metrics of buying, counted from what was drawn.
 
 Belongs here: repeat, retention, frequency, order value, kinds, price, new products. Does not belong here: planted
-effects (`effects.py`), answers (`voice.py`), and any SQL of the warehouse: these counts are what it is measured against.
+effects (`effects.py`), answers (`voice.py`), and any SQL of the warehouse: it is measured against these counts.
 
 A purchase occasion is a day on which an owner has an order that counts. Each metric is counted twice: for the real
 persons behind all accounts and guest orders, and for accounts, which is what a shop sees that resolves no identities.
@@ -9,59 +9,25 @@ persons behind all accounts and guest orders, and for accounts, which is what a 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from dagster_project.sources.simulated_shop.behaviour import KINDS
+from dagster_project.sources.simulated_shop.metrics.definitions import (
+    ADOPTION_DAYS,
+    GRACE_DAYS,
+    LOYAL_GAP_FACTOR,
+    LOYAL_OCCASIONS,
+    REPEAT_WINDOW_DAYS,
+    WINDOW_DAYS,
+)
 from dagster_project.sources.simulated_shop.metrics.measure import Measure
 from dagster_project.sources.simulated_shop.metrics.sightings import NOBODY, OWNERS, Period, Sightings, periods
-from dagster_project.sources.simulated_shop.plan import KINDS
 from dagster_project.sources.simulated_shop.sales import product_ids
 from dagster_project.sources.simulated_shop.streams import Bools, Ints
-
-WINDOW_DAYS = 365
-REPEAT_WINDOW_DAYS = 90
-GRACE_DAYS = 7
-ADOPTION_DAYS = 90
-LOYAL_OCCASIONS = 3
-LOYAL_GAP_FACTOR = 1.5
-
-DEFINITIONS = {
-    "repeat_purchase_rate": "Customers with two or more purchase occasions divided by customers with one or more.",
-    "repeat_purchase_rate_within_window": (
-        f"Customers whose second purchase occasion came within {REPEAT_WINDOW_DAYS} days of the first divided by all "
-        f"whose first came more than {REPEAT_WINDOW_DAYS + GRACE_DAYS} days before the last day."
-    ),
-    "purchase_frequency": (
-        f"Purchase occasions in the last {WINDOW_DAYS} days divided by customers with at least one of them."
-    ),
-    "average_order_value": (
-        "Net of orders that count (goods less discounts less refunds known by the end, cents of the segment's currency) "
-        "divided by those orders; guests included."
-    ),
-    "retention_rate": "Customers with an occasion in the period and in the one before divided by those of the one before.",
-    "retention_rate_classic": (
-        "Customers with an occasion in the period and an earlier one before it divided by customers with an occasion in "
-        "the period before."
-    ),
-    "churn_rate": "Customers of the period before without an occasion in the period divided by those customers.",
-    "multi_kind_share": "Customers who bought two or more kinds of product divided by customers who bought any.",
-    "upsell_ratio": "Customers who bought two or more kinds of product divided by customers who bought one kind.",
-    "loyal_share": (
-        f"Customers with {LOYAL_OCCASIONS} or more occasions in the last {WINDOW_DAYS} days whose last occasion is not "
-        f"further back than {LOYAL_GAP_FACTOR} times their median gap, divided by customers with an occasion in those "
-        "days; by purchases alone."
-    ),
-    "repeat_revenue_share": "Net of orders on a second or later occasion divided by net of all orders of customers; cents.",
-    "full_price_share_of_repeats": (
-        "Orders on a second or later occasion without promotion or coupon divided by all orders on such occasions."
-    ),
-    "new_product_adoption": (
-        f"Customers who bought the product within {ADOPTION_DAYS} days of its launch divided by customers with an "
-        f"occasion in the {WINDOW_DAYS} days before it."
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -86,8 +52,7 @@ def purchase_measures(seen: Sightings) -> Iterator[Measure]:
     yield from _order_values(seen)
     for kind in OWNERS:
         owner = seen.owner(kind)
-        known = Sightings(seen.block, seen.row[owner != NOBODY], seen.day[owner != NOBODY], seen.net_cents[owner != NOBODY])
-        owner = owner[owner != NOBODY]
+        known, owner = seen.take(owner != NOBODY), owner[owner != NOBODY]
         made = _occasions(owner, known.day)
         for measure in (
             *_repeats(made, seen.end_day),
@@ -118,11 +83,10 @@ def _occasions(owner: Ints, day: Ints) -> _Occasions:
 
 
 def _order_values(seen: Sightings) -> Iterator[Measure]:
-    spans = [("lifetime", None, 0, seen.end_day)]
+    spans: list[tuple[str, dt.date | None, int, int]] = [("lifetime", None, 0, seen.end_day)]
     spans += [(period.period_type, period.start, period.first, period.after) for period in periods(seen.block)]
-    for place, currency in enumerate(dict.fromkeys(seen.currency)):
+    for currency in dict.fromkeys(seen.currency):
         is_own = np.array([found == currency for found in seen.currency])[seen.country]
-        del place
         for period_type, start, first, after in spans:
             inside = is_own & (seen.day >= first) & (seen.day < after)
             yield Measure(
@@ -168,7 +132,7 @@ def _median_gaps(made: _Occasions) -> np.ndarray:
     order = np.lexsort((gap, owner))
     gap, owner = gap[order], owner[order]
     owners = made.owner[made.is_last]
-    start, after = (np.searchsorted(owner, owners, side=side) for side in ("left", "right"))
+    start, after = np.searchsorted(owner, owners), np.searchsorted(owner, owners, side="right")
     count, median = after - start, np.full(len(owners), np.nan)
     has = count > 0
     low, high = start[has] + (count[has] - 1) // 2, start[has] + count[has] // 2
@@ -212,7 +176,8 @@ def _kinds(seen: Sightings, owner: Ints) -> Iterator[Measure]:
 def _repeat_orders(seen: Sightings, owner: Ints, made: _Occasions) -> Iterator[Measure]:
     first_day = made.day[made.is_first][np.searchsorted(made.owner[made.is_first], owner)]
     is_repeat = seen.day > first_day
-    yield Measure("repeat_revenue_share", int(seen.net_cents[is_repeat].sum()), int(seen.net_cents.sum()))
+    net_cents = seen.net_cents * np.array([found == seen.currency[0] for found in seen.currency])[seen.country]
+    yield Measure("repeat_revenue_share", int(net_cents[is_repeat].sum()), int(net_cents.sum()))
     bought = seen.block.purchases
     is_full_price = ~(bought.is_promoted | bought.has_coupon)[seen.row]
     yield Measure("full_price_share_of_repeats", int((is_repeat & is_full_price).sum()), int(is_repeat.sum()))

@@ -13,8 +13,10 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from dagster_project.sources.simulated_shop.blocks import Block
+from dagster_project.sources.simulated_shop.columns import Columns, customer_ids, dates, labels, money, person_ids
 from dagster_project.sources.simulated_shop.orders import GIFT_CARD, PAYMENTS, STATUSES, TEST, ZERO_VALUE
 from dagster_project.sources.simulated_shop.purchases import GUEST
 from dagster_project.sources.simulated_shop.streams import Bools, Ints
@@ -52,6 +54,10 @@ class Sightings:
             return person
         return np.where(account == GUEST, NOBODY, 2 * person + account)
 
+    def take(self, rows: Bools) -> Sightings:
+        """Some of the orders."""
+        return Sightings(self.block, self.row[rows], self.day[rows], self.net_cents[rows])
+
     @property
     def currency(self) -> list[str]:
         """Currency of each country of the plan, by position."""
@@ -75,6 +81,30 @@ def sightings(block: Block) -> Sightings:
     counts &= ~np.isin(come.fate, (TEST, GIFT_CARD, ZERO_VALUE)) & (net > 0)
     row = np.flatnonzero(counts)
     return Sightings(block, row, bought.day[row], net[row])
+
+
+def account_table(seen: Sightings) -> Columns:
+    """What each account has bought, to the cent, as far as the shop can know; the truth table `accounts_at_end`."""
+    owner = seen.owner("accounts")
+    known = np.flatnonzero(owner != NOBODY)
+    owners, place = np.unique(owner[known], return_inverse=True)
+    net, first = np.zeros(len(owners), dtype=np.int64), np.full(len(owners), seen.end_day)
+    last = np.zeros(len(owners), dtype=np.int64)
+    np.add.at(net, place, seen.net_cents[known])
+    np.minimum.at(first, place, seen.day[known])
+    np.maximum.at(last, place, seen.day[known])
+    days = np.unique(np.stack([place, seen.day[known]]), axis=1)[0]
+    number = seen.block.people.number[owners // 2]
+    return {
+        "customer_id": customer_ids(number, owners % 2),
+        "person_id": person_ids(number),
+        "currency": labels(seen.currency, seen.block.people.country[owners // 2]),
+        "count_orders": pa.array(np.bincount(place, minlength=len(owners))),
+        "count_occasions": pa.array(np.bincount(days, minlength=len(owners))),
+        "total_net": money(net),
+        "first_order_date": dates(seen.block.calendar, first),
+        "last_order_date": dates(seen.block.calendar, last),
+    }
 
 
 @dataclass(frozen=True)

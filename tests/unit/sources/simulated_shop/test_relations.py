@@ -166,16 +166,7 @@ def test_points_settle_as_they_do_one_member_at_a_time(events: PointEvents, rede
 
 def ledger() -> pd.DataFrame:
     rows = feed("points_ledger").to_pandas()
-    owner = dict(
-        zip(
-            feed("customers")["customer_id"].to_pylist(),
-            truth("accounts")
-            .to_pandas()
-            .set_index("customer_id")
-            .loc[feed("customers")["customer_id"].to_pylist()]["person_id"],
-            strict=True,
-        )
-    )
+    owner = truth("accounts").to_pandas().set_index("customer_id")["person_id"]
     return rows.assign(person_id=rows["customer_id"].map(owner)).sort_values(["person_id", "event_number"])
 
 
@@ -391,7 +382,7 @@ def test_a_shop_without_campaigns_has_no_messages() -> None:
 
 
 def test_cancellations_follow_the_shifted_beta_geometric_hazard() -> None:
-    """At the k-th renewal a / (a + b + k - 1) of those who came so far cancel: one less Fader and Hardie's retention."""
+    """At the k-th renewal a / (a + b + k - 1) of those who came so far cancel: 1 less their retention rate."""
     plan = with_relations(subscriptions=replace(RELATIONS.subscriptions, subscriber_share=0.9))
     contracts, (contract, _, event, _) = subscriptions.draw_subscriptions(block_of(plan))
     a, b = plan.relations.subscriptions.a, plan.relations.subscriptions.b

@@ -7,7 +7,8 @@ Belongs here: all that is drawn, soiled and written. Does not belong here: readi
 from __future__ import annotations
 
 from dagster_project.sources.simulated_shop.assembly import simulate
+from dagster_project.sources.simulated_shop.delivery import Habits
 from dagster_project.sources.simulated_shop.dirt import Dirt
 from dagster_project.sources.simulated_shop.plan import ShopPlan, plain_plan
 
-__all__ = ["Dirt", "ShopPlan", "plain_plan", "simulate"]
+__all__ = ["Dirt", "Habits", "ShopPlan", "plain_plan", "simulate"]

@@ -21,8 +21,10 @@ import pyarrow as pa
 from dagster_project.sources.simulated_shop.blocks import draw_block
 from dagster_project.sources.simulated_shop.calendar import Calendar
 from dagster_project.sources.simulated_shop.columns import HAPPENED, Drawn
-from dagster_project.sources.simulated_shop.delivery import deliver_daily
+from dagster_project.sources.simulated_shop.delivery import Habits, deliver_daily
 from dagster_project.sources.simulated_shop.dirt import Dirt, soil
+from dagster_project.sources.simulated_shop.metrics import count_block, true_metrics
+from dagster_project.sources.simulated_shop.order_versions import ORDER_VERSIONS
 from dagster_project.sources.simulated_shop.people import count_blocks
 from dagster_project.sources.simulated_shop.plan import ShopPlan
 from dagster_project.sources.simulated_shop.topics import BLOCK_TOPICS, DAILY_TOPICS, SHOP_TOPICS
@@ -44,6 +46,7 @@ def simulate(
     file_format: FileFormat = "csv",
     deliver: Delivery = "whole",
     on_block: OnBlock | None = None,
+    habits: Habits | None = None,
 ) -> bool:
     """Write a shop's feeds, and in the folder `truth` what is true of it; the same arguments give the same bytes.
 
@@ -55,6 +58,7 @@ def simulate(
             sorted within each block of people only, which is how to make a large shop fast.
         deliver: `whole` for one file a feed; `daily` for a folder a day, with what the sources would have sent then.
         on_block: called with the blocks done and all blocks.
+        habits: how reliably the sources send day by day; as most do unless given.
 
     Returns:
         Whether anything was written: False where the folder already holds this very shop.
@@ -63,7 +67,7 @@ def simulate(
         SourceError: the folder holds something that no simulation wrote.
     """
     dirt = dirt or Dirt()
-    parameters = _parameters(plan, dirt, file_format, deliver)
+    parameters = _parameters(plan, dirt, file_format, deliver, habits)
     marker = out / MARKER_NAME
     if marker.is_file():
         if marker.read_text(encoding="utf-8") == parameters:
@@ -79,7 +83,7 @@ def simulate(
         (fresh / TRUTH).mkdir(parents=True)
         short_lines = _write(plan, fresh, dirt, file_format, deliver, on_block or (lambda done, total: None))
         if deliver == "daily":
-            _cut_into_days(plan, fresh, short_lines)
+            _cut_into_days(plan, fresh, short_lines, habits)
         (fresh / MARKER_NAME).write_text(parameters, encoding="utf-8")
         if out.exists():
             shutil.rmtree(out)
@@ -94,10 +98,12 @@ def _write(
 ) -> ShortLines:
     """The whole shop into a folder; gives the lines with too few fields that a CSV file is to hold."""
     calendar, total = Calendar(plan), count_blocks(plan)
+    dirt = dirt if file_format == "csv" else dirt.without_cut_lines()
     topics = [*BLOCK_TOPICS.values(), *(DAILY_TOPICS.values() if deliver == "daily" else ())]
     parts = folder / ".parts" if file_format == "csv" else folder
     parts.mkdir(exist_ok=True)
     short_lines: ShortLines = defaultdict(list)
+    measures: list[pa.Table] = []
     with PartWriter(parts, "lz4" if file_format == "csv" else "zstd") as feeds, PartWriter(folder / TRUTH) as truth:
 
         def keep(drawn: list[Drawn]) -> None:
@@ -113,23 +119,26 @@ def _write(
         keep([topic(calendar) for topic in SHOP_TOPICS.values()])
         for number in range(total):
             block = draw_block(calendar, number)
-            keep([topic(block) for topic in topics])
+            drawn = [topic(block) for topic in topics]
+            counts, accounts = count_block(block, drawn)
+            measures.append(counts)
+            keep([*drawn, accounts])
             on_block(number + 1, total)
     if file_format == "csv":
         export_sorted(parts, folder, parts, short_lines if deliver == "whole" else {})
         shutil.rmtree(parts)
-    _write_json(folder / TRUTH / "shop.json", {"plan": dataclasses.asdict(plan)})
+    metrics = true_metrics(pa.concat_tables(measures))
+    _write_json(folder / TRUTH / "shop.json", {"plan": dataclasses.asdict(plan), "metrics": metrics})
     return short_lines
 
 
-def _cut_into_days(plan: ShopPlan, folder: Path, short_lines: ShortLines) -> None:
+def _cut_into_days(plan: ShopPlan, folder: Path, short_lines: ShortLines, habits: Habits | None) -> None:
     """Turn the whole delivery of a folder into a folder a day."""
     whole = {path.name.split(".")[0]: path for path in sorted(folder.iterdir()) if path.is_file()}
     days = folder / ".days"
     last = plan.first_day + dt.timedelta(days=plan.end_day - 1)
-    deliver_daily(
-        whole, days, (plan.first_day, last), plan.seed, order_versions=folder / TRUTH / "order_versions.parquet"
-    )
+    states = folder / TRUTH / f"{ORDER_VERSIONS}.parquet"
+    deliver_daily(whole, days, (plan.first_day, last), plan.seed, habits, states)
     for feed, lines in short_lines.items():
         latest = max(days.glob(f"*/{feed}.csv"))
         with latest.open("a", encoding="utf-8") as file:
@@ -162,9 +171,9 @@ def _truth_columns(drawn: list[Drawn]) -> Mapping[str, Mapping[str, pa.Array]]:
     return tables
 
 
-def _parameters(plan: ShopPlan, dirt: Dirt, file_format: FileFormat, deliver: Delivery) -> str:
+def _parameters(plan: ShopPlan, dirt: Dirt, file_format: FileFormat, deliver: Delivery, habits: Habits | None) -> str:
     """All that the files depend on, as one text."""
-    asked = {"format": _FORMAT, "files": file_format, "deliver": deliver, "plan": plan, "dirt": dirt}
+    asked = {"format": _FORMAT, "files": file_format, "deliver": deliver, "habits": habits, "plan": plan, "dirt": dirt}
     return json.dumps(asked, default=_plain, sort_keys=True)
 
 

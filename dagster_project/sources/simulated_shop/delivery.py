@@ -22,10 +22,12 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
+from dagster_project.sources.engine import private_connection
 from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.simulated_shop.feeds import FEEDS
 from dagster_project.sources.tables import SourceError
 
+_MEMORY = "2GB"
 AGAIN = "-again"
 """Stands at the end of the name of a file that was sent twice; `orders*.csv` finds both."""
 _ARRIVES, _HAPPENED, _PLACE = "_arrives_on", "_happened_at", "_place"
@@ -115,10 +117,10 @@ def deliver_daily(
     habits = habits or Habits()
     if out.exists() and any(out.iterdir()):
         raise SourceError(f"folder {str(out)!r} is not empty; expected a new one for the daily folders: choose another")
-    with duckdb.connect() as con:
+    with private_connection(_MEMORY, out.parent) as con:
         con.execute("set threads = 1")  # a file's rows keep their order
         for feed in sorted(whole, key=lambda name: name != _VERSIONED):  # feeds without a time ask the orders
-            con.execute(f"create temp table {_whole(feed)} as {_whole_sql(whole[feed])}")
+            con.execute(f"create temp table {_whole(feed)} as {_whole_sql(feed, whole[feed])}")
             post = _Post(feed, days, seed, habits)
             con.execute(f"create temp table sent as {_sent_sql(con, feed, post, order_versions)}")
             _write_days(con, post, out, "parquet" if whole[feed].suffix == ".parquet" else "csv")
@@ -171,12 +173,14 @@ def _whole(feed: str) -> str:
     return identifier(f"whole_{feed}")
 
 
-def _whole_sql(path: Path) -> str:
+def _whole_sql(feed: str, path: Path) -> str:
     file = literal(str(path))
     if path.suffix == ".parquet":
         rows, place = f"read_parquet({file}, file_row_number = true)", "file_row_number"
         return f"select * exclude ({place}), {place} as {_PLACE} from {rows}"
-    rows = f"read_csv({file}, all_varchar = true, header = true, strict_mode = false, null_padding = true)"
+    columns = ", ".join(f"{literal(name)}: 'varchar'" for name in FEEDS[feed].columns)
+    written = "header = true, delim = ',', quote = '\"', escape = '\"', auto_detect = false"
+    rows = f"read_csv({file}, columns = {{{columns}}}, {written})"
     return f"select *, row_number() over () as {_PLACE} from {rows}"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,11 @@ class Dirt:
         """The share of a kind's eligible rows that it takes."""
         by_level = min(1.0, kind.share * LEVEL_FACTORS[self.level]) if kind.is_in_levels else 0.0
         return self.shares.get(kind.name, by_level)
+
+    def without_cut_lines(self) -> Dirt:
+        """The same dirt for files that have no lines to cut."""
+        cut = {kind.name: 0.0 for kind in KINDS.values() if kind.how == "cut"}
+        return replace(self, shares={**self.shares, **cut})
 
     @property
     def is_none(self) -> bool:

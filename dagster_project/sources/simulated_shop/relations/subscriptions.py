@@ -4,7 +4,8 @@ Belongs here: the contracts of a block and their events. Does not belong here: o
 
 A period has thirty days. At each period's end everybody has a chance of their own to have cancelled, Beta-distributed
 over people, as in the shifted Beta-geometric model of contracts (Fader and Hardie 2007, How to project customer
-retention, Journal of Interactive Marketing 21(1), equations 1 and 2); a failed payment ends some of the others.
+retention, Journal of Interactive Marketing 21(1)): of those who came to the k-th renewal, a / (a + b + k - 1) have
+cancelled. A failed payment ends some of the others.
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ class Costs:
     """
 
     per_new_customer: tuple[int, ...] = (1_400, 200, 1_800, 600, 300, 500)
-    per_customer_day: int = 120
+    per_customer_day: int = 600
     per_message: int = 4
     programme_per_month: int = 60_000
 

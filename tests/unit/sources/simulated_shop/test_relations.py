@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import replace
 
@@ -22,7 +23,7 @@ from dagster_project.sources.simulated_shop.relations.contacts import draw_ident
 from dagster_project.sources.simulated_shop.relations.costs import expected_arrivals
 from dagster_project.sources.simulated_shop.relations.lots import NONE, PointEvents, settled
 from dagster_project.sources.simulated_shop.relations.membership import draw_memberships
-from dagster_project.sources.simulated_shop.relations.plan import Messages, Points, Referrals, Tiers
+from dagster_project.sources.simulated_shop.relations.plan import Contacts, Messages, Points, Referrals, Tiers
 from dagster_project.sources.tables import SourceError
 
 RELATIONS = PLAN.relations
@@ -33,7 +34,7 @@ RELATIONS = PLAN.relations
 
 def mailbox(address: str) -> str:
     """An address as its provider reads it."""
-    local, domain = address.lower().split("@")
+    local, domain = unicodedata.normalize("NFKC", address).lower().split("@")
     return local.split("+")[0].replace(".", "") + "@" + domain
 
 
@@ -48,9 +49,16 @@ def test_addresses_of_one_mailbox_differ_in_spelling_only() -> None:
     assert (own.groupby("person_id")["mailbox"].nunique() == 1).all()
     assert (own.groupby("mailbox")["person_id"].nunique() == 1).all()
     assert own.groupby("person_id")["email"].nunique().max() > 1
+    assert set(told["address_style"]) == set(names.ADDRESS_STYLES)
+    assert not told["email"].map(str.isascii).all()
     other = told[told["address_style"] == "other_mailbox"]
     assert not set(other["mailbox"]) & set(own["mailbox"])
     assert told["email"].str.endswith(".example").all()
+
+
+def test_address_styles_that_are_too_few_are_refused() -> None:
+    with pytest.raises(SourceError, match=r"address_style_shares are \(1\.0,\); expected 6 that add up to 1"):
+        Contacts(address_style_shares=(1.0,))
 
 
 def test_families_share_a_mailbox_and_a_name() -> None:

@@ -31,6 +31,9 @@ from dagster_project.modelling.maximum_likelihood import DidNotConverge
 MOST_STAGES = 12
 """Beyond it gaps vary by less than a quarter of themselves: no shop of the literature comes near."""
 
+_LAST_HOPE = 3
+"""Where 1, 2 and 3 stages are all refused, the histories determine no model, and more stages need not be tried."""
+
 
 @dataclass(frozen=True)
 class CondensedParams:
@@ -98,6 +101,8 @@ class CondensedBetaGeometric(BetaGeometric):
                 found = cls._fitted_with(stages, statistics, unit, total_log_gap)
             except DidNotConverge as error:
                 refusal = error
+                if best is not None or stages == _LAST_HOPE:
+                    break
                 continue
             if best is not None and (found.log_likelihood_ or -np.inf) <= (best.log_likelihood_ or -np.inf):
                 break

@@ -141,13 +141,14 @@ class CondensedBetaGeometric(BetaGeometric):
 
         x, t_x, age, ahead = np.broadcast_arrays(x, t_x, age, ahead)
         r, alpha, a, b = self._shape()
-        columns = (
-            r + self._stages * x,
-            (age - t_x) / (alpha + age),
-            ahead / (alpha + age + ahead),
-            b + x + self._chances_at_first,
+        expected = condensed_loops.expected_if_alive(
+            (r + self._stages * x).ravel(),
+            ((age - t_x) / (alpha + age)).ravel(),
+            (ahead / (alpha + age + ahead)).ravel(),
+            (b + x + self._chances_at_first).ravel(),
+            a,
+            self._stages,
         )
-        expected = condensed_loops.expected_if_alive(*(column.ravel() for column in columns), a, self._stages)
         return np.asarray(expected.reshape(x.shape))
 
     def _draw_if_alive(
@@ -169,8 +170,8 @@ class CondensedBetaGeometric(BetaGeometric):
 
         x, t_x, until = np.broadcast_arrays(x, t_x, until)
         r, alpha, _, _ = self._shape()
-        columns = (r + self._stages * x, until - t_x, alpha + until)
-        waits = condensed_loops.log_waiting(*(column.ravel() for column in columns), self._stages)
+        n, elapsed, scale = (r + self._stages * x).ravel(), (until - t_x).ravel(), (alpha + until).ravel()
+        waits = condensed_loops.log_waiting(n, elapsed, scale, self._stages)
         return np.asarray(waits.reshape(x.shape))
 
     @property

@@ -18,7 +18,7 @@ from dagster_project.modelling.maximum_likelihood import DidNotConverge
 ModelName: TypeAlias = Literal["mbg_nbd", "bg_nbd"]
 Status: TypeAlias = Literal["fitted", "insufficient_data", "did_not_converge"]
 
-_MODELS: dict[str, type[PurchaseModel]] = {model.name: model for model in (ModifiedBetaGeo, BetaGeo)}
+PURCHASE_MODELS: dict[str, type[PurchaseModel]] = {model.name: model for model in (ModifiedBetaGeo, BetaGeo)}
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ def fit_purchase_model(history: pd.DataFrame, gate: ModelGate, name: ModelName) 
     Raises:
         ValueError: the name is unknown, or a history is impossible.
     """
-    if name not in _MODELS:
-        raise ValueError(f"purchase model {name!r} is unknown; expected one of {', '.join(_MODELS)}")
+    if name not in PURCHASE_MODELS:
+        raise ValueError(f"purchase model {name!r} is unknown; expected one of {', '.join(PURCHASE_MODELS)}")
     refusal = gate.refusal(history)
     if refusal is not None:
         return PurchaseModelFit(name, "insufficient_data", refusal, None)
     try:
-        model = _MODELS[name].fit(
+        model = PURCHASE_MODELS[name].fit(
             history["count_repeat_occasions"], history["days_first_to_last_order"], history["days_observed"]
         )
     except DidNotConverge as error:

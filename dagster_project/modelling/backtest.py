@@ -133,16 +133,16 @@ def read_past(
     cutoffs = plan.cutoffs()
     if not cutoffs:
         return Past(plan, {}, preferred, predictions, threads)
-    read = {"counts_zero_value_orders": counts_zero_value_orders, "customer_share": customer_share}
-    features = customer_features(connection, cutoffs, **read).df()
-    outcomes = customer_outcomes(connection, cutoffs, plan.horizon_days, **read)
+    is_counted, share = counts_zero_value_orders, customer_share
+    features = customer_features(connection, cutoffs, counts_zero_value_orders=is_counted, customer_share=share).df()
+    outcomes = customer_outcomes(
+        connection, cutoffs, plan.horizon_days, counts_zero_value_orders=is_counted, customer_share=share
+    )
     followed = aligned_outcomes(features, outcomes)
     evenings = {}
     for cutoff in cutoffs:
         is_then = (features["cutoff_date"] == pd.Timestamp(cutoff)).to_numpy()
-        evenings[cutoff] = Evening(
-            features[is_then].reset_index(drop=True), followed[is_then].reset_index(drop=True)
-        )
+        evenings[cutoff] = Evening(features[is_then].reset_index(drop=True), followed[is_then].reset_index(drop=True))
     return Past(plan, evenings, preferred, predictions, threads)
 
 

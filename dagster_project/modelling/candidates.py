@@ -9,19 +9,20 @@ of them is better than the models it is the champion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from dagster_project.modelling.btyd import PURCHASE_MODELS
 from dagster_project.modelling.challengers import Prior, design_matrix
 from dagster_project.modelling.features import WINDOWS_DAYS
 from dagster_project.modelling.fits import SPEND_COLUMNS, Fits, histories_of
 from dagster_project.modelling.histories import FloatArray, Histories
-from dagster_project.modelling.purchase_model import PURCHASE_MODELS
 
 OWN = "own"
 """A part of a blend that leaves the purchase model as it is."""
@@ -85,7 +86,7 @@ class Forecast:
         steps_days: days ahead, above 0, shape (k,).
     """
 
-    def __init__(self, fits: Fits, features: pd.DataFrame, steps_days: Sequence[float]) -> None:
+    def __init__(self, fits: Fits, features: pd.DataFrame, steps_days: npt.ArrayLike) -> None:
         self.fits, self.features = fits, features
         self.steps = np.asarray(steps_days, dtype=np.float64)
         self._said: dict[tuple[str, str], FloatArray] = {}
@@ -100,7 +101,7 @@ class Forecast:
             return BASELINES[name](self)[0]
         candidate = ORDERS[name]
         model, factor = candidate.model or self.fits.base, self._factor(candidate.parts)
-        if model not in self.fits.purchase or factor is None:
+        if model is None or model not in self.fits.purchase or factor is None:
             return None
         return self._model_orders(model) * factor[:, None]
 
@@ -128,7 +129,7 @@ class Forecast:
         """
         candidate = NO_ORDER[name]
         model = candidate.model or self.fits.base
-        if model not in self.fits.purchase or not self._has(candidate.parts):
+        if model is None or model not in self.fits.purchase or not self._has(candidate.parts):
             return None
         one = self._histories
         said = self.fits.purchase[model].probability_no_purchase(
@@ -168,13 +169,13 @@ class Forecast:
         )
 
     def _has(self, parts: tuple[str, ...]) -> bool:
-        return all(part == OWN or (part in self.fits.corrections and self._prior is not None) for part in parts)
+        return all(part == OWN or part in self.fits.corrections for part in parts)
 
     def _correction(self, part: str) -> FloatArray:
         key = ("correction", part)
         if key not in self._said:
-            assert self._prior is not None  # `_has` was asked first
-            self._said[key] = self.fits.corrections[part].of(self._design, self._prior)
+            prior, design = self._seen
+            self._said[key] = self.fits.corrections[part].of(design, prior)
         return self._said[key]
 
     def _corrected_odds(self, odds: FloatArray, part: str) -> FloatArray:
@@ -182,13 +183,12 @@ class Forecast:
         return np.asarray(shifted / (1 + shifted), dtype=np.float64)
 
     @cached_property
-    def _prior(self) -> Prior | None:
-        return self.fits.prior(self.features)
-
-    @cached_property
-    def _design(self) -> FloatArray:
-        assert self._prior is not None  # `_has` was asked first
-        return design_matrix(self.features, self._prior)
+    def _seen(self) -> tuple[Prior, npt.NDArray[np.float32]]:
+        """What the trees read; there are trees only where there is a prior."""
+        prior = self.fits.prior(self.features)
+        if prior is None:
+            raise ValueError("corrections were learned without a certified purchase and spend model")
+        return prior, design_matrix(self.features, prior)
 
     @cached_property
     def _histories(self) -> Histories:

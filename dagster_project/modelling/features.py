@@ -137,6 +137,8 @@ histories as (
         sqrt(
             greatest(sum(gap_days * gap_days) / count(gap_days) - (sum(gap_days) / count(gap_days)) ** 2, 0)
         ) as spread_gap_days,
+        -- in billionths: whole numbers sum to the same in any order
+        coalesce(sum(round(ln(gap_days) * 1e9)::bigint), 0)::double / 1e9 as total_log_gap,
         sum(count_units)::double / count(*) as mean_occasion_units,
         {_WINDOWS}
     from occasions_placed
@@ -185,7 +187,7 @@ def customer_features(
         count_occasions_with_spend, amounts (last_occasion_net, largest_occasion_net, total_net_<n>d), counts
         (count_occasions_<n>d, mean_occasion_units, count_channels, count_kinds; 0 where a source says nothing),
         gaps between occasions (last_gap_days, gap_before_last_days, longest_gap_days, spread_gap_days; null without
-        one) and refunded_share (0 to 1, over all orders, returned ones too). <n>d counts the n days up to the cut-off.
+        one; total_log_gap, the sum of their logarithms) and refunded_share (0 to 1, over all orders, returned ones too). <n>d counts the n days up to the cut-off.
 
     Raises:
         ValueError: a cut-off comes twice, or the share is not above 0 to 1.
@@ -193,6 +195,26 @@ def customer_features(
     _check(cutoffs, customer_share)
     spans = {"cutoffs": list(cutoffs), "after": [_BEFORE_EVERYTHING] * len(cutoffs), "until": list(cutoffs)}
     return _relation(connection, _OCCASIONS + _FEATURES, spans, customer_share, counts_zero_value_orders)
+
+
+def distinct_histories_seen(
+    connection: duckdb.DuckDBPyConnection, cutoff: dt.date, *, counts_zero_value_orders: bool = False
+) -> pd.DataFrame:
+    """What purchase models are fitted on: each different history of the whole shop once, with its customers counted.
+
+    Args:
+        connection: as in `customer_features`.
+        cutoff: the day, whole, after which nothing is seen.
+        counts_zero_value_orders: as in `purchase_history`.
+
+    Returns:
+        count_repeat_occasions, days_first_to_last_order, days_observed, count_customers (from 1) and total_log_gap
+        (their sum), ordered by the first three. A shop of a million customers has some hundred thousand rows.
+    """
+    every = customer_features(connection, [cutoff], counts_zero_value_orders=counts_zero_value_orders)
+    history = "count_repeat_occasions, days_first_to_last_order, days_observed"
+    log_gaps = "sum(round(total_log_gap * 1e9)::hugeint)::double / 1e9 as total_log_gap"
+    return every.aggregate(f"{history}, count(*) as count_customers, {log_gaps}", history).order(history).df()
 
 
 def customer_outcomes(
@@ -237,16 +259,6 @@ def first_order_date(connection: duckdb.DuckDBPyConnection, as_of: dt.date) -> d
     found = "select min(order_date) from marts.fct_orders where exclusion_reason is null and order_date <= $as_of"
     [(first,)] = connection.execute(found, {"as_of": as_of}).fetchall()
     return first if first is None else dt.date.fromisoformat(str(first))
-
-
-def count_customers(connection: duckdb.DuckDBPyConnection) -> int:
-    """Customers with an order of any kind, to bound how many are read.
-
-    Args:
-        connection: a connection that sees `marts.fct_orders`.
-    """
-    [(count,)] = connection.execute("select count(distinct customer_key) from marts.fct_orders").fetchall()
-    return int(count)
 
 
 def _relation(

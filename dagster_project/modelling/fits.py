@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dagster_project.modelling.btyd import PurchaseModel
+from dagster_project.modelling.btyd import PURCHASE_MODELS, PurchaseModel
 from dagster_project.modelling.challengers import (
     MINIMUM_BUYERS,
     Correction,
@@ -25,7 +25,7 @@ from dagster_project.modelling.challengers import (
 from dagster_project.modelling.cohorts import CohortMeans
 from dagster_project.modelling.histories import FloatArray, Histories, distinct_histories
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
-from dagster_project.modelling.purchase_model import PURCHASE_MODELS, ModelName
+from dagster_project.modelling.purchase_model import ModelName
 from dagster_project.modelling.spend import GammaGamma
 
 HISTORY_COLUMNS = ("count_repeat_occasions", "days_first_to_last_order", "days_observed")
@@ -110,7 +110,12 @@ def histories_of(features: pd.DataFrame) -> Histories:
 
 
 def fit_models(
-    features: pd.DataFrame, lesson_days: int, preferred: ModelName, *, stops_at_first: bool = False
+    features: pd.DataFrame,
+    lesson_days: int,
+    preferred: ModelName,
+    *,
+    stops_at_first: bool = False,
+    histories: pd.DataFrame | None = None,
 ) -> Fits:
     """The purchase and spend models of one evening, without corrections.
 
@@ -119,16 +124,21 @@ def fit_models(
         lesson_days: days ahead that corrections are to learn.
         preferred: the purchase model that comes first where it is certified.
         stops_at_first: whether the first certified purchase model is enough, as for a lesson.
+        histories: from `distinct_histories_seen`, for purchase models of the whole shop where the features are of a
+            part of it.
     """
+    seen = features if histories is None else histories
+    customers = None if histories is None else _column(histories, "count_customers")
     purchase: dict[str, PurchaseModel] = {}
     spend: dict[str, GammaGamma] = {}
     refusals: dict[str, str] = {}
-    columns = [_column(features, name) for name in HISTORY_COLUMNS]
+    x, t_x, age = (_column(seen, name) for name in HISTORY_COLUMNS)
+    total_log_gap = float(_column(seen, "total_log_gap").sum())
     for name in sorted(PURCHASE_MODELS, key=lambda name: name != preferred):
         if purchase and stops_at_first:
             break
         try:
-            purchase[name] = PURCHASE_MODELS[name].fit(*columns)
+            purchase[name] = PURCHASE_MODELS[name].fit(x, t_x, age, customers, total_log_gap)
         except DidNotConverge as refusal:
             refusals[name] = str(refusal)
     for name, (count, mean) in SPEND_COLUMNS.items():

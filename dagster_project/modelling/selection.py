@@ -13,8 +13,8 @@ its own level and is compared as it stands; so are probabilities.
 listens to everybody, and the squared error, which listens to the few who buy most. Both are minimised by the true
 expectation (Bregman losses; Gneiting 2011, "Making and evaluating point forecasts", theorem 7).
 
-**The rule.** For a challenger and a loss, D_j is the mean over the customers of origin j of its loss less the incumbent's,
-as a share of the incumbent's mean loss; D is the mean of the D_j; and
+**The rule.** For a challenger and a loss, D_j is the mean over the customers of origin j of its loss less the
+incumbent's, as a share of the incumbent's mean loss; D is the mean of the D_j; and
 
     SE^2 = sum_j var_j / n_j / J^2 + var(D_1 .. D_J) / J
 
@@ -143,7 +143,8 @@ def choose(
 
     Args:
         prediction: which losses.
-        trials: evenings of the past, latest first; those without an incumbent or without any outcome above 0 teach nothing.
+        trials: evenings of the past, latest first; those without an incumbent, or on which nothing followed, teach
+            nothing.
         incumbent: who stays unless somebody is better.
         challengers: who may be fitted tonight, in the order of preference at a tie.
         as_they_stand: who brings a level of their own, as baselines do.
@@ -188,7 +189,8 @@ def _change(changes: Sequence[FloatArray]) -> tuple[float, float]:
 
 def _loss_changes(loss: Loss, trial: Trial, name: str, *, is_levelled: bool) -> FloatArray:
     """Loss less the incumbent's of each customer, shape (n,), as a share of the incumbent's mean loss."""
-    assert trial.incumbent is not None  # the caller kept only evenings with one
+    if trial.incumbent is None:
+        raise ValueError(f"{trial.cutoff} has no incumbent; compare on evenings with one")
     said = [trial.incumbent, trial.predicted[name]]
     if is_levelled:
         said = [one * (trial.actual.sum() / one.sum()) if one.sum() > 0 else one for one in said]

@@ -24,6 +24,7 @@ from dagster_project.modelling.purchase_model import Status, check_as_of
 from dagster_project.modelling.selection import Choice, Prediction, Trial, choose
 from dagster_project.modelling.value_settings import REPORTED_DAYS, ValueSettings
 
+VALUE_PREDICTIONS: tuple[Prediction, ...] = ("orders", "net")
 COHORT_MEAN = "cohort_mean"
 NO_COST = "no acquisition cost is set (definitions.acquisition_cost)"
 NOT_WITHIN_LIFE = "the cost is not earned back within the lifetime"
@@ -169,6 +170,7 @@ def fit_value(
     features: pd.DataFrame,
     as_of: dt.date,
     settings: ValueSettings | None = None,
+    histories: pd.DataFrame | None = None,
     past: Past | None = None,
     trials: Mapping[Prediction, Sequence[Trial]] | None = None,
 ) -> ValueModel:
@@ -178,6 +180,7 @@ def fit_value(
         features: rows of `customer_features` on the night, all customers or a sample; may be empty.
         as_of: the night.
         settings: what value rests on.
+        histories: from `distinct_histories_seen`, of the whole shop; needed where the features are a sample.
         past: of the night's plan, for the learners; none means that nothing is learned.
         trials: of `past`; none means that the incumbents stay.
 
@@ -187,19 +190,19 @@ def fit_value(
     settings = settings or ValueSettings()
     check_as_of(features, as_of)
     lesson_days = past.plan.horizon_days if past else settings.horizon_days
-    refusal = settings.gate.refusal(features)
+    refusal = settings.gate.refusal(features if histories is None else histories)
     if refusal is not None:
         fits = Fits(lesson_days, {}, {}, CohortMeans.of(features))
         return ValueModel(as_of, settings, "insufficient_data", refusal, fits, {})
-    fits = fit_models(features, lesson_days, settings.purchase_model)
+    fits = fit_models(features, lesson_days, settings.purchase_model, histories=histories)
     if past is not None and settings.is_chosen_by_backtest:
         fits = past.taught(fits, features, as_of)
-    stays = {prediction: incumbent(prediction, fits) for prediction in ("orders", "net")}
-    if any(name is None for name in stays.values()):
+    stays = {prediction: incumbent(prediction, fits) for prediction in VALUE_PREDICTIONS}
+    if None in stays.values():
         return ValueModel(as_of, settings, "did_not_converge", "; ".join(fits.refusals.values()), fits, {})
     choices: dict[Prediction, Choice] = {}
     forecast = Forecast(fits, features.iloc[:1], (settings.horizon_days,))
-    for prediction in ("orders", "net"):
+    for prediction in VALUE_PREDICTIONS:
         able = [name for name in predicted(prediction, forecast) if name != "zero"]
         tried = (trials or {}).get(prediction, ()) if settings.is_chosen_by_backtest else ()
         choices[prediction] = choose(prediction, tried, stays[prediction] or "", able, as_they_stand=BASELINES)

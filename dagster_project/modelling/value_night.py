@@ -14,13 +14,13 @@ import duckdb
 import pandas as pd
 
 from dagster_project.modelling.backtest import Past, read_past
-from dagster_project.modelling.features import count_customers, customer_features, first_order_date
+from dagster_project.modelling.features import customer_features, distinct_histories_seen, first_order_date
 from dagster_project.modelling.fits import fit_models
 from dagster_project.modelling.origins import Plan, plan_backtest
 from dagster_project.modelling.parameters import DRIFT_DAYS, parameter_table
 from dagster_project.modelling.scores import score_table
 from dagster_project.modelling.selection import Prediction
-from dagster_project.modelling.value import ValueModel, fit_value
+from dagster_project.modelling.value import VALUE_PREDICTIONS, ValueModel, fit_value
 from dagster_project.modelling.value_settings import ValueSettings
 
 BATCH_CUSTOMERS = 100_000
@@ -65,6 +65,10 @@ class Reading:
             customer_share=customer_share,
         )
 
+    def histories(self, cutoff: dt.date) -> pd.DataFrame:
+        """The distinct histories of the whole shop on one evening, with their customers counted."""
+        return distinct_histories_seen(self.connection, cutoff, counts_zero_value_orders=self.counts_zero_value_orders)
+
     def past(self, plan: Plan, settings: ValueSettings, predictions: tuple[Prediction, ...], share: float) -> Past:
         """The past evenings of a plan."""
         return read_past(
@@ -86,27 +90,34 @@ def value_night(reading: Reading, settings: ValueSettings, churn_horizon_days: i
         settings: what value rests on; bounds how many customers are read.
         churn_horizon_days: horizon of the scores for no order.
     """
-    share = min(1.0, settings.maximum_customers / max(count_customers(reading.connection), 1))
+    histories = reading.histories(reading.as_of)
+    count_customers = int(histories["count_customers"].sum())
+    share = min(1.0, settings.maximum_customers / max(count_customers, 1))
     features = reading.features(reading.as_of, share).df()
     first = first_order_date(reading.connection, reading.as_of) or reading.as_of
     plan = plan_backtest(first, reading.as_of, settings.horizon_days)
-    if settings.gate.refusal(features) is not None:
+    if settings.gate.refusal(histories) is not None:
         plan = replace(plan, origins=(), grid=())
-    past = reading.past(plan, settings, ("orders", "net"), share)
+    past = reading.past(plan, settings, VALUE_PREDICTIONS, share)
     trials = past.trials()
-    model = fit_value(features, reading.as_of, settings, past, trials)
+    model = fit_value(features, reading.as_of, settings, histories, past, trials)
     champions: dict[Prediction, str] = {name: choice.champion for name, choice in model.choices.items()}
     tables = [score_table(trials, plan.horizon_days, champions)]
     if plan.origins:
         churn_plan = plan_backtest(first, reading.as_of, churn_horizon_days)
         churn_trials = reading.past(churn_plan, settings, ("no_order",), share).trials()
         tables.append(score_table(churn_trials, churn_plan.horizon_days, {"no_order": model.fits.base or ""}))
-    earlier = reading.features(reading.as_of - dt.timedelta(days=DRIFT_DAYS), share).df()
-    before = fit_models(earlier, plan.horizon_days, settings.purchase_model) if model.choices else None
+    before = None
+    if model.choices:
+        month_ago = reading.as_of - dt.timedelta(days=DRIFT_DAYS)
+        earlier = reading.features(month_ago, share).df()
+        before = fit_models(earlier, plan.horizon_days, settings.purchase_model, histories=reading.histories(month_ago))
     return ValueNight(model, pd.concat(tables, ignore_index=True), parameter_table(model, before))
 
 
-def scored_customers(reading: Reading, model: ValueModel, batch_customers: int = BATCH_CUSTOMERS) -> Iterator[pd.DataFrame]:
+def scored_customers(
+    reading: Reading, model: ValueModel, batch_customers: int = BATCH_CUSTOMERS
+) -> Iterator[pd.DataFrame]:
     """Everybody's value, in batches in the order of customer_key; memory does not grow with the shop.
 
     Args:

@@ -19,8 +19,9 @@ from dagster_project.modelling.candidates import BASELINES, NET, NO_ORDER, ORDER
 from dagster_project.modelling.challengers import LEARNERS, Lesson, Target
 from dagster_project.modelling.churn import is_active
 from dagster_project.modelling.features import customer_features, customer_outcomes
-from dagster_project.modelling.fits import Fits, aligned_outcomes, fit_models, lesson_of, taught
+from dagster_project.modelling.fits import Fits, aligned_outcomes, fit_models, lesson_of, levelled, taught
 from dagster_project.modelling.histories import FloatArray
+from dagster_project.modelling.level.activity import Activity, repeat_activity
 from dagster_project.modelling.origins import Plan
 from dagster_project.modelling.purchase_model import ModelName
 from dagster_project.modelling.selection import Prediction, Trial
@@ -44,10 +45,17 @@ LEARNED_FOR: Mapping[Prediction, tuple[Target, ...]] = {
 
 @dataclass(frozen=True)
 class Evening:
-    """One past cut-off: what was known and what followed, in one order of customers."""
+    """One past cut-off: what was known and what followed, in one order of customers.
+
+    Attributes:
+        features: rows of `customer_features`.
+        outcomes: from `aligned_outcomes`.
+        activity: of the shop up to the cut-off; None on evenings that are lessons only.
+    """
 
     features: pd.DataFrame
     outcomes: pd.DataFrame
+    activity: Activity | None
 
 
 @dataclass
@@ -97,9 +105,11 @@ class Past:
     def _fits(self, cutoff: dt.date) -> Fits:
         if cutoff not in self._models:
             is_lesson_only = cutoff not in self.plan.origins
-            self._models[cutoff] = fit_models(
-                self.evenings[cutoff].features, self.plan.horizon_days, self.preferred, stops_at_first=is_lesson_only
-            )
+            evening = self.evenings[cutoff]
+            fits = fit_models(evening.features, self.plan.horizon_days, self.preferred, stops_at_first=is_lesson_only)
+            if evening.activity is not None:
+                fits = levelled(fits, evening.activity, evening.features)
+            self._models[cutoff] = fits
         return self._models[cutoff]
 
     def _lesson(self, cutoff: dt.date) -> Lesson | None:
@@ -142,7 +152,12 @@ def read_past(
     evenings = {}
     for cutoff in cutoffs:
         is_then = (features["cutoff_date"] == pd.Timestamp(cutoff)).to_numpy()
-        evenings[cutoff] = Evening(features[is_then].reset_index(drop=True), followed[is_then].reset_index(drop=True))
+        activity = None
+        if cutoff in plan.origins:
+            activity = repeat_activity(connection, cutoff, counts_zero_value_orders=is_counted)
+        evenings[cutoff] = Evening(
+            features[is_then].reset_index(drop=True), followed[is_then].reset_index(drop=True), activity
+        )
     return Past(plan, evenings, preferred, predictions, threads)
 
 
@@ -182,10 +197,14 @@ def _trial(prediction: Prediction, origin: dt.date, evening: Evening, forecast: 
         said |= {"days_since_last_order": days_since.to_numpy(dtype=np.float64)}
         said |= {"base_rate": np.full(actual.size, base_rate)}
     stays = said.get(incumbent(prediction, forecast.fits) or "")
+    calendar = None
+    if prediction == "orders" and forecast.fits.in_season:
+        calendar = Forecast(forecast.fits.out_of_season(), evening.features, forecast.steps).model_orders(None)
     return Trial(
         cutoff=origin,
         actual=actual[asked],
         predicted={name: values[asked] for name, values in said.items()},
         incumbent=None if stays is None else stays[asked],
         cohort_month=evening.features.loc[asked, "cohort_month"].reset_index(drop=True),
+        out_of_season=None if calendar is None else calendar[asked, 0],
     )

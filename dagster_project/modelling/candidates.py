@@ -100,10 +100,8 @@ class Forecast:
         if name in BASELINES:
             return BASELINES[name](self)[0]
         candidate = ORDERS[name]
-        model, factor = candidate.model or self.fits.base, self._factor(candidate.parts)
-        if model is None or model not in self.fits.purchase or factor is None:
-            return None
-        return self._model_orders(model) * factor[:, None]
+        expected, factor = self.model_orders(candidate.model), self._factor(candidate.parts)
+        return None if expected is None or factor is None else expected * factor[:, None]
 
     def net(self, name: str) -> FloatArray | None:
         """Expected net in money, not discounted, shape (n, k); None where a part of the candidate was not fitted.
@@ -115,9 +113,9 @@ class Forecast:
             return BASELINES[name](self)[1]
         candidate = NET[name]
         factor = self._factor(candidate.parts)
-        if factor is None or candidate.spend not in self.fits.spend or self.fits.base is None:
+        if factor is None or candidate.spend not in self.fits.spend:
             return None
-        orders = self.orders(candidate.orders) if candidate.orders else self._model_orders(self.fits.base)
+        orders = self.orders(candidate.orders) if candidate.orders else self.model_orders(None)
         mean = self.fits.mean_net(candidate.spend, self.features)
         return None if orders is None else orders * (mean * factor)[:, None]
 
@@ -128,13 +126,11 @@ class Forecast:
             name: key of `NO_ORDER`.
         """
         candidate = NO_ORDER[name]
-        model = candidate.model or self.fits.base
-        if model is None or model not in self.fits.purchase or not self._has(candidate.parts):
+        model = self.fits.predicting(candidate.model)
+        if model is None or not self._has(candidate.parts):
             return None
         one = self._histories
-        said = self.fits.purchase[model].probability_no_purchase(
-            one.x[:, None], one.t_x[:, None], one.age[:, None], self.steps
-        )[one.row_of]
+        said = model.probability_no_purchase(one.x[:, None], one.t_x[:, None], one.age[:, None], self.steps)[one.row_of]
         kept = np.clip(said, _OFF_THE_EDGE, 1 - _OFF_THE_EDGE)
         odds = kept / (1 - kept)
         parts = [said if part == OWN else self._corrected_odds(odds, part) for part in candidate.parts]
@@ -151,13 +147,21 @@ class Forecast:
         """A column of the features as floats, shape (n,)."""
         return self.features[name].to_numpy(dtype=np.float64, na_value=np.nan)
 
-    def _model_orders(self, model: str) -> FloatArray:
-        key = ("orders", model)
+    def model_orders(self, name: str | None) -> FloatArray | None:
+        """Orders expected by a purchase model, shape (n, k); None where it is not certified.
+
+        Args:
+            name: as of `Fits.predicting`.
+        """
+        model = self.fits.predicting(name)
+        if model is None:
+            return None
+        key = ("orders", name or "")
         if key not in self._said:
             one = self._histories
-            self._said[key] = self.fits.purchase[model].expected_purchases(
-                one.x[:, None], one.t_x[:, None], one.age[:, None], self.steps
-            )[one.row_of]
+            self._said[key] = model.expected_purchases(one.x[:, None], one.t_x[:, None], one.age[:, None], self.steps)[
+                one.row_of
+            ]
         return self._said[key]
 
     def _factor(self, parts: tuple[str, ...]) -> FloatArray | None:

@@ -24,6 +24,9 @@ from dagster_project.modelling.challengers import (
 )
 from dagster_project.modelling.cohorts import CohortMeans
 from dagster_project.modelling.histories import FloatArray, Histories, distinct_histories
+from dagster_project.modelling.level.activity import Activity
+from dagster_project.modelling.level.clock import FittedPurchaseModel, SeasonalModel
+from dagster_project.modelling.level.orders import OrdersLevel, fit_orders_level
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
 from dagster_project.modelling.purchase_model import ModelName
 from dagster_project.modelling.spend import GammaGamma
@@ -47,6 +50,8 @@ class Fits:
         purchase: purchase models in days, in order of preference; the first is the one that corrections correct.
         spend: spend models.
         cohorts: averages by month of first order.
+        level: season and level of the shop's orders; None where it was not asked for.
+        in_season: the purchase models again, by the shop's own clock; empty where the level is gated or not wanted.
         corrections: what the learners learned.
         refusals: name to reason.
     """
@@ -55,6 +60,8 @@ class Fits:
     purchase: Mapping[str, PurchaseModel]
     spend: Mapping[str, GammaGamma]
     cohorts: CohortMeans
+    level: OrdersLevel | None = None
+    in_season: Mapping[str, SeasonalModel] = field(default_factory=dict)
     corrections: Mapping[str, Correction] = field(default_factory=dict)
     refusals: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,6 +69,19 @@ class Fits:
     def base(self) -> str | None:
         """The purchase model that corrections start from; None where none is certified."""
         return next(iter(self.purchase), None)
+
+    def predicting(self, name: str | None) -> FittedPurchaseModel | None:
+        """The purchase model that predicts: by the shop's own clock where there is one; None where it is not certified.
+
+        Args:
+            name: key of `PURCHASE_MODELS`; None for the first.
+        """
+        wanted = name or self.base
+        return None if wanted is None else (self.in_season or self.purchase).get(wanted)
+
+    def out_of_season(self) -> Fits:
+        """The same fits, predicting by the calendar."""
+        return replace(self, in_season={})
 
     def prior(self, features: pd.DataFrame) -> Prior | None:
         """What the first purchase model and the spend model say over the lesson; None where either is missing.
@@ -96,6 +116,8 @@ class Fits:
             "spend": {name: model.to_dict() for name, model in self.spend.items()},
             "corrections": {name: correction.to_dict() for name, correction in self.corrections.items()},
             "lesson_days": self.lesson_days,
+            "level": None if self.level is None else self.level.to_dict(),
+            "is_in_season": bool(self.in_season),
             "refusals": dict(self.refusals),
         }
 
@@ -146,7 +168,32 @@ def fit_models(
             spend[name] = GammaGamma.fit(_column(features, count), _column(features, mean))
         except DidNotConverge as refusal:
             refusals[name] = str(refusal)
-    return Fits(lesson_days, purchase, spend, CohortMeans.of(features), {}, refusals)
+    return Fits(lesson_days, purchase, spend, CohortMeans.of(features), refusals=refusals)
+
+
+def levelled(fits: Fits, activity: Activity, histories: pd.DataFrame) -> Fits:
+    """The same fits with the season and level of the shop's orders.
+
+    Args:
+        fits: of the evening.
+        activity: from `repeat_activity` of the evening.
+        histories: the histories that the purchase models were fitted to, with `count_customers` where distinct.
+    """
+    if fits.base is None:
+        return fits
+    x, t_x, age = (_column(histories, name) for name in HISTORY_COLUMNS)
+    weights = {"count_customers": _column(histories, "count_customers")} if "count_customers" in histories else {}
+    level = fit_orders_level(activity, PURCHASE_MODELS[fits.base], x, t_x, age, **weights)
+    in_season: dict[str, SeasonalModel] = {}
+    refusals = dict(fits.refusals)
+    for name in () if level.is_gated else fits.purchase:
+        try:
+            in_season[name] = SeasonalModel.fit(PURCHASE_MODELS[name], level.clock, x, t_x, age, **weights)
+        except DidNotConverge as refusal:
+            refusals[f"{name}_in_season"] = str(refusal)
+    if fits.base not in in_season:
+        in_season = {}
+    return replace(fits, level=level, in_season=in_season, refusals=refusals)
 
 
 def lesson_of(fits: Fits, features: pd.DataFrame, outcomes: pd.DataFrame) -> Lesson | None:

@@ -67,6 +67,7 @@ class Trial:
         incumbent: what the incumbent said, shape (n,): the first purchase model that was certified on the evening;
             None where there was none.
         cohort_month: month of first order, shape (n,), to score by.
+        out_of_season: what the incumbent says by the calendar, shape (n,); None where that is the same.
     """
 
     cutoff: dt.date
@@ -74,6 +75,7 @@ class Trial:
     predicted: Mapping[str, FloatArray]
     incumbent: FloatArray | None
     cohort_month: pd.Series
+    out_of_season: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,27 @@ def standing(prediction: Prediction, trials: Sequence[Trial], name: str, *, is_l
         for loss in (DEVIANCES[prediction], squared_error_terms)
     ]
     return Standing(name, *found[0], *found[1], len(stood))
+
+
+def keeps_level(trials: Sequence[Trial]) -> bool:
+    """Whether tonight's total is to be corrected for season and level: unless that was worse by more than one error.
+
+    The correction has stood its own tests (`level`), so here it is the incumbent. Its opponent is the calendar; the loss
+    is the squared logarithm of total predicted over total that followed, one number an evening; at least two evenings
+    are needed to speak against it.
+
+    Args:
+        trials: of orders.
+    """
+    changes = []
+    for trial in trials:
+        if trial.out_of_season is not None and trial.incumbent is not None and trial.actual.any():
+            said = np.array([trial.incumbent.sum(), trial.out_of_season.sum()])
+            in_season, by_calendar = np.log(said / trial.actual.sum()) ** 2
+            changes.append(in_season - by_calendar)
+    if len(changes) < 2:  # noqa: PLR2004 - no spread without two
+        return True
+    return float(np.mean(changes)) <= float(np.std(changes, ddof=1)) / len(changes) ** 0.5
 
 
 def _change(changes: Sequence[FloatArray]) -> tuple[float, float]:

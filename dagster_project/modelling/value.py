@@ -18,10 +18,11 @@ import pandas as pd
 from dagster_project.modelling.backtest import Past, incumbent, predicted
 from dagster_project.modelling.candidates import BASELINES, Forecast
 from dagster_project.modelling.cohorts import CohortMeans
-from dagster_project.modelling.fits import Fits, fit_models
+from dagster_project.modelling.fits import Fits, fit_models, levelled
 from dagster_project.modelling.histories import FloatArray
+from dagster_project.modelling.level.activity import Activity
 from dagster_project.modelling.purchase_model import Status, check_as_of
-from dagster_project.modelling.selection import Choice, Prediction, Trial, choose
+from dagster_project.modelling.selection import Choice, Prediction, Trial, choose, keeps_level
 from dagster_project.modelling.value_settings import REPORTED_DAYS, ValueSettings
 
 VALUE_PREDICTIONS: tuple[Prediction, ...] = ("orders", "net")
@@ -171,6 +172,7 @@ def fit_value(
     as_of: dt.date,
     settings: ValueSettings | None = None,
     histories: pd.DataFrame | None = None,
+    activity: Activity | None = None,
     past: Past | None = None,
     trials: Mapping[Prediction, Sequence[Trial]] | None = None,
 ) -> ValueModel:
@@ -181,6 +183,7 @@ def fit_value(
         as_of: the night.
         settings: what value rests on.
         histories: from `distinct_histories_seen`, of the whole shop; needed where the features are a sample.
+        activity: from `repeat_activity` on the night; none means no correction for season and level.
         past: of the night's plan, for the learners; none means that nothing is learned.
         trials: of `past`; none means that the incumbents stay.
 
@@ -195,6 +198,10 @@ def fit_value(
         fits = Fits(lesson_days, {}, {}, CohortMeans.of(features))
         return ValueModel(as_of, settings, "insufficient_data", refusal, fits, {})
     fits = fit_models(features, lesson_days, settings.purchase_model, histories=histories)
+    tried = trials if trials and settings.is_chosen_by_backtest else {}
+    if activity is not None:
+        fits = levelled(fits, activity, features if histories is None else histories)
+        fits = fits if keeps_level(tried.get("orders", ())) else fits.out_of_season()
     if past is not None and settings.is_chosen_by_backtest:
         fits = past.taught(fits, features, as_of)
     stays = {prediction: incumbent(prediction, fits) for prediction in VALUE_PREDICTIONS}
@@ -204,6 +211,7 @@ def fit_value(
     forecast = Forecast(fits, features.iloc[:1], (settings.horizon_days,))
     for prediction in VALUE_PREDICTIONS:
         able = [name for name in predicted(prediction, forecast) if name != "zero"]
-        tried = (trials or {}).get(prediction, ()) if settings.is_chosen_by_backtest else ()
-        choices[prediction] = choose(prediction, tried, stays[prediction] or "", able, as_they_stand=BASELINES)
+        choices[prediction] = choose(
+            prediction, tried.get(prediction, ()), stays[prediction] or "", able, as_they_stand=BASELINES
+        )
     return ValueModel(as_of, settings, "fitted", None, fits, choices)

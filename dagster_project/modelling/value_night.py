@@ -16,6 +16,7 @@ import pandas as pd
 from dagster_project.modelling.backtest import Past, read_past
 from dagster_project.modelling.features import customer_features, distinct_histories_seen, first_order_date
 from dagster_project.modelling.fits import fit_models
+from dagster_project.modelling.level.activity import repeat_activity
 from dagster_project.modelling.origins import Plan, plan_backtest
 from dagster_project.modelling.parameters import DRIFT_DAYS, parameter_table
 from dagster_project.modelling.scores import score_table
@@ -98,9 +99,12 @@ def value_night(reading: Reading, settings: ValueSettings, churn_horizon_days: i
     plan = plan_backtest(first, reading.as_of, settings.horizon_days)
     if settings.gate.refusal(histories) is not None:
         plan = replace(plan, origins=(), grid=())
+    activity = repeat_activity(
+        reading.connection, reading.as_of, counts_zero_value_orders=reading.counts_zero_value_orders
+    )
     past = reading.past(plan, settings, VALUE_PREDICTIONS, share)
     trials = past.trials()
-    model = fit_value(features, reading.as_of, settings, histories, past, trials)
+    model = fit_value(features, reading.as_of, settings, histories, activity, past, trials)
     champions: dict[Prediction, str] = {name: choice.champion for name, choice in model.choices.items()}
     tables = [score_table(trials, plan.horizon_days, champions)]
     if plan.origins:

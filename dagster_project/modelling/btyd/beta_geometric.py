@@ -26,6 +26,7 @@ from scipy.special import gammaln, psi, zeta
 
 from dagster_project.modelling.btyd.model import PurchaseModel
 from dagster_project.modelling.btyd.pairs import over_distinct_pairs
+from dagster_project.modelling.btyd.rate_terms import add_rate_terms
 from dagster_project.modelling.btyd.statistics import Statistics
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.hypergeometric import hypergeometric
@@ -92,7 +93,7 @@ class BetaGeometric(PurchaseModel):
                 [vary_rb, vary_alphab, vary_b / a, vary_bb],
             ]
         )
-        level += _add_rate_terms((r, alpha), statistics, stages, (log_time, inverse_time), slope[:2], bend[:2, :2])
+        level += add_rate_terms((r, alpha), statistics, stages, (log_time, inverse_time), slope[:2], bend[:2, :2])
         level += _add_drop_out_terms((a, b), statistics, cls._chances_at_first, slope[2:], bend[2:, 2:])
         return by_log_params(np.exp(log_params), level, slope, bend)
 
@@ -187,36 +188,10 @@ class ModifiedBetaGeo(OneStageGaps):
     _chances_at_first = 1
 
 
-def _add_rate_terms(
-    params: tuple[float, float],
-    statistics: Statistics,
-    stages: int,
-    times: tuple[FloatArray, FloatArray],
-    slope: FloatArray,
-    bend: FloatArray,
-) -> float:
-    """Log Gamma(r+kx)/Gamma(r) alpha^r (alpha+T)^-(r+kx) over customers; its derivatives are added in place."""
-    (r, alpha), (log_time, inverse_time) = params, times
-    n, shape = statistics.customers_of_x, r + stages * statistics.x
-    of_age = statistics.customers_of_age
-    powers = r * of_age + stages * statistics.repeats_of_age
-    count, log_times = statistics.count_customers, of_age @ log_time
-    slope += (
-        n @ (psi(shape) - psi(r)) + count * np.log(alpha) - log_times,
-        count * r / alpha - powers @ inverse_time,
-    )
-    crossed = count / alpha - of_age @ inverse_time
-    bend += (
-        (n @ (zeta(2, shape) - zeta(2, r)), crossed),
-        (crossed, powers @ inverse_time**2 - count * r / alpha**2),
-    )
-    return float(n @ (gammaln(shape) - gammaln(r)) + count * r * np.log(alpha) - powers @ log_time)
-
-
 def _add_drop_out_terms(
     params: tuple[float, float], statistics: Statistics, chances_at_first: int, slope: FloatArray, bend: FloatArray
 ) -> float:
-    """Log B(a, b+m)/B(a, b) over customers; its derivatives are added in place."""
+    """Log of B(a, b+m)/B(a, b) over customers; its derivatives are added in place."""
     a, b = params
     n, m = statistics.customers_of_x, statistics.x + chances_at_first
     both, both_bend = n @ (psi(a + b) - psi(a + b + m)), n @ (zeta(2, a + b) - zeta(2, a + b + m))

@@ -108,14 +108,25 @@ class PurchaseModel(ABC):
             ValueError: a history or a count is impossible, or what the model needs is absent.
             DidNotConverge: nobody bought again, or the maximum cannot be certified.
         """
+        statistics, unit = cls._prepared(count_repeats, time_to_last, time_observed, count_customers)
+        return cls._fitted(statistics, unit, total_log_gap)
+
+    @classmethod
+    def _prepared(
+        cls,
+        count_repeats: npt.ArrayLike,
+        time_to_last: npt.ArrayLike,
+        time_observed: npt.ArrayLike,
+        count_customers: npt.ArrayLike | None,
+    ) -> tuple[Statistics, float]:
+        """Histories in units of their longest T, and that; or the refusal of histories without a repeat purchase."""
         statistics = Statistics.of(count_repeats, time_to_last, time_observed, count_customers)
         if statistics.total_repeats == 0:
             raise DidNotConverge(
                 f"{cls.name} found no repeat purchase among {statistics.count_customers:.0f} customers, expected some: "
                 "give it a longer history, or use cohort averages"
             )
-        unit = statistics.longest_age
-        return cls._fitted(statistics.in_unit(unit), unit, total_log_gap)
+        return statistics.in_unit(statistics.longest_age), statistics.longest_age
 
     @classmethod
     @abstractmethod

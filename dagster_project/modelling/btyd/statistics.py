@@ -114,6 +114,11 @@ class Statistics:
         """Time observed in all."""
         return float(self.customers_of_age @ self.time)
 
+    @property
+    def total_last(self) -> float:
+        """Time from first to last purchase in all."""
+        return float(self.row_customers @ self.time[self.row_last])
+
     def in_unit(self, unit: float) -> Statistics:
         """The same histories with times in another unit.
 

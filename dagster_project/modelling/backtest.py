@@ -8,8 +8,9 @@ scores rest on. Not here: which evenings (`origins.py`), who is believed (`selec
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -19,9 +20,17 @@ from dagster_project.modelling.candidates import BASELINES, NET, NO_ORDER, ORDER
 from dagster_project.modelling.challengers import LEARNERS, Lesson, Target
 from dagster_project.modelling.churn import is_active
 from dagster_project.modelling.features import customer_features, customer_outcomes
-from dagster_project.modelling.fits import Fits, aligned_outcomes, fit_models, lesson_of, levelled, taught
+from dagster_project.modelling.fits import (
+    Fits,
+    aligned_outcomes,
+    fit_models,
+    lesson_of,
+    levelled,
+    spend_levelled,
+    taught,
+)
 from dagster_project.modelling.histories import FloatArray
-from dagster_project.modelling.level.activity import Activity, repeat_activity
+from dagster_project.modelling.level.activity import Activity, SpendActivity, repeat_activity, spend_activity
 from dagster_project.modelling.origins import Plan
 from dagster_project.modelling.purchase_model import ModelName
 from dagster_project.modelling.selection import Prediction, Trial
@@ -67,6 +76,7 @@ class Past:
         evenings: cut-off to what was known and what followed.
         preferred: the purchase model that comes first.
         predictions: what is to be predicted; only their learners learn.
+        spend_activity: of an evening, a mean net and the occasions that it is worth, as of `spend_levelled`.
         threads: of LightGBM.
     """
 
@@ -74,6 +84,7 @@ class Past:
     evenings: Mapping[dt.date, Evening]
     preferred: ModelName
     predictions: Sequence[Prediction]
+    spend_activity: Callable[[dt.date, float, float], SpendActivity]
     threads: int = 1
     _models: dict[dt.date, Fits] = field(default_factory=dict)
     _lessons: dict[dt.date, Lesson | None] = field(default_factory=dict)
@@ -109,6 +120,7 @@ class Past:
             fits = fit_models(evening.features, self.plan.horizon_days, self.preferred, stops_at_first=is_lesson_only)
             if evening.activity is not None:
                 fits = levelled(fits, evening.activity, evening.features)
+                fits = spend_levelled(fits, partial(self.spend_activity, cutoff))
             self._models[cutoff] = fits
         return self._models[cutoff]
 
@@ -141,9 +153,10 @@ def read_past(
         threads: of LightGBM.
     """
     cutoffs = plan.cutoffs()
-    if not cutoffs:
-        return Past(plan, {}, preferred, predictions, threads)
     is_counted, share = counts_zero_value_orders, customer_share
+    spent = partial(spend_activity, connection, counts_zero_value_orders=is_counted)
+    if not cutoffs:
+        return Past(plan, {}, preferred, predictions, spent, threads)
     features = customer_features(connection, cutoffs, counts_zero_value_orders=is_counted, customer_share=share).df()
     outcomes = customer_outcomes(
         connection, cutoffs, plan.horizon_days, counts_zero_value_orders=is_counted, customer_share=share
@@ -158,7 +171,7 @@ def read_past(
         evenings[cutoff] = Evening(
             features[is_then].reset_index(drop=True), followed[is_then].reset_index(drop=True), activity
         )
-    return Past(plan, evenings, preferred, predictions, threads)
+    return Past(plan, evenings, preferred, predictions, spent, threads)
 
 
 def incumbent(prediction: Prediction, fits: Fits) -> str | None:
@@ -185,6 +198,18 @@ def predicted(prediction: Prediction, forecast: Forecast) -> dict[str, FloatArra
     return {name: steps[:, 0] for name, steps in said.items() if steps is not None and np.isfinite(steps[:, 0]).all()}
 
 
+def level_errors(fits: Fits, horizon_days: int) -> tuple[float, float]:
+    """Standard errors of the logs of the shop's orders and of its net per order, from season and level; 0 if unknown.
+
+    Args:
+        fits: of the evening.
+        horizon_days: days ahead.
+    """
+    foreseen = (None if fits.level is None else fits.level.foreseen, fits.spend_level)
+    orders, spend = (0.0 if one is None else float(one.log_error(horizon_days)) for one in foreseen)
+    return orders, spend
+
+
 def _trial(prediction: Prediction, origin: dt.date, evening: Evening, forecast: Forecast, horizon_days: int) -> Trial:
     """One prediction on one evening; no order is asked of customers who were active."""
     said = predicted(prediction, forecast)
@@ -197,9 +222,11 @@ def _trial(prediction: Prediction, origin: dt.date, evening: Evening, forecast: 
         said |= {"days_since_last_order": days_since.to_numpy(dtype=np.float64)}
         said |= {"base_rate": np.full(actual.size, base_rate)}
     stays = said.get(incumbent(prediction, forecast.fits) or "")
-    calendar = None
-    if prediction == "orders" and forecast.fits.in_season:
-        calendar = Forecast(forecast.fits.out_of_season(), evening.features, forecast.steps).model_orders(None)
+    calendar = no_order = None
+    if prediction == "orders":
+        no_order = forecast.no_order(forecast.fits.base or "")
+        if forecast.fits.in_season:
+            calendar = Forecast(forecast.fits.out_of_season(), evening.features, forecast.steps).model_orders(None)
     return Trial(
         cutoff=origin,
         actual=actual[asked],
@@ -207,4 +234,6 @@ def _trial(prediction: Prediction, origin: dt.date, evening: Evening, forecast: 
         incumbent=None if stays is None else stays[asked],
         cohort_month=evening.features.loc[asked, "cohort_month"].reset_index(drop=True),
         out_of_season=None if calendar is None else calendar[asked, 0],
+        no_order=None if no_order is None else no_order[asked, 0],
+        log_errors=level_errors(forecast.fits, horizon_days),
     )

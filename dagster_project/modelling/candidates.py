@@ -117,7 +117,7 @@ class Forecast:
             return None
         orders = self.orders(candidate.orders) if candidate.orders else self.model_orders(None)
         mean = self.fits.mean_net(candidate.spend, self.features)
-        return None if orders is None else orders * (mean * factor)[:, None]
+        return None if orders is None else orders * (mean * factor)[:, None] * self.fits.spend_factor(self.steps)
 
     def no_order(self, name: str) -> FloatArray | None:
         """Probability of no order, shape (n, k); None where a part of the candidate was not fitted.
@@ -125,7 +125,9 @@ class Forecast:
         Args:
             name: key of `NO_ORDER`.
         """
-        candidate = NO_ORDER[name]
+        candidate = NO_ORDER.get(name)
+        if candidate is None:
+            return None
         model = self.fits.predicting(candidate.model)
         if model is None or not self._has(candidate.parts):
             return None

@@ -6,7 +6,7 @@ combined into candidates (`candidates.py`), the models themselves (`btyd.py`, `s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dagster_project.modelling.btyd import PURCHASE_MODELS, PurchaseModel
+from dagster_project.modelling.btyd.condensed import CondensedBetaGeometric
 from dagster_project.modelling.challengers import (
     MINIMUM_BUYERS,
     Correction,
@@ -24,9 +25,11 @@ from dagster_project.modelling.challengers import (
 )
 from dagster_project.modelling.cohorts import CohortMeans
 from dagster_project.modelling.histories import FloatArray, Histories, distinct_histories
-from dagster_project.modelling.level.activity import Activity
+from dagster_project.modelling.level.activity import Activity, SpendActivity
 from dagster_project.modelling.level.clock import FittedPurchaseModel, SeasonalModel
+from dagster_project.modelling.level.foreseen import Foreseen
 from dagster_project.modelling.level.orders import OrdersLevel, fit_orders_level
+from dagster_project.modelling.level.spend import fit_spend_level
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
 from dagster_project.modelling.purchase_model import ModelName
 from dagster_project.modelling.spend import GammaGamma
@@ -51,6 +54,7 @@ class Fits:
         spend: spend models.
         cohorts: averages by month of first order.
         level: season and level of the shop's orders; None where it was not asked for.
+        spend_level: season and level of net per order; None where it was not asked for.
         in_season: the purchase models again, by the shop's own clock; empty where the level is gated or not wanted.
         corrections: what the learners learned.
         refusals: name to reason.
@@ -61,6 +65,7 @@ class Fits:
     spend: Mapping[str, GammaGamma]
     cohorts: CohortMeans
     level: OrdersLevel | None = None
+    spend_level: Foreseen | None = None
     in_season: Mapping[str, SeasonalModel] = field(default_factory=dict)
     corrections: Mapping[str, Correction] = field(default_factory=dict)
     refusals: Mapping[str, str] = field(default_factory=dict)
@@ -80,8 +85,16 @@ class Fits:
         return None if wanted is None else (self.in_season or self.purchase).get(wanted)
 
     def out_of_season(self) -> Fits:
-        """The same fits, predicting by the calendar."""
-        return replace(self, in_season={})
+        """The same fits, predicting by the calendar, orders and spend alike."""
+        return replace(self, in_season={}, spend_level=None)
+
+    def spend_factor(self, steps_days: FloatArray) -> FloatArray:
+        """Mean factor of net per order up to each step, shape as given; 1 where there is no level of spend.
+
+        Args:
+            steps_days: days ahead, above 0.
+        """
+        return np.ones(steps_days.shape) if self.spend_level is None else self.spend_level.factor(steps_days)
 
     def prior(self, features: pd.DataFrame) -> Prior | None:
         """What the first purchase model and the spend model say over the lesson; None where either is missing.
@@ -117,6 +130,7 @@ class Fits:
             "corrections": {name: correction.to_dict() for name, correction in self.corrections.items()},
             "lesson_days": self.lesson_days,
             "level": None if self.level is None else self.level.to_dict(),
+            "spend_level": None if self.spend_level is None else self.spend_level.to_dict(),
             "is_in_season": bool(self.in_season),
             "refusals": dict(self.refusals),
         }
@@ -178,22 +192,54 @@ def levelled(fits: Fits, activity: Activity, histories: pd.DataFrame) -> Fits:
         fits: of the evening.
         activity: from `repeat_activity` of the evening.
         histories: the histories that the purchase models were fitted to, with `count_customers` where distinct.
+
+    Returns:
+        Fits whose models run by the shop's own clock, one clock for all; the clock is found with the first model that
+        needs no gaps. Regularity (k of the CNBD models) is taken from the calendar: gaps by the clock are not kept.
     """
-    if fits.base is None:
+    leading = next(
+        (name for name in fits.purchase if not issubclass(PURCHASE_MODELS[name], CondensedBetaGeometric)), None
+    )
+    if leading is None:
         return fits
     x, t_x, age = (_column(histories, name) for name in HISTORY_COLUMNS)
     weights = {"count_customers": _column(histories, "count_customers")} if "count_customers" in histories else {}
-    level = fit_orders_level(activity, PURCHASE_MODELS[fits.base], x, t_x, age, **weights)
+    level = fit_orders_level(activity, PURCHASE_MODELS[leading], x, t_x, age, **weights)
     in_season: dict[str, SeasonalModel] = {}
     refusals = dict(fits.refusals)
-    for name in () if level.is_gated else fits.purchase:
+    by_clock = level.clock.histories(t_x, age)
+    for name, model in () if level.foreseen.is_gated else fits.purchase.items():
         try:
-            in_season[name] = SeasonalModel.fit(PURCHASE_MODELS[name], level.clock, x, t_x, age, **weights)
+            in_season[name] = SeasonalModel(_refitted(model, x, *by_clock, weights.get("count_customers")), level.clock)
         except DidNotConverge as refusal:
             refusals[f"{name}_in_season"] = str(refusal)
     if fits.base not in in_season:
         in_season = {}
     return replace(fits, level=level, in_season=in_season, refusals=refusals)
+
+
+def spend_levelled(fits: Fits, activity_of: Callable[[float, float], SpendActivity]) -> Fits:
+    """The same fits with the season and level of spend per order.
+
+    Args:
+        fits: of the evening.
+        activity_of: `spend_activity` of the evening, still to be told the mean net that is expected of a new customer
+            and how many occasions that is worth.
+    """
+    model = next((fits.spend[name] for name in PRIOR_SPEND if name in fits.spend), None)
+    if model is None or not model.is_population_mean_defined:
+        return fits
+    prior_occasions = (model.params_.q - 1) / model.params_.p
+    return replace(fits, spend_level=fit_spend_level(activity_of(model.population_mean, prior_occasions)))
+
+
+def _refitted(
+    model: PurchaseModel, x: FloatArray, t_x: FloatArray, age: FloatArray, customers: FloatArray | None
+) -> PurchaseModel:
+    """A model of the same kind on histories by another clock."""
+    if isinstance(model, CondensedBetaGeometric):
+        return model.fit_stages(int(model.params_.k), x, t_x, age, customers)
+    return model.fit(x, t_x, age, customers)
 
 
 def lesson_of(fits: Fits, features: pd.DataFrame, outcomes: pd.DataFrame) -> Lesson | None:

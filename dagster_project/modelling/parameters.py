@@ -57,9 +57,13 @@ def _rows(fitted: Any, before: Any) -> Iterator[dict[str, object]]:
     described = fitted.to_dict()
     past = {} if before is None else before.to_dict()["params"]
     covariance = fitted.log_covariance_
-    errors = [np.nan] * len(described["params"]) if covariance is None else np.sqrt(np.diag(covariance))
-    for (name, estimate), error in zip(described["params"].items(), errors, strict=True):
-        moved = np.log(estimate / past[name]) / error if name in past else np.nan
+    # k of the CNBD models is chosen, not estimated: it stands first and has no error
+    count_chosen = len(described["params"]) - (0 if covariance is None else len(covariance))
+    errors = np.full(len(described["params"]), np.nan)
+    if covariance is not None:
+        errors[count_chosen:] = np.sqrt(np.diag(covariance))
+    for (name, estimate), error in zip(described["params"].items(), errors.tolist(), strict=True):
+        moved = np.log(estimate / past[name]) / error if name in past and error > 0 else np.nan
         yield {
             "parameter": name,
             "estimate": estimate,

@@ -68,6 +68,8 @@ class Trial:
             None where there was none.
         cohort_month: month of first order, shape (n,), to score by.
         out_of_season: what the incumbent says by the calendar, shape (n,); None where that is the same.
+        no_order: the incumbent's probability of no order, shape (n,); None but on trials of orders.
+        log_errors: standard errors of the logs of the shop's orders and of its net per order, from season and level.
     """
 
     cutoff: dt.date
@@ -76,6 +78,8 @@ class Trial:
     incumbent: FloatArray | None
     cohort_month: pd.Series
     out_of_season: FloatArray | None = None
+    no_order: FloatArray | None = None
+    log_errors: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)

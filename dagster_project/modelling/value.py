@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import pandas as pd
 from dagster_project.modelling.backtest import Past, incumbent, predicted
 from dagster_project.modelling.candidates import BASELINES, Forecast
 from dagster_project.modelling.cohorts import CohortMeans
-from dagster_project.modelling.fits import Fits, fit_models, levelled
+from dagster_project.modelling.fits import Fits, fit_models, levelled, spend_levelled
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.level.activity import Activity
 from dagster_project.modelling.purchase_model import Status, check_as_of
@@ -201,6 +202,8 @@ def fit_value(
     tried = trials if trials and settings.is_chosen_by_backtest else {}
     if activity is not None:
         fits = levelled(fits, activity, features if histories is None else histories)
+        if past is not None:
+            fits = spend_levelled(fits, partial(past.spend_activity, as_of))
         fits = fits if keeps_level(tried.get("orders", ())) else fits.out_of_season()
     if past is not None and settings.is_chosen_by_backtest:
         fits = past.taught(fits, features, as_of)

@@ -13,9 +13,11 @@ import duckdb
 import pandas as pd
 
 from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.modelling.champion_errors import LEVELS
 from dagster_project.modelling.churn import ChurnSettings, customer_churn
 from dagster_project.modelling.purchase_history import purchase_history
 from dagster_project.modelling.purchase_model import ModelGate
+from dagster_project.modelling.shop_totals import ShopValue
 from dagster_project.modelling.value_night import Reading, scored_customers, value_night
 from dagster_project.modelling.value_settings import REPORTED_DAYS, ValueSettings
 from dagster_project.partitions import as_of_of, nightly
@@ -40,7 +42,18 @@ CUSTOMER_CLV = {
     "predicted_mean_order_net": "double",
     "predicted_net": "double",
     "predicted_clv": "double",
-    **{f"predicted_{measure}_{days}d": "double" for days in REPORTED_DAYS for measure in ("orders", "net", "clv")},
+    "probability_no_order": "double",
+    **{
+        f"predicted_{measure}_{end}_{level * 100:.0f}": "double"
+        for measure in ("orders", "net")
+        for level in LEVELS
+        for end in ("low", "high")
+    },
+    **{
+        f"{measure}_{days}d": "double"
+        for days in REPORTED_DAYS
+        for measure in ("predicted_orders", "predicted_net", "predicted_clv", "probability_no_order")
+    },
     "predicted_clv_residual": "double",
     "historic_net": "double",
     "historic_margin": "double",
@@ -59,6 +72,17 @@ CUSTOMER_CHURN = {
     "days_since_last_order": "bigint not null",
     "probability_no_order": "double",
     "risk_band": "varchar",
+}
+VALUE_TOTALS = {
+    "as_of_date": "date not null",
+    "measure": "varchar not null",
+    "horizon_days": "integer not null",
+    "count_customers": "bigint not null",
+    "expected": "double not null",
+    **{f"{end}_{level * 100:.0f}": "double" for level in LEVELS for end in ("low", "high")},
+    "status": "varchar not null",
+    "status_reason": "varchar",
+    "model": "varchar not null",
 }
 MODEL_PARAMETERS = {
     "model": "varchar not null",
@@ -131,9 +155,13 @@ def _value_assets(common: dict[str, Any], night: dict[str, Any]) -> dg.AssetsDef
                 "One row per customer: orders, net and discounted margin expected, by the champion of the back-test. "
                 "`status` says whether a model was fitted or cohort averages stand in, and why."
             ),
+            "value_totals": (
+                "One row per measure and horizon: orders and net expected of all customers so far, with intervals from "
+                "draws of the whole shop; customers still to come are not in it."
+            ),
             "model_parameters": (
-                "One row per parameter of every certified purchase and spend model, with its error and its drift since a "
-                "fit of 30 days before; none where nothing was fitted."
+                "One row per parameter of every certified purchase and spend model, with its error and its drift "
+                "since a fit of 30 days before; none where nothing was fitted."
             ),
             "model_scores": (
                 "One row per prediction, model, past cut-off, group of customers and score: the track record that the "
@@ -169,7 +197,10 @@ def valued(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -
     """Write the tables of a night's value; what was believed and why, JSON-able."""
     reading = Reading(con.cursor(), as_of, settings.definitions.counts_zero_value_orders)
     night = value_night(reading, value_settings(settings), settings.definitions.churn_horizon_days)
-    replace_table_in_batches(con, "models", "customer_clv", scored_customers(reading, night.model), CUSTOMER_CLV)
+    totals = ShopValue(night.model)
+    scored = scored_customers(reading, night.model, totals)
+    replace_table_in_batches(con, "models", "customer_clv", scored, CUSTOMER_CLV)
+    replace_table(con, "models", "value_totals", totals.table(), VALUE_TOTALS)
     replace_table(con, "models", "model_parameters", night.parameters, MODEL_PARAMETERS)
     replace_table(con, "models", "model_scores", night.scores, MODEL_SCORES)
     return night.model.to_dict()

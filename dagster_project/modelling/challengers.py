@@ -113,7 +113,7 @@ class Prior:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One earlier cut-off: what was known (`design`), expected (`prior`) and followed, in the same order of customers."""
+    """One earlier cut-off: what was known (`design`), expected (`prior`) and followed, in one order of customers."""
 
     design: npt.NDArray[np.float32]
     prior: Prior

@@ -3,9 +3,9 @@
 Belongs here: the SQL from the marts to features and outcomes, grain (cut-off, customer), and the names of the columns.
 Not here: what is learned from them (`challengers.py`), which cut-offs are used (`origins.py`).
 
-A row knows its cut-off's evening and nothing later: orders placed and refunds booked up to it. What counts as a purchase
-occasion is said in `purchase_history.py`; the columns that both modules make are equal (tested). Outcomes look at
-(cut-off, cut-off + horizon] by the refunds known at its end.
+A row knows its cut-off's evening and nothing later: orders placed and refunds booked up to it. What counts as a
+purchase occasion is said in `purchase_history.py`; the columns that both modules make are equal (tested). Outcomes look
+at (cut-off, cut-off + horizon] by the refunds known at its end.
 """
 
 from __future__ import annotations
@@ -185,9 +185,10 @@ def customer_features(
     Returns:
         A relation to fetch whole or in batches: cutoff_date, the columns of `purchase_history`,
         count_occasions_with_spend, amounts (last_occasion_net, largest_occasion_net, total_net_<n>d), counts
-        (count_occasions_<n>d, mean_occasion_units, count_channels, count_kinds; 0 where a source says nothing),
-        gaps between occasions (last_gap_days, gap_before_last_days, longest_gap_days, spread_gap_days; null without
-        one; total_log_gap, the sum of their logarithms) and refunded_share (0 to 1, over all orders, returned ones too). <n>d counts the n days up to the cut-off.
+        (count_occasions_<n>d, mean_occasion_units, count_channels, count_kinds; 0 where a source says nothing), gaps
+        between occasions (last_gap_days, gap_before_last_days, longest_gap_days, spread_gap_days; null without one;
+        total_log_gap, the sum of their logarithms) and refunded_share (0 to 1, over all orders, returned ones too).
+        <n>d counts the n days up to the cut-off.
 
     Raises:
         ValueError: a cut-off comes twice, or the share is not above 0 to 1.

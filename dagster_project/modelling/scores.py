@@ -9,6 +9,7 @@ scores are null and the status says so. Baselines need no fit and have the statu
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -69,7 +70,10 @@ COLUMNS = {
 
 
 def score_table(
-    trials: Mapping[Prediction, Sequence[Trial]], horizon_days: int, champions: Mapping[Prediction, str]
+    trials: Mapping[Prediction, Sequence[Trial]],
+    horizon_days: int,
+    champions: Mapping[Prediction, str],
+    coverages: Mapping[tuple[Prediction, dt.date, float], float | None] | None = None,
 ) -> pd.DataFrame:
     """Every score of every trial.
 
@@ -77,6 +81,7 @@ def score_table(
         trials: from `Past.trials`.
         horizon_days: of the back-test.
         champions: who was chosen for tonight, and is scored by group of customers too.
+        coverages: as of `ChampionErrors`; scores `coverage_50`, `coverage_80` and `coverage_95` of the champions.
 
     Returns:
         prediction, model, is_champion, cutoff_date, horizon_days, segment_type and segment (`all` and `all`; for the
@@ -87,12 +92,17 @@ def score_table(
         row | {"prediction": prediction, "cutoff_date": np.datetime64(trial.cutoff, "s"), "horizon_days": horizon_days}
         for prediction, found in trials.items()
         for trial in found
-        for row in _trial_rows(prediction, trial, champions.get(prediction))
+        for row in _trial_rows(prediction, trial, champions.get(prediction), coverages or {})
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _trial_rows(prediction: Prediction, trial: Trial, champion: str | None) -> Iterator[dict[str, object]]:
+def _trial_rows(
+    prediction: Prediction,
+    trial: Trial,
+    champion: str | None,
+    coverages: Mapping[tuple[Prediction, dt.date, float], float | None],
+) -> Iterator[dict[str, object]]:
     names = [*TABLES[prediction], *(EVENT_BASELINES if prediction == "no_order" else ())]
     for name in names:
         said = trial.predicted.get(name)
@@ -107,6 +117,10 @@ def _trial_rows(prediction: Prediction, trial: Trial, champion: str | None) -> I
         for row in _scored(trial.actual, said, scorers):
             yield described | {"segment_type": "all", "segment": "all"} | row
         if name == champion and said is not None:
+            for (what, cutoff, level), covered in coverages.items():
+                if (what, cutoff) == (prediction, trial.cutoff):
+                    score = {"score": f"coverage_{level * 100:.0f}", "score_value": covered}
+                    yield described | {"segment_type": "all", "segment": "all", "count_customers": said.size} | score
             for segment_type, segments in _segments(trial, said):
                 for segment in np.unique(segments):
                     chosen = segments == segment

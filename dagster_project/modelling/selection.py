@@ -1,7 +1,7 @@
 """Which candidate is believed: paired losses on past evenings, and one rule for all targets.
 
-Belongs here: the losses, the rule, and the record of how each candidate fared. Not here: the predictions (`candidates.py`),
-the evenings (`backtest.py`), the scores that are shown (`evaluation.py`).
+Belongs here: the losses, the rule, and the record of how each candidate fared. Not here: the predictions
+(`candidates.py`), the evenings (`backtest.py`), the scores that are shown (`evaluation.py`).
 
 **The level stands apart.** What a shop sells in a season moves every customer at once and every model alike: on the
 history of Online Retail II the total was 22 % too low at one origin and 73 % too high at the next, and a comparison of
@@ -186,7 +186,7 @@ def standing(prediction: Prediction, trials: Sequence[Trial], name: str, *, is_l
 
 
 def keeps_level(trials: Sequence[Trial]) -> bool:
-    """Whether tonight's total is to be corrected for season and level: unless that was worse by more than one error.
+    """Whether tonight's total is corrected for season and level: unless that was worse by more than one error.
 
     The correction has stood its own tests (`level`), so here it is the incumbent. Its opponent is the calendar; the loss
     is the squared logarithm of total predicted over total that followed, one number an evening; at least two evenings

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dagster_project.modelling.backtest import Past, incumbent, predicted
+from dagster_project.modelling.backtest import Past, incumbent, level_errors, predicted
 from dagster_project.modelling.candidates import BASELINES, Forecast
+from dagster_project.modelling.champion_errors import LEVELS, ChampionErrors, champion_errors
 from dagster_project.modelling.cohorts import CohortMeans
 from dagster_project.modelling.fits import Fits, fit_models, levelled, spend_levelled
 from dagster_project.modelling.histories import FloatArray
+from dagster_project.modelling.intervals import outcomes as intervals
 from dagster_project.modelling.level.activity import Activity
 from dagster_project.modelling.purchase_model import Status, check_as_of
 from dagster_project.modelling.selection import Choice, Prediction, Trial, choose, keeps_level
@@ -44,6 +46,7 @@ class ValueModel:
         status_reason: None when fitted.
         fits: everything fitted tonight.
         choices: the champions for orders and for net; none unless fitted.
+        errors: how far the champions were off before.
     """
 
     as_of: dt.date
@@ -52,6 +55,7 @@ class ValueModel:
     status_reason: str | None
     fits: Fits
     choices: Mapping[Prediction, Choice]
+    errors: ChampionErrors = field(default_factory=ChampionErrors)
 
     @property
     def champion(self) -> str:
@@ -75,7 +79,10 @@ class ValueModel:
             champions; `cohort_mean` unless fitted), count_repeat_occasions, days_first_to_last_order, days_observed,
             probability_alive (null unless fitted); within the horizon predicted_orders, predicted_net (not
             discounted), predicted_mean_order_net (the one over the other) and predicted_clv (margin, discounted);
-            predicted_orders_<n>d, predicted_net_<n>d, predicted_clv_<n>d for 30, 90 and 365 days;
+            probability_no_order (by the first purchase model; null unless fitted); the central 50, 80 and 95 % of what
+            may come, predicted_orders_low_<p> to _high_<p> (whole orders, both included) and predicted_net_low_<p> to
+            _high_<p> (null unless fitted); predicted_orders_<n>d, predicted_net_<n>d, predicted_clv_<n>d and
+            probability_no_order_<n>d for 30, 90 and 365 days;
             predicted_clv_residual, from the horizon to lifetime_days; historic_net, historic_margin;
             acquisition_cost, days_to_payback (from the night on; 0 where historic margin has paid, null with its
             payback_reason). Predictions are null only where cohort averages have no base at all: nobody observed for
@@ -102,7 +109,12 @@ class ValueModel:
         with np.errstate(divide="ignore", invalid="ignore"):
             rows["predicted_mean_order_net"] = np.where(orders[:, here] > 0, net[:, here] / orders[:, here], np.nan)
         rows["predicted_clv"] = margin[:, here]
+        no_order = forecast.no_order(self.fits.base or "")
+        none = np.full(orders.shape, np.nan) if no_order is None or self.status != "fitted" else no_order
+        rows["probability_no_order"] = none[:, here]
+        self._add_intervals(rows)
         for days in REPORTED_DAYS:
+            rows[f"probability_no_order_{days}d"] = none[:, at[days]]
             rows[f"predicted_orders_{days}d"] = orders[:, at[days]]
             rows[f"predicted_net_{days}d"] = net[:, at[days]]
             rows[f"predicted_clv_{days}d"] = margin[:, at[days]]
@@ -123,7 +135,23 @@ class ValueModel:
             "settings": asdict(self.settings),
             "choices": {prediction: choice.to_dict() for prediction, choice in self.choices.items()},
             "fits": self.fits.to_dict(),
+            "intervals": self.errors.intervals.to_dict(),
+            "log_errors": {"orders": self.errors.orders_error.log_error, "spend": self.errors.spend_error.log_error},
         }
+
+    def _add_intervals(self, rows: pd.DataFrame) -> None:
+        """The interval columns, null unless fitted."""
+        names = [(what, f"{level * 100:.0f}", level) for what in ("orders", "net") for level in LEVELS]
+        if self.status != "fitted":
+            for what, percent, _ in names:
+                rows[f"predicted_{what}_low_{percent}"] = rows[f"predicted_{what}_high_{percent}"] = np.nan
+            return
+        columns = ("predicted_orders", "probability_no_order", "predicted_net")
+        forecast = intervals.Forecast.of(*(rows[name].to_numpy(dtype=np.float64) for name in columns))
+        ends = {"orders": self.errors.intervals.orders, "net": self.errors.intervals.net}
+        for what, percent, level in names:
+            low, high = ends[what](forecast, level)
+            rows[f"predicted_{what}_low_{percent}"], rows[f"predicted_{what}_high_{percent}"] = low, high
 
     def _described(self, features: pd.DataFrame, forecast: Forecast) -> pd.DataFrame:
         """The columns that say whom a row is about and who predicts."""
@@ -217,4 +245,6 @@ def fit_value(
         choices[prediction] = choose(
             prediction, tried.get(prediction, ()), stays[prediction] or "", able, as_they_stand=BASELINES
         )
-    return ValueModel(as_of, settings, "fitted", None, fits, choices)
+    champions = {prediction: choice.champion for prediction, choice in choices.items()}
+    errors = champion_errors(tried, champions, level_errors(fits, settings.horizon_days))
+    return ValueModel(as_of, settings, "fitted", None, fits, choices, errors)

@@ -21,6 +21,7 @@ from dagster_project.modelling.origins import Plan, plan_backtest
 from dagster_project.modelling.parameters import DRIFT_DAYS, parameter_table
 from dagster_project.modelling.scores import score_table
 from dagster_project.modelling.selection import Prediction
+from dagster_project.modelling.shop_totals import ShopValue
 from dagster_project.modelling.value import VALUE_PREDICTIONS, ValueModel, fit_value
 from dagster_project.modelling.value_settings import ValueSettings
 
@@ -106,7 +107,7 @@ def value_night(reading: Reading, settings: ValueSettings, churn_horizon_days: i
     trials = past.trials()
     model = fit_value(features, reading.as_of, settings, histories, activity, past, trials)
     champions: dict[Prediction, str] = {name: choice.champion for name, choice in model.choices.items()}
-    tables = [score_table(trials, plan.horizon_days, champions)]
+    tables = [score_table(trials, plan.horizon_days, champions, model.errors.coverages)]
     if plan.origins:
         churn_plan = plan_backtest(first, reading.as_of, churn_horizon_days)
         churn_trials = reading.past(churn_plan, settings, ("no_order",), share).trials()
@@ -120,15 +121,19 @@ def value_night(reading: Reading, settings: ValueSettings, churn_horizon_days: i
 
 
 def scored_customers(
-    reading: Reading, model: ValueModel, batch_customers: int = BATCH_CUSTOMERS
+    reading: Reading, model: ValueModel, totals: ShopValue | None = None, batch_customers: int = BATCH_CUSTOMERS
 ) -> Iterator[pd.DataFrame]:
     """Everybody's value, in batches in the order of customer_key; memory does not grow with the shop.
 
     Args:
         reading: the marts and the night; its connection must have nothing else to do until the last batch is taken.
         model: from `value_night`.
+        totals: gathers every batch, where the whole shop is wanted too.
         batch_customers: rows of a batch, at most.
     """
     reader = reading.features(model.as_of).to_arrow_reader(batch_customers)
     for batch in reader:
-        yield model.score(batch.to_pandas())
+        rows = model.score(batch.to_pandas())
+        if totals is not None:
+            totals.add(rows)
+        yield rows

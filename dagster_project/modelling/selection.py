@@ -201,7 +201,7 @@ def keeps_level(trials: Sequence[Trial]) -> bool:
             said = np.array([trial.incumbent.sum(), trial.out_of_season.sum()])
             in_season, by_calendar = np.log(said / trial.actual.sum()) ** 2
             changes.append(in_season - by_calendar)
-    if len(changes) < 2:  # noqa: PLR2004 - no spread without two
+    if len(changes) < 2:
         return True
     return float(np.mean(changes)) <= float(np.std(changes, ddof=1)) / len(changes) ** 0.5
 

@@ -133,8 +133,24 @@ class Definitions(_Strict):
     annual_discount_rate: float = Field(default=0.10, ge=0)
     value_horizon_days: int = Field(default=365, ge=12)
     churn_horizon_days: int = Field(default=90, ge=1)
+    lifetime_days: int = Field(default=1825, ge=365)
+    acquisition_cost: float | None = Field(default=None, ge=0)
     purchase_model: PurchaseModel = "mbg_nbd"
+    is_model_chosen_by_backtest: bool = True
     gate: Gate = Gate()
+
+    @model_validator(mode="after")
+    def _life_holds_the_horizon(self) -> Definitions:
+        if self.lifetime_days < self.value_horizon_days:
+            raise ValueError("'lifetime_days' must be at least 'value_horizon_days'")
+        return self
+
+
+class Learning(_Strict):
+    """How much the back-test and the learners read, and on how many threads; more threads change no result."""
+
+    maximum_customers: int = Field(default=25_000, ge=1_000)
+    threads: int = Field(default=1, ge=1)
 
 
 class Publishing(_Strict):
@@ -165,6 +181,7 @@ class Settings(BaseSettings):
     sources: dict[str, Source] = Field(min_length=1)
     as_of: dt.date | None = None
     definitions: Definitions = Definitions()
+    learning: Learning = Learning()
     publishing: Publishing = Publishing()
     engine: Engine = Engine()
     home: Path = Path(".loyalty")

@@ -9,17 +9,25 @@ import atexit
 import datetime as dt
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dagster_project.settings import SettingsError, load_settings
-from dagster_project.terminal import err, out, print_headlines, print_metrics, print_places, print_rows, step_progress
+from dagster_project import oversight_cli
+from dagster_project.settings import load_settings
+from dagster_project.terminal import (
+    Config,
+    err,
+    one_line_errors,
+    out,
+    print_headlines,
+    print_metrics,
+    print_places,
+    print_rows,
+    step_progress,
+)
 
 app = typer.Typer(
     name="loyalty",
@@ -29,12 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", help="Settings of the shop; else LOYALTY_CONFIG, ./loyalty.yaml, the built-in shop."
-    ),
-]
+app.add_typer(oversight_cli.alerts, name="alerts")
 
 
 @app.command()
@@ -48,7 +51,7 @@ def run(
     """Run one night: land, build, check, model, audit, publish, report."""
     from dagster_project.nightly import run_night
 
-    with _one_line_errors():
+    with one_line_errors():
         settings = load_settings(config)
         night = settings.night(as_of.date() if as_of else None)
         out.print(
@@ -67,7 +70,7 @@ def status(config: Config = None) -> None:
     from dagster_project.publishing.versions import current_version, list_versions
     from dagster_project.warehouse import Warehouse
 
-    with _one_line_errors():
+    with one_line_errors():
         settings = load_settings(config)
         published = settings.home / "published"
         current = current_version(published)
@@ -92,7 +95,7 @@ def versions(config: Config = None) -> None:
     """List the published versions, the current one marked."""
     from dagster_project.publishing.versions import current_version, list_versions
 
-    with _one_line_errors():
+    with one_line_errors():
         published = load_settings(config).home / "published"
         table = Table("", "version", "as of", "made (UTC)", "tables", "rows", "warnings", box=None)
         for manifest in list_versions(published):
@@ -113,7 +116,7 @@ def rollback(version: str, config: Config = None) -> None:
     """Let readers see an earlier version again."""
     from dagster_project.publishing.versions import rollback as roll_back
 
-    with _one_line_errors():
+    with one_line_errors():
         settings = load_settings(config)
         manifest = roll_back(settings.home / "published", version)
         out.print(f"Readers now see {manifest.version}, as of {manifest.as_of}.")
@@ -132,7 +135,7 @@ def query(
     from dagster_project.headlines import reading
     from dagster_project.publishing.versions import current_database
 
-    with _one_line_errors():
+    with one_line_errors():
         if output not in {"table", "csv", "json"}:
             raise typer.BadParameter(f"--format is '{output}', expected table, csv or json")
         database = current_database(load_settings(config).home / "published")
@@ -158,7 +161,7 @@ def metrics(
     from dagster_project import headlines
     from dagster_project.publishing.versions import current_database
 
-    with _one_line_errors(), headlines.reading(current_database(load_settings(config).home / "published")) as con:
+    with one_line_errors(), headlines.reading(current_database(load_settings(config).home / "published")) as con:
         found = headlines.metrics(con, name)
         if name is None:
             found = list({(metric.metric, metric.period_type): metric for metric in found}.values())
@@ -173,7 +176,7 @@ def report(config: Config = None) -> None:
     from dagster_project.publishing.versions import current_database, current_version
     from dagster_project.reporting.report import write_report
 
-    with _one_line_errors():
+    with one_line_errors():
         home = load_settings(config).home
         path = write_report(
             current_database(home / "published"), home / "reports", str(current_version(home / "published"))
@@ -186,7 +189,7 @@ def doctor(config: Config = None) -> None:
     """Look for what would make tonight fail, and say how to cure it."""
     from dagster_project.doctor import examine
 
-    with _one_line_errors():
+    with one_line_errors():
         findings = examine(load_settings(config))
         for finding in findings:
             mark = "[green]well[/green]" if finding.is_well else "[red]ill [/red]"
@@ -200,7 +203,7 @@ def instance(config: Config = None) -> None:
     """Print the folder to set as DAGSTER_HOME, made ready; `make ui` asks for it."""
     from dagster_project.nightly import prepare_instance
 
-    with _one_line_errors():
+    with one_line_errors():
         out.print(str(prepare_instance(load_settings(config))))
 
 
@@ -214,15 +217,3 @@ def hide_shutdown_noise() -> None:
     """Let nothing reach stderr once the interpreter ends: DuckDB 2.0's binding then reports living types as leaks."""
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """An expected fault as one line and exit code 1; anything else keeps its traceback."""
-    try:
-        yield
-    except (typer.Exit, typer.BadParameter):
-        raise
-    except (SettingsError, RuntimeError, ValueError, OSError) as fault:
-        err.print(f"[red]error[/red]: {escape(' '.join(str(fault).split()))}")
-        raise typer.Exit(1) from None

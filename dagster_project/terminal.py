@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,10 +18,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dagster_project.settings import Settings
+from dagster_project.settings import Settings, SettingsError
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="Settings of the shop; else LOYALTY_CONFIG, ./loyalty.yaml, the built-in shop."
+    ),
+]
 STEPS = {
     "raw": "landing source files",
     "raw_checks": "checking raw tables",
@@ -36,6 +42,18 @@ STEPS = {
     "publish__published_version": "audit and publish",
     "report__loyalty_report": "report",
 }
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """An expected fault as one line and exit code 1; anything else keeps its traceback."""
+    try:
+        yield
+    except (typer.Exit, typer.BadParameter):
+        raise
+    except (SettingsError, RuntimeError, ValueError, OSError) as fault:
+        err.print(f"[red]error[/red]: {escape(' '.join(str(fault).split()))}")
+        raise typer.Exit(1) from None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import replace
 import dagster as dg
 import duckdb
 
+from dagster_project.feed_rules import quarantine_rules
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
 from dagster_project.warehouse import Warehouse
@@ -31,6 +32,8 @@ class CheckFailed(RuntimeError):
 
 def suites_of(layer: str, settings: Settings) -> list[Suite]:
     """The suites of a layer that apply to a shop: of raw tables, those of its own sources."""
+    if layer == "quality":
+        return [_with_rules_of_feeds(suite, settings) for suite in load_suites(layer)]
     if layer != "raw":
         return load_suites(layer)
     is_optional = {
@@ -39,6 +42,13 @@ def suites_of(layer: str, settings: Settings) -> list[Suite]:
         for table, chosen in described.tables.items()
     }
     return [_lenient(suite) if is_optional[suite.table] else suite for suite in load_suites(layer, is_optional)]
+
+
+def _with_rules_of_feeds(suite: Suite, settings: Settings) -> Suite:
+    """The suite of the quarantine also says how much of each feed may be refused."""
+    if suite.table != "quarantined_rows":
+        return suite
+    return replace(suite, rules=(*suite.rules, *quarantine_rules(settings)))
 
 
 def _lenient(suite: Suite) -> Suite:

@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 
 app.add_typer(oversight_cli.alerts, name="alerts")
+app.add_typer(oversight_cli.quarantine, name="quarantine")
 
 
 @app.command()

@@ -25,7 +25,8 @@ from dagster_project.oversight import Alerts, Strict
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
 NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
-WATCHED_ONLY = ("stale_after_hours",)  # settings of a table that say who is told, and change no number
+# settings of a table that say what is told and what blocks, and change no number
+WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share")
 IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
@@ -74,6 +75,7 @@ class TableSettings(Strict):
     encoding: str = "utf-8"
     is_optional: bool = False
     stale_after_hours: float | None = Field(default=None, gt=0)
+    maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
 
     @model_validator(mode="after")
     def _described(self) -> TableSettings:

@@ -51,6 +51,7 @@ def run(
 ) -> None:
     """Run one night: land, build, check, model, audit, publish, report."""
     from dagster_project.nightly import run_night
+    from dagster_project.waivers import traces
 
     with one_line_errors():
         settings = load_settings(config)
@@ -58,6 +59,8 @@ def run(
         out.print(
             f"[bold]{escape(settings.business.name)}[/bold], as of the end of {night} ({settings.business.time_zone})"
         )
+        for trace in traces(settings, night):
+            out.print(f"[yellow]waiver[/yellow]  {escape(trace)}")
         with step_progress() as on_step:
             finished = run_night(settings, night, on_step)
         print_headlines(settings)
@@ -87,6 +90,8 @@ def status(config: Config = None) -> None:
                 )
                 for warning in manifest.checks["warnings"]:
                     out.print(f"  warning  {escape(warning)}")
+                for waived in manifest.checks.get("waived", []):
+                    out.print(f"  waived   {escape(waived)}")
         build = Warehouse(settings).build()
         out.print(f"work       {f'unpublished build of {build.as_of}' if build else 'no unpublished build'}")
 

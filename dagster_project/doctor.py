@@ -105,6 +105,8 @@ def _staging(settings: Settings) -> str:
 
 
 def _suites(settings: Settings) -> str:
+    from dagster_project.checks import CHECKED_LAYERS, suites_of
+    from dagster_project.waivers import require_known_rules
     from expectations.suite import load_suites
 
     suites = load_suites("raw")
@@ -112,6 +114,7 @@ def _suites(settings: Settings) -> str:
     tables = {f"{source}__{table}" for source, chosen in settings.sources.items() for table in chosen.tables}
     if tables - covered:
         raise LookupError(f"no expectation suite for raw tables {', '.join(sorted(tables - covered))}")
+    require_known_rules(settings, [suite for layer in CHECKED_LAYERS for suite in suites_of(layer, settings)])
     return f"{len(tables)} raw tables covered"
 
 

@@ -1,16 +1,18 @@
-"""Settings of what watches over the nights: who is told, and how. Part of `settings`, which loads them.
+"""Settings of what watches over the nights: who is told, and which rules are waived. Part of `settings`.
 
-What belongs here: typed settings of alerts. What does not: secrets, which only the environment holds; sending
-(`alerting`); looking (`watch`).
+What belongs here: typed settings of alerts and waivers. What does not: secrets, which only the environment holds;
+sending (`alerting`); looking (`watch`); what a waiver does (`waivers`).
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 VARIABLE = r"^[A-Z][A-Z0-9_]*$"
+LONGEST_WAIVER = dt.timedelta(days=366)
 ADDRESS = r"^[^\s@]+@[^\s@]+$"
 
 
@@ -68,3 +70,44 @@ class Alerts(Strict):
     night_due_hours: float | None = Field(default=3, gt=0)
     remind_after_hours: float = Field(default=24, gt=0)
     heartbeat_url_variable: str | None = Field(default=None, pattern=VARIABLE)
+
+
+class Waiver(Strict):
+    """A rule that may fail on some nights without stopping them.
+
+    Attributes:
+        table: layer and table, as in `marts.fct_orders`.
+        rule: the rule's name in the table's suite.
+        first_night: `from` in the settings: the first business day on which it holds.
+        until: the last one; there is always one, at most 366 days later.
+        reason: why, for whoever reads the numbers.
+    """
+
+    table: str = Field(pattern=r"^[a-z_]+\.[a-z][a-z0-9_]*$")
+    rule: str = Field(min_length=1)
+    first_night: dt.date = Field(alias="from")
+    until: dt.date
+    reason: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Waiver:
+        if not self.first_night <= self.until <= self.first_night + LONGEST_WAIVER:
+            raise ValueError(
+                f"a waiver from {self.first_night} until {self.until} must end on or after its first day and at most "
+                "366 days later; a rule that is wrong for good belongs out of its suite"
+            )
+        return self
+
+    def holds_on(self, night: dt.date) -> bool:
+        """Whether the rule is waived on a business day."""
+        return self.first_night <= night <= self.until
+
+    def state_on(self, night: dt.date) -> str:
+        """`waived`, or why it is not on this business day."""
+        if self.holds_on(night):
+            return "waived"
+        return "waiver has expired" if night > self.until else "waiver begins later"
+
+    def text(self) -> str:
+        """Period and reason."""
+        return f"from {self.first_night} until {self.until}: {self.reason}"

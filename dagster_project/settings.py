@@ -20,7 +20,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from dagster_project.oversight import Alerts, Strict
+from dagster_project.oversight import Alerts, Strict, Waiver
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
@@ -170,6 +170,7 @@ class Settings(BaseSettings):
     publishing: Publishing = Publishing()
     engine: Engine = Engine()
     alerts: Alerts = Alerts()
+    waivers: tuple[Waiver, ...] = ()
     home: Path = Path(".loyalty")
 
     @classmethod
@@ -220,9 +221,8 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """Sixteen hex digits over everything that can change a number; where the files lie is left out."""
-        described = self.model_dump(
-            mode="json", exclude={"home": True, "as_of": True, "publishing": True, "engine": True, "alerts": True}
-        )
+        left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers"}
+        described = self.model_dump(mode="json", exclude=left_out)
         for source in described["sources"].values():
             for table in source["tables"].values():
                 for watched in WATCHED_ONLY:
@@ -278,7 +278,7 @@ def _known_keys() -> list[str]:
     keys: list[str] = []
     while models:
         for name, field in models.pop().model_fields.items():
-            keys.append(name)
+            keys.append(field.alias or name)
             models += _models_in(field.annotation)
     return keys
 

@@ -24,6 +24,7 @@ from dagster_project.terminal import (
     err,
     one_line_errors,
     out,
+    print_difference,
     print_headlines,
     print_metrics,
     print_places,
@@ -131,6 +132,15 @@ def rollback(version: str, config: Config = None) -> None:
         settings = load_settings(config)
         manifest = roll_back(settings.home / "published", version)
         out.print(f"Readers now see {manifest.version}, as of {manifest.as_of}.")
+
+
+@app.command()
+def diff(before: str, after: str, config: Config = None) -> None:
+    """Say what differs between two versions: tables, rows, headline metrics, definitions, code."""
+    from dagster_project.publishing.diff import compare_versions
+
+    with one_line_errors():
+        print_difference(compare_versions(load_settings(config).home / "published", before, after))
 
 
 @app.command()

@@ -141,9 +141,10 @@ class Definitions(Strict):
 
 
 class Publishing(Strict):
-    """How many published versions are kept."""
+    """How many versions are kept, the current and the one before in any case; and whether each has Parquet copies."""
 
     keep_versions: int = Field(default=14, ge=1)
+    parquet_copies: bool = False
 
 
 class Engine(Strict):

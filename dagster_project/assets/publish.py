@@ -48,7 +48,13 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
         docs = build_docs(warehouse.work / "gx", settings.home / "data_docs")
         published = settings.home / "published"
         manifest = manifest_of(found, settings, as_of, next_version(published, as_of.isoformat()))
-        folder = publish(warehouse.path, published, manifest, settings.publishing.keep_versions)
+        folder = publish(
+            warehouse.path,
+            published,
+            manifest,
+            settings.publishing.keep_versions,
+            with_parquet=settings.publishing.parquet_copies,
+        )
         warehouse.end()
         return dg.MaterializeResult(
             metadata={
@@ -95,5 +101,10 @@ def manifest_of(found: Audit, settings: Settings, as_of: dt.date, version: str) 
             "code": code_fingerprint(),
             "settings": settings.fingerprint(),
             "duckdb": duckdb.__version__,
+        },
+        definitions={
+            **settings.definitions.model_dump(mode="json"),
+            "time_zone": settings.business.time_zone,
+            "currency": settings.business.currency,
         },
     )

@@ -129,6 +129,14 @@ class Definitions(Strict):
     active_window_days: int = Field(default=365, ge=1)
     repeat_window_days: int = Field(default=90, ge=1)
     late_grace_days: int = Field(default=7, ge=0)
+    loyal_minimum_occasions: int = Field(default=3, ge=2)
+    loyal_gap_multiple: float = Field(default=1.5, gt=0)
+    new_customer_days: int = Field(default=30, ge=0)
+    at_risk_gap_multiple: float = Field(default=1.5, gt=0)
+    lapsed_gap_multiple: float = Field(default=3.0, gt=0)
+    won_back_days: int = Field(default=90, ge=0)
+    gap_prior_weight: float = Field(default=3.0, ge=0)
+    adoption_window_days: int = Field(default=90, ge=1)
     minimum_base: int = Field(default=30, ge=1)
     revenue_includes_shipping: bool = False
     counts_zero_value_orders: bool = False

@@ -157,7 +157,7 @@ class Definitions(Strict):
         return self
 
 
-class Learning(_Strict):
+class Learning(Strict):
     """How much the back-test and the learners read, and on how many threads; more threads change no result."""
 
     maximum_customers: int = Field(default=25_000, ge=1_000)

@@ -26,6 +26,8 @@ BATCH_ROWS = 10_000
 """Rows at a time: 16 MB beside them."""
 COUNT_KNOTS = 201
 """Half a per cent of probability each: the ends of a 95 % interval lie five knots from the edge."""
+ROUNDS = 5
+"""On forecasts that are half too low 80 % intervals cover 78.0, 78.8, 79.0, 79.2 and 79.3 % after 1 to 5."""
 PRIOR_ROWS = 200.0
 """Weight of the distribution as it is, against the rows of the back-test: one row for each knot."""
 
@@ -44,17 +46,19 @@ class Recalibration:
     def fit(cls, below: FloatArray, up_to: FloatArray) -> Self:
         """The map that makes past outcomes uniform.
 
+        The self-consistent distribution of interval-censored numbers (Turnbull 1976), each somewhere between the two
+        probabilities of its outcome: a step of probability moves as a whole, so one pass is not enough.
+
         Args:
             below: probability that was given to less than the outcome, shape (n,).
             up_to: probability that was given to at most the outcome, shape (n,), at least `below`.
         """
         steps = np.linspace(0, 1, COUNT_KNOTS)
-        total = PRIOR_ROWS * steps
-        for first in range(0, below.size, BATCH_ROWS):
-            batch = slice(first, first + BATCH_ROWS)
-            total = total + _share_below(below[batch], up_to[batch], steps).sum(axis=0)
-        kept = total / (below.size + PRIOR_ROWS)
-        return cls(tuple(np.clip(kept, 0, 1).tolist()))
+        fitted = cls(tuple(steps.tolist()))
+        for _ in range(ROUNDS):
+            shares = _mean_share_below(fitted(below), fitted(up_to), steps)
+            fitted = cls(tuple(np.interp(fitted.knots, steps, shares).tolist()))
+        return fitted
 
     def __call__(self, probability: npt.ArrayLike) -> FloatArray:
         """The calibrated probability.
@@ -204,7 +208,19 @@ def _tails(level: float) -> tuple[float, float]:
     return (1 - level) / 2, (1 + level) / 2
 
 
+def _mean_share_below(below: FloatArray, up_to: FloatArray, steps: FloatArray) -> FloatArray:
+    """Mean of `_share_below` over rows, held to the steps themselves where there are few rows, from 0 to 1."""
+    total = PRIOR_ROWS * steps
+    for first in range(0, below.size, BATCH_ROWS):
+        batch = slice(first, first + BATCH_ROWS)
+        total = total + _share_below(below[batch], up_to[batch], steps).sum(axis=0)
+    shares = total / (below.size + PRIOR_ROWS)
+    shares[0], shares[-1] = 0.0, 1.0
+    return np.asarray(shares, dtype=np.float64)
+
+
 def _share_below(below: FloatArray, up_to: FloatArray, steps: FloatArray) -> FloatArray:
     """Chance that u, uniform from below to up_to, is at most each step; shape (n, k)."""
     width = np.maximum(up_to - below, np.finfo(np.float64).tiny)
-    return np.asarray(np.clip((steps - below[:, None]) / width[:, None], 0.0, 1.0), dtype=np.float64)
+    shares = np.clip((steps - below[:, None]) / width[:, None], 0.0, 1.0)
+    return np.asarray(np.where(steps >= up_to[:, None], 1.0, shares), dtype=np.float64)

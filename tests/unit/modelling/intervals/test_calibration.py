@@ -134,6 +134,17 @@ def test_recalibration_rises_and_its_inverse_undoes_it(pairs, probability):
     assert float(calibrated(calibrated.inverse(probability))) == pytest.approx(probability, abs=1e-9)
 
 
+def test_recalibration_of_points_is_their_distribution():
+    points = np.random.default_rng(3).beta(2, 5, 50_000)
+    calibrated = Recalibration.fit(points, points)
+    assert float(calibrated(0.3)) == pytest.approx((points <= 0.3).mean(), abs=0.005)
+
+
+def test_few_rows_move_the_map_little():
+    calibrated = Recalibration.fit(np.full(5, 0.9), np.full(5, 0.9))
+    assert np.abs(np.array(calibrated.knots) - np.linspace(0, 1, len(calibrated.knots))).max() < 0.03
+
+
 def test_intervals_can_be_written_as_json(simulate):
     intervals = Intervals.fit(*_customers("sparse", simulate, seed=9, n=500))
     written = json.loads(json.dumps(intervals.to_dict()))

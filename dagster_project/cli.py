@@ -12,14 +12,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from dagster_project.settings import SettingsError, load_settings
-from dagster_project.terminal import err, out, print_headlines, print_metrics, print_places, print_rows, step_progress
+from dagster_project.terminal import (
+    block_progress,
+    err,
+    out,
+    print_headlines,
+    print_metrics,
+    print_places,
+    print_rows,
+    step_progress,
+)
 
 app = typer.Typer(
     name="loyalty",
@@ -35,6 +44,9 @@ Config = Annotated[
         "--config", "-c", help="Settings of the shop; else LOYALTY_CONFIG, ./loyalty.yaml, the built-in shop."
     ),
 ]
+
+
+DirtLevel = Literal["none", "light", "moderate", "heavy"]
 
 
 @app.command()
@@ -193,6 +205,34 @@ def doctor(config: Config = None) -> None:
             out.print(f"{mark}  {finding.subject}: {escape(finding.text)}")
         if not all(finding.is_well for finding in findings):
             raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Option("--out", help="Where the files go: a new or empty folder.")],
+    customers: Annotated[int, typer.Option(help="People who come, 100 or more.")] = 20_000,
+    days: Annotated[int, typer.Option(help="Length of the history, 90 or more.")] = 1_096,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    last_day: Annotated[
+        dt.datetime, typer.Option("--last-day", formats=["%Y-%m-%d"], show_default="2025-12-31", help="Last day.")
+    ] = dt.datetime(2025, 12, 31),  # noqa: DTZ001 - a day of the shop's calendar
+    dirt: Annotated[DirtLevel, typer.Option(help="How much goes wrong in the exports.")] = "none",
+    deliver: Annotated[
+        Literal["whole", "daily"], typer.Option(help="whole: one file a feed; daily: a folder a day.")
+    ] = "whole",
+    file_format: Annotated[
+        Literal["csv", "parquet"], typer.Option("--format", help="csv: as shops export; parquet: for load.")
+    ] = "csv",
+) -> None:
+    """Write a made-up shop with known truth as files: its feeds, and the truth in a folder of its own."""
+    from dagster_project.sources.simulated_shop import Dirt, ShopPlan
+    from dagster_project.sources.simulated_shop import simulate as write_shop
+
+    with _one_line_errors():
+        plan = ShopPlan(customers=customers, days=days, last_day=last_day.date(), seed=seed)
+        with block_progress("drawing people") as on_block:
+            is_written = write_shop(plan, folder, Dirt(dirt), file_format, deliver, on_block)
+        out.print(f"{'Written to' if is_written else 'Nothing to do: this very shop is in'} {folder}")
 
 
 @app.command(hidden=True)

@@ -84,12 +84,13 @@ class TableSettings(_Strict):
 
 
 class SimulatedShop(_Strict):
-    """The size and the seed of the built-in shop."""
+    """The size, the seed and the dirt of the built-in shop."""
 
-    customers: int = Field(default=5_000, ge=1)
-    days: int = Field(default=730, ge=30)
+    customers: int = Field(default=20_000, ge=100)
+    days: int = Field(default=1_096, ge=90)
     last_day: dt.date = dt.date(2025, 12, 31)
     seed: int = 7
+    dirt: Literal["none", "light", "moderate", "heavy"] = "moderate"
 
 
 class Source(_Strict):

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,15 @@ def step_progress() -> Iterator[Any]:
             progress.console.print(f"  {STEPS.get(name, name):<32} {state} {seconds:6.1f} s")
 
         yield on_step
+
+
+@contextmanager
+def block_progress(task_name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that counts blocks done, on a terminal; silent elsewhere."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(task_name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def print_headlines(settings: Settings) -> None:

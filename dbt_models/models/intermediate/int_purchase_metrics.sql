@@ -69,7 +69,7 @@ order_value as (
         periods.is_mature,
         sum(orders.net_amount) as numerator,
         count(*) as denominator,
-        sum(cast(orders.net_amount as decimal(18, 4)) * cast(orders.net_amount as decimal(18, 4))) as total_squares,
+        sum(cast(orders.net_amount as decimal(28, 4)) * cast(orders.net_amount as decimal(28, 4))) as total_squares,
         count(distinct orders.customer_key) as count_customers
     from {{ ref('int_orders_valued') }} as orders
     inner join periods on orders.order_date >= periods.period_start and orders.order_date < periods.period_end

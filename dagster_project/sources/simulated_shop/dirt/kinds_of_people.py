@@ -178,7 +178,7 @@ PEOPLE_KINDS = (
         how="added_before",
         meets="repeats",
         columns={"stars": texts.written("5"), "updated_at": texts.copied("created_at")},
-        eligible=rows.equals("reviews", "stars", "1"),
+        eligible=rows.is_matching("reviews", "stars", "^[12]$"),
         share=0.1,
     ),
     Kind(

@@ -109,4 +109,4 @@ def test_no_raw_value_of_a_refused_row_is_published(bad_night: BadNight) -> None
     [(columns,)] = bad_night.after.query(
         "select list(column_name order by column_index) from duckdb_columns() where table_name = 'quarantined_rows'"
     )
-    assert columns == ["model", "source", "file", "row_number", "reasons"]
+    assert columns == ["model", "source", "raw_table", "file", "row_number", "reasons"]

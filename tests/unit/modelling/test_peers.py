@@ -1,6 +1,6 @@
 """Fits and predictions beside lifetimes and pymc-marketing, whose results `references/make_peers.py` has written down.
 
-Neither optimiser ends at its maximum exactly, so our likelihood has to be at least theirs; the parameters agree to 1e-5.
+Neither optimiser ends at its maximum exactly, so our likelihood has to be at least theirs; parameters agree to 1e-5.
 """
 
 import json

@@ -188,7 +188,7 @@ def metrics(
             found = list({(metric.metric, metric.period_type): metric for metric in found}.values())
         print_metrics(found)
         if name is not None:
-            out.print(f"\n{escape(found[0].definition)}" if found else f"\n{name} has no source in this shop.")
+            out.print(f"\n{escape(found[0].definition)}" if found else f"\n{name} is told for no period of this shop.")
 
 
 @app.command()

@@ -135,6 +135,14 @@ class Definitions(Strict):
     active_window_days: int = Field(default=365, ge=1)
     repeat_window_days: int = Field(default=90, ge=1)
     late_grace_days: int = Field(default=7, ge=0)
+    loyal_minimum_occasions: int = Field(default=3, ge=2)
+    loyal_gap_multiple: float = Field(default=1.5, gt=0)
+    new_customer_days: int = Field(default=30, ge=0)
+    at_risk_gap_multiple: float = Field(default=1.5, gt=0)
+    lapsed_gap_multiple: float = Field(default=3.0, gt=0)
+    won_back_days: int = Field(default=90, ge=0)
+    gap_prior_weight: float = Field(default=3.0, ge=0)
+    adoption_window_days: int = Field(default=90, ge=1)
     minimum_base: int = Field(default=30, ge=1)
     revenue_includes_shipping: bool = False
     counts_zero_value_orders: bool = False
@@ -142,8 +150,24 @@ class Definitions(Strict):
     annual_discount_rate: float = Field(default=0.10, ge=0)
     value_horizon_days: int = Field(default=365, ge=12)
     churn_horizon_days: int = Field(default=90, ge=1)
+    lifetime_days: int = Field(default=1825, ge=365)
+    acquisition_cost: float | None = Field(default=None, ge=0)
     purchase_model: PurchaseModel = "mbg_nbd"
+    is_model_chosen_by_backtest: bool = True
     gate: Gate = Gate()
+
+    @model_validator(mode="after")
+    def _life_holds_the_horizon(self) -> Definitions:
+        if self.lifetime_days < self.value_horizon_days:
+            raise ValueError("'lifetime_days' must be at least 'value_horizon_days'")
+        return self
+
+
+class Learning(Strict):
+    """How much the back-test and the learners read, and on how many threads; more threads change no result."""
+
+    maximum_customers: int = Field(default=25_000, ge=1_000)
+    threads: int = Field(default=1, ge=1)
 
 
 class Publishing(Strict):
@@ -175,6 +199,7 @@ class Settings(BaseSettings):
     sources: dict[str, Source] = Field(min_length=1)
     as_of: dt.date | None = None
     definitions: Definitions = Definitions()
+    learning: Learning = Learning()
     publishing: Publishing = Publishing()
     engine: Engine = Engine()
     alerts: Alerts = Alerts()

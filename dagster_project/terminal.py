@@ -36,9 +36,8 @@ STEPS = {
     "raw_checks": "checking raw tables",
     "dbt_facts": "staging, intermediate, marts",
     "marts_checks": "checking marts",
-    "customer_value": "customer value",
+    "customer_value": "back-test and customer value",
     "models__customer_churn": "churn",
-    "models__model_scores": "back-test",
     "models_checks": "checking models",
     "dbt_after_models": "customer 360",
     "after_models_checks": "checking customer 360",
@@ -145,6 +144,9 @@ def print_metrics(found: list[Any]) -> None:
     for heading in ("metric", "period", "from", "value", "95 % interval", "base", ""):
         table.add_column(heading, no_wrap=True)
     for metric in found:
+        if metric.status == "no_source":
+            table.add_row(metric.metric, "-", "-", "-", "-", "-", escape(metric.status_reason))
+            continue
         shown = _shown(metric.metric_value, metric.unit) if metric.has_minimum_base else "base too small"
         interval = f"{_shown(metric.ci_low, metric.unit)} to {_shown(metric.ci_high, metric.unit)}"
         table.add_row(
@@ -153,7 +155,7 @@ def print_metrics(found: list[Any]) -> None:
             str(metric.period_start),
             shown,
             interval if metric.has_minimum_base and metric.ci_low is not None else "-",
-            f"{metric.denominator:,}",
+            f"{metric.count_observations:,}",
             "" if metric.is_mature else "not mature yet",
         )
     out.print(table)
@@ -162,7 +164,7 @@ def print_metrics(found: list[Any]) -> None:
 def _shown(number: float | None, unit: str) -> str:
     if number is None:
         return "-"
-    return f"{100 * number:.1f} %" if unit == "share" else f"{number:,.2f}" if "per" in unit else f"{number:+.1f}"
+    return f"{100 * number:.1f} %" if unit == "share" else f"{number:+.1f}" if unit == "points" else f"{number:,.2f}"
 
 
 def print_difference(found: Difference) -> None:

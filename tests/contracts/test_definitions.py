@@ -40,7 +40,7 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
     def tables(schema: str) -> set[str]:
         return {key.path[1] for key in graph if key.path[0] == schema}
 
-    seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map"}
+    seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map", "segment_types"}
     assert tables("marts") == PUBLISHED_MARTS | seeds
     assert tables("models") == {"customer_clv", "customer_churn", "model_scores", "model_parameters"}
     assert tables("quality") == {"quarantined_rows", "reconciliation"}

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -46,23 +47,85 @@ def checked_histories(
     Raises:
         ValueError: a history is impossible; the message names the first and the rule that it breaks.
     """
+    x, t_x, age, _ = surveyed_histories(count_repeats, time_to_last, time_observed)
+    return x, t_x, age
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is true of all histories together.
+
+    Attributes:
+        largest_x: largest count of repeat purchases, 0 where there is no history.
+        largest_age: longest time observed, 0 where there is no history.
+        are_times_whole: whether every time is a whole number.
+    """
+
+    largest_x: float
+    largest_age: float
+    are_times_whole: bool
+
+
+def surveyed_histories(
+    count_repeats: npt.ArrayLike, time_to_last: npt.ArrayLike, time_observed: npt.ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray, Survey]:
+    """The three columns as floats, and what is true of them all.
+
+    Args:
+        count_repeats: as in `checked_histories`.
+        time_to_last: as in `checked_histories`.
+        time_observed: as in `checked_histories`.
+
+    Raises:
+        ValueError: a history is impossible; the message names the first and the rule that it breaks.
+    """
+    from dagster_project.modelling.history_loops import survey
+
     x, t_x, age = (np.asarray(column, dtype=np.float64) for column in (count_repeats, time_to_last, time_observed))
     if not x.shape == t_x.shape == age.shape:
         raise ValueError(f"histories have shapes {x.shape}, {t_x.shape} and {age.shape}; expected one shape")
+    count_possible, largest_x, largest_age, are_times_whole = survey(x.ravel(), t_x.ravel(), age.ravel())
+    if count_possible < x.size:
+        raise ValueError(_first_broken_rule(x, t_x, age))
+    return x, t_x, age, Survey(largest_x, largest_age, are_times_whole)
+
+
+def _first_broken_rule(x: FloatArray, t_x: FloatArray, age: FloatArray) -> str:
+    """Which history is impossible, and why."""
     rules = {
         "every number finite": np.isfinite(x) & np.isfinite(t_x) & np.isfinite(age),
         "count_repeats a whole number from 0": (x >= 0) & (x == np.floor(x)),
         "0 <= time_to_last <= time_observed": (t_x >= 0) & (t_x <= age),
         "time_to_last 0 exactly where count_repeats is 0": (x == 0) == (t_x == 0),
     }
-    for rule, holds in rules.items():
-        if not holds.all():
-            first = int(np.argmin(holds))
-            raise ValueError(
-                f"history {first} has count_repeats={x.flat[first]:g}, time_to_last={t_x.flat[first]:g}, "
-                f"time_observed={age.flat[first]:g}; expected {rule}: build histories with purchase_history()"
-            )
-    return x, t_x, age
+    rule, holds = next((rule, holds) for rule, holds in rules.items() if not holds.all())
+    first = int(np.argmin(holds))
+    return (
+        f"history {first} has count_repeats={x.flat[first]:g}, time_to_last={t_x.flat[first]:g}, "
+        f"time_observed={age.flat[first]:g}; expected {rule}: build histories with purchase_history()"
+    )
+
+
+def checked_customers(count_customers: npt.ArrayLike | None, count_histories: int) -> FloatArray:
+    """Customers per history as floats, shape (n,), or shape (0,) for one each.
+
+    Args:
+        count_customers: customers that share each history, n in all, finite and above 0; None for one each.
+        count_histories: n.
+
+    Raises:
+        ValueError: there are not n of them, or one is not finite and above 0.
+    """
+    if count_customers is None:
+        return np.zeros(0)
+    counts = np.ravel(np.asarray(count_customers, dtype=np.float64))
+    if counts.size != count_histories:
+        raise ValueError(f"count_customers has {counts.size} entries; expected one for each of {count_histories} rows")
+    is_possible = (counts > 0) & np.isfinite(counts)
+    if not is_possible.all():
+        first = int(np.argmin(is_possible))
+        raise ValueError(f"row {first} stands for {counts[first]:g} customers; expected a finite number above 0")
+    return counts
 
 
 def checked_horizon(horizon: npt.ArrayLike) -> FloatArray:

@@ -9,18 +9,27 @@ often they buy (Fader and Hardie 2013, "The Gamma-Gamma model of monetary value"
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, psi
+from scipy.special import gammaln, psi, zeta
 
-from dagster_project.modelling.histories import FloatArray
-from dagster_project.modelling.maximum_likelihood import Certificate, DidNotConverge, maximise
+from dagster_project.modelling.histories import FloatArray, checked_customers
+from dagster_project.modelling.maximum_likelihood import (
+    Certificate,
+    Derivatives,
+    DidNotConverge,
+    by_log_params,
+    drawn_params,
+    maximise,
+)
+from dagster_project.modelling.spend_independence import spend_independence
 
 # (p, q) to start from; gamma follows from the mean spend.
 _STARTS = ((6.0, 4.0), (1.0, 2.0), (2.0, 10.0), (20.0, 1.5))
+_SAMPLE_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -73,12 +82,14 @@ class GammaGamma:
         return model
 
     @classmethod
-    def fit(cls, count: npt.ArrayLike, mean: npt.ArrayLike) -> Self:
+    def fit(cls, count: npt.ArrayLike, mean: npt.ArrayLike, count_customers: npt.ArrayLike | None = None) -> Self:
         """The model that makes these mean spends likeliest.
 
         Args:
-            count: purchases behind each mean, shape (n,), whole numbers from 0; customers with 0 are left out.
+            count: purchases behind each mean, shape (n,), whole numbers from 0; customers with 0 are left out. Repeat
+                purchases only, as in the 2013 note, or all: the caller's choice, and the same in predictions.
             mean: mean spend of those purchases, shape (n,), above 0 in money; ignored (may be NaN) where count is 0.
+            count_customers: customers that share each pair, shape (n,), above 0; one each where absent.
 
         Returns:
             A fitted model; the search runs in units of the mean spend, so the currency does not matter.
@@ -87,46 +98,47 @@ class GammaGamma:
             ValueError: a count or a mean is impossible.
             DidNotConverge: nobody has a purchase, or the maximum cannot be certified.
         """
-        counts, means = _checked_spend(count, mean)
-        has_spend = counts > 0
-        counts, means = counts[has_spend], means[has_spend]
-        if counts.size == 0:
+        statistics = _SpendStatistics.of(count, mean, count_customers)
+        if statistics.customers.size == 0:
             raise DidNotConverge(f"{cls.name} found no customer with spend, expected some: use cohort averages")
-        unit = float(means.mean())
-        distinct, weight = np.unique(np.stack((counts, means / unit)), axis=1, return_counts=True)
-        starts = [(np.log(p), np.log(q), np.log(abs(q - 1) / p)) for p, q in _STARTS]
-
-        def mean_log_likelihood(log_params: FloatArray) -> tuple[float, FloatArray]:
-            level, slope = _log_likelihood(log_params, distinct[0], distinct[1], weight.astype(np.float64))
-            return level / counts.size, slope / counts.size
-
-        maximum = maximise(mean_log_likelihood, starts, counts.size, cls.name)
+        number = float(statistics.customers.sum())
+        unit = float(statistics.customers @ (statistics.total / statistics.count[statistics.row_count])) / number
+        scaled = replace(statistics, total=statistics.total / unit)
+        sample = scaled.sample(_SAMPLE_ROWS)
+        maximum = maximise(
+            scaled.mean_derivatives,
+            [[np.log(p), np.log(q), np.log(abs(q - 1) / p)] for p, q in _STARTS],
+            round(number),
+            cls.name,
+            None if sample is None else sample.mean_derivatives,
+        )
         p, q, gamma = np.exp(maximum.log_params)
         model = cls.from_params(p, q, gamma * unit, observed_mean_spend=unit)
-        model.log_likelihood_ = (mean_log_likelihood(maximum.log_params)[0] - float(np.log(unit))) * counts.size
+        model.log_likelihood_ = maximum.log_likelihood - number * float(np.log(unit))
         model.log_covariance_, model.certificate_ = maximum.log_covariance, maximum.certificate
-        if np.ptp(counts) > 0 and np.ptp(means) > 0:
-            model.count_spend_correlation_ = float(np.corrcoef(counts, means)[0, 1])
+        model.count_spend_correlation_ = spend_independence(count, mean, count_customers).correlation
         return model
 
     @classmethod
-    def log_likelihood_and_gradient(
-        cls, params: GammaGammaParams, count: npt.ArrayLike, mean: npt.ArrayLike
-    ) -> tuple[float, FloatArray]:
-        """Total log-likelihood of the mean spends, and its gradient by (log p, log q, log gamma), shape (3,).
+    def log_likelihood_derivatives(
+        cls,
+        params: GammaGammaParams,
+        count: npt.ArrayLike,
+        mean: npt.ArrayLike,
+        count_customers: npt.ArrayLike | None = None,
+    ) -> Derivatives:
+        """Total log-likelihood of the mean spends, its gradient and Hessian by (log p, log q, log gamma).
 
         Args:
             params: where to evaluate.
-            count: as in `fit`, but at least 1.
+            count: as in `fit`; customers with 0 add nothing.
             mean: as in `fit`.
+            count_customers: as in `fit`.
 
         Raises:
             ValueError: a count or a mean is impossible.
         """
-        counts, means = _checked_spend(count, mean)
-        if (counts < 1).any():
-            raise ValueError("a count is 0; expected customers with spend only: nothing is likely about no purchase")
-        return _log_likelihood(np.log([params.p, params.q, params.gamma]), counts, means, np.ones(counts.size))
+        return _SpendStatistics.of(count, mean, count_customers).derivatives(np.log([params.p, params.q, params.gamma]))
 
     @property
     def is_population_mean_defined(self) -> bool:
@@ -160,6 +172,68 @@ class GammaGamma:
         p, q, gamma = self.params_.p, self.params_.q, self.params_.gamma
         return np.asarray(p * (gamma + counts * means) / (p * counts + q - 1), dtype=np.float64)
 
+    def draw_params(self, rng: np.random.Generator, count: int) -> FloatArray:
+        """Parameters drawn from what the fit knows of them: normal in their logarithms, the inverse information wide.
+
+        Args:
+            rng: the source of chance.
+            count: draws, at least 0.
+
+        Returns:
+            (p, q, gamma), shape (count, 3), all above 0.
+
+        Raises:
+            ValueError: the model was made from given parameters, which have no uncertainty.
+        """
+        return drawn_params((self.params_.p, self.params_.q, self.params_.gamma), self.log_covariance_, rng, count)
+
+    def with_params(self, drawn: npt.ArrayLike) -> Self:
+        """The model with other parameters, as one row of `draw_params`.
+
+        Args:
+            drawn: (p, q, gamma).
+
+        Raises:
+            ValueError: a parameter is not finite and above 0.
+        """
+        p, q, gamma = np.asarray(drawn, dtype=np.float64).tolist()
+        return self.from_params(p, q, gamma, self.observed_mean_spend_)
+
+    def draw_mean_spend(self, count: npt.ArrayLike, mean: npt.ArrayLike, rng: np.random.Generator) -> FloatArray:
+        """Each customer's true mean spend per purchase, drawn from its distribution given what was seen.
+
+        Args:
+            count: as in `expected_mean_spend`; give each customer's row, not the distinct ones.
+            mean: as in `expected_mean_spend`.
+            rng: the source of chance.
+
+        Returns:
+            Money, above 0, same shape: p / nu with nu from Gamma(p x + q, gamma + x mean). Its mean over draws is
+            `expected_mean_spend` where q > 1; where q <= 1 draws for customers without spend have no mean.
+
+        Raises:
+            ValueError: a count or a mean is impossible.
+        """
+        counts, means = _checked_spend(count, mean)
+        p, q, gamma = self.params_.p, self.params_.q, self.params_.gamma
+        return np.asarray(p * (gamma + counts * means) / rng.gamma(p * counts + q))
+
+    def draw_total_spend(
+        self, mean_spend: npt.ArrayLike, count_purchases: npt.ArrayLike, rng: np.random.Generator
+    ) -> FloatArray:
+        """The total of a number of purchases, drawn for each customer.
+
+        Args:
+            mean_spend: the customer's true mean spend, from `draw_mean_spend`, any shape.
+            count_purchases: purchases to be paid for, at least 0; broadcasts.
+            rng: the source of chance.
+
+        Returns:
+            Money, 0 where there is no purchase: Gamma(p n) spends around the mean.
+        """
+        shape = self.params_.p * np.asarray(count_purchases, dtype=np.float64)
+        return np.asarray(rng.gamma(shape) / self.params_.p * np.asarray(mean_spend, dtype=np.float64))
+
     def to_dict(self) -> dict[str, Any]:
         """Name, parameters and provenance of the fit, JSON-able."""
         return {
@@ -173,19 +247,78 @@ class GammaGamma:
         }
 
 
-def _log_likelihood(
-    log_params: FloatArray, count: FloatArray, mean: FloatArray, weight: FloatArray
-) -> tuple[float, FloatArray]:
-    """Log-likelihood of mean spends (equation 1a of the 2013 note) and its gradient by the log parameters."""
-    p, q, gamma = np.exp(log_params)
-    shape, spread = p * count, np.log(gamma + count * mean)
-    log_total = np.log(count * mean)
-    terms = gammaln(shape + q) - gammaln(shape) - gammaln(q) + q * np.log(gamma) - np.log(mean)
-    terms += shape * log_total - (shape + q) * spread
-    by_p = weight @ (count * (psi(shape + q) - psi(shape) + log_total - spread))
-    by_q = weight @ (psi(shape + q) - psi(q) + np.log(gamma) - spread)
-    by_gamma = weight @ (q / gamma - (shape + q) / (gamma + count * mean))
-    return float(weight @ terms), np.array([p * by_p, q * by_q, gamma * by_gamma])
+@dataclass(frozen=True)
+class _SpendStatistics:
+    """What the likelihood reads: its special functions depend on the count of purchases alone.
+
+    Attributes:
+        count: distinct counts of purchases, from 1, shape (levels,).
+        row_count: position in count of each row, shape (rows,).
+        total: count times mean of each row, above 0, shape (rows,).
+        customers: customers of each row, shape (rows,).
+    """
+
+    count: FloatArray
+    row_count: npt.NDArray[np.intp]
+    total: FloatArray
+    customers: FloatArray
+
+    @classmethod
+    def of(cls, count: npt.ArrayLike, mean: npt.ArrayLike, count_customers: npt.ArrayLike | None) -> Self:
+        counts, means = (column.ravel() for column in _checked_spend(count, mean))
+        customers = checked_customers(count_customers, counts.size)
+        has_spend = counts > 0
+        levels, row_count = np.unique(counts[has_spend], return_inverse=True)
+        kept = customers[has_spend] if customers.size else np.ones(row_count.size)
+        return cls(levels, row_count, counts[has_spend] * means[has_spend], kept)
+
+    def sample(self, count_rows: int) -> _SpendStatistics | None:
+        """Every so many-th row; None where there are too few."""
+        stride = self.customers.size // count_rows
+        if stride < 2:
+            return None
+        return replace(
+            self,
+            row_count=self.row_count[::stride],
+            total=self.total[::stride],
+            customers=self.customers[::stride],
+        )
+
+    def mean_derivatives(self, log_params: FloatArray) -> Derivatives:
+        """`derivatives` per customer."""
+        level, slope, bend = self.derivatives(log_params)
+        number = self.customers.sum()
+        return level / number, slope / number, bend / number
+
+    def derivatives(self, log_params: FloatArray) -> Derivatives:
+        """Log-likelihood of mean spends (equation 1a of the 2013 note), its derivatives by the log parameters."""
+        p, q, gamma = params = np.exp(log_params)
+        c, inverse = self.count, 1 / (gamma + self.total)
+        n, log_total, spread, inverses, squares = (
+            np.bincount(self.row_count, self.customers * term, c.size)
+            for term in (np.ones_like(inverse), np.log(self.total), -np.log(inverse), inverse, inverse**2)
+        )
+        shape, number = p * c, n.sum()
+        log_mean = log_total.sum() - n @ np.log(c)
+        level = n @ (gammaln(shape + q) - gammaln(shape)) + number * (q * np.log(gamma) - gammaln(q)) - log_mean
+        level += shape @ log_total - (shape + q) @ spread
+        both, own = zeta(2, shape + q), zeta(2, shape)
+        slope = np.array(
+            [
+                (n * c) @ (psi(shape + q) - psi(shape)) + c @ (log_total - spread),
+                n @ psi(shape + q) + number * (np.log(gamma) - psi(q)) - spread.sum(),
+                number * q / gamma - (shape + q) @ inverses,
+            ]
+        )
+        by_pq, by_pg, by_qg = (n * c) @ both, -(c @ inverses), number / gamma - inverses.sum()
+        bend = np.array(
+            [
+                [(n * c**2) @ (both - own), by_pq, by_pg],
+                [by_pq, n @ both - number * zeta(2, q), by_qg],
+                [by_pg, by_qg, (shape + q) @ squares - number * q / gamma**2],
+            ]
+        )
+        return by_log_params(params, float(level), slope, bend)
 
 
 def _checked_spend(count: npt.ArrayLike, mean: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:

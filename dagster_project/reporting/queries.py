@@ -207,10 +207,27 @@ group by churn.risk_band
 order by lowest desc
 """
 
+# The latest evening, all customers: the champion beside the baselines; without a champion, whoever was not fitted.
 SCORES = """
-select prediction, model, cutoff_date, horizon_days, count_customers, score, score_value, status, status_reason
-from models.model_scores
-order by prediction, model, score
+with latest as (
+    select prediction, max(cutoff_date) as cutoff_date, bool_or(is_champion) as has_champion
+    from models.model_scores
+    group by prediction
+)
+select
+    scores.prediction, scores.model, scores.cutoff_date, scores.horizon_days, scores.count_customers, scores.score,
+    scores.score_value, scores.status, scores.status_reason
+from models.model_scores as scores
+inner join latest on scores.prediction = latest.prediction and scores.cutoff_date = latest.cutoff_date
+where scores.segment_type = 'all' and (scores.is_champion or scores.status = 'baseline' or not latest.has_champion)
+order by scores.prediction, scores.model, scores.score
+"""
+
+VALUE_TOTALS = """
+select measure, horizon_days, expected, low_80, high_80
+from models.value_totals
+where low_80 is not null
+order by horizon_days, measure
 """
 
 EXCLUSIONS = """

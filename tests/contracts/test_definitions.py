@@ -93,6 +93,11 @@ def test_the_schedule_runs_the_job_at_night_in_the_business_time_zone(definition
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * *", "Europe/Berlin")
 
 
+def test_its_sensor_is_off_where_no_channel_is_set(definitions: dg.Definitions) -> None:
+    assert [sensor.name for sensor in definitions.sensors or ()] == ["alerts_sensor"]
+    assert definitions.resolve_sensor_def("alerts_sensor").default_status == dg.DefaultSensorStatus.STOPPED
+
+
 def test_every_table_that_is_published_has_a_suite() -> None:
     from expectations.suite import load_suites
 

@@ -36,7 +36,7 @@ def _columns(names: str) -> tuple[str, ...]:
 
 FEEDS: Mapping[str, Feed] = {
     "customers": Feed(
-        _columns("customer_id created_at country acquisition_channel updated_at"),
+        _columns("customer_id created_at country acquisition_channel customer_type updated_at"),
         key=("customer_id",),
         happened_at="created_at",
         updated_at="updated_at",
@@ -156,8 +156,8 @@ FEEDS: Mapping[str, Feed] = {
 }
 """By feed name.
 
-`arm` of a message: treated, or holdout (never sent, kept to measure against). `event` of a support contact: opened,
-auto_reply, agent_reply, resolved, reopened; of the ledger: earn, bonus, redeem, expire, reverse_earn, reimburse,
-adjust, transfer_in, transfer_out; of a subscription: started, renewed, paused, resumed, payment_failed, cancelled,
-ended. `rate`: units of the shop's currency for one unit of `currency`.
+`customer_type`: consumer, wholesale or employee. `arm` of a message: treated, or holdout (never sent, kept to measure
+against). `event` of a support contact: opened, auto_reply, agent_reply, resolved, reopened; of the ledger: earn, bonus,
+redeem, expire, reverse_earn, reimburse, adjust, transfer_in, transfer_out; of a subscription: started, renewed, paused,
+resumed, payment_failed, cancelled, ended. `rate`: units of the shop's currency for one unit of `currency`.
 """

@@ -34,7 +34,9 @@ UNREADABLE = {
     "row_number": "bigint",
     "reason": "varchar",
 }
-TYPED = {("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp"}}  # Parquet; every other file is text
+TYPED = {  # Parquet; every other file is text
+    ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"}
+}
 EVERYTHING_BUT_TESTS = "resource_type:model resource_type:seed !resource_type:test !tag:after_models"
 
 # Each case of a macro's name: the macro called on columns of these names.

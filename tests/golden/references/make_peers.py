@@ -72,7 +72,11 @@ def of_lifetimes(shop):
     from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
 
     found = {}
-    for name, fitter in (("bg_nbd", BetaGeoFitter), ("mbg_nbd", ModifiedBetaGeoFitter), ("pareto_nbd", ParetoNBDFitter)):
+    for name, fitter in (
+        ("bg_nbd", BetaGeoFitter),
+        ("mbg_nbd", ModifiedBetaGeoFitter),
+        ("pareto_nbd", ParetoNBDFitter),
+    ):
         fit = fitter(penalizer_coef=0.0).fit(shop["x"], shop["t_x"], shop["age"], tol=1e-12)
         found[name] = dict(fit.params_)
     spent = shop[shop["count_spends"] > 0]
@@ -94,7 +98,12 @@ def of_pymc_marketing(shop):
         return {name: float(fit.fit_result[name].to_numpy().squeeze()) for name in names}
 
     frame = pd.DataFrame(
-        {"customer_id": range(len(shop)), "frequency": shop["x"].values, "recency": shop["t_x"].values, "T": shop["age"].values}
+        {
+            "customer_id": range(len(shop)),
+            "frequency": shop["x"].values,
+            "recency": shop["t_x"].values,
+            "T": shop["age"].values,
+        }
     )
     beta_names = ["a", "b", "alpha", "r"]
     found = {
@@ -121,7 +130,11 @@ def predictions_of_lifetimes():
 
     x, t_x, age = (np.array(column, dtype=float) for column in zip(*HISTORIES, strict=True))
     found = {}
-    for name, fitter in (("bg_nbd", BetaGeoFitter), ("mbg_nbd", ModifiedBetaGeoFitter), ("pareto_nbd", ParetoNBDFitter)):
+    for name, fitter in (
+        ("bg_nbd", BetaGeoFitter),
+        ("mbg_nbd", ModifiedBetaGeoFitter),
+        ("pareto_nbd", ParetoNBDFitter),
+    ):
         fit = fitter(penalizer_coef=0.0)
         fit.params_ = pd.Series(PUBLISHED[name])
         fit.predict = None

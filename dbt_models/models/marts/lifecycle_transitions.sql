@@ -2,14 +2,14 @@
 -- when it began come from the state not_yet; all states of a beginning share its count.
 with moves as (
     select
-        after.month_start,
-        coalesce(before.lifecycle_state, 'not_yet') as state_before,
-        after.lifecycle_state as state_after
-    from {{ ref('int_lifecycle_months') }} as after
-    left join {{ ref('int_lifecycle_months') }} as before
+        later.month_start,
+        coalesce(earlier.lifecycle_state, 'not_yet') as state_before,
+        later.lifecycle_state as state_after
+    from {{ ref('int_lifecycle_months') }} as later
+    left join {{ ref('int_lifecycle_months') }} as earlier
         on
-            after.customer_key = before.customer_key
-            and before.month_start = cast({{ dbt.dateadd('month', -1, 'after.month_start') }} as date)
+            later.customer_key = earlier.customer_key
+            and earlier.month_start = cast({{ dbt.dateadd('month', -1, 'later.month_start') }} as date)
 ),
 
 counted as (

@@ -33,4 +33,4 @@ left join {{ ref('loyalty_metrics') }} as metrics
     on
         claims.metric = metrics.metric
         and metrics.segment_type = 'all'
-        and (metrics.period_type = claims.period_type or metrics.status = 'no_source')
+        and (claims.period_type = metrics.period_type or metrics.status = 'no_source')

@@ -33,8 +33,9 @@ so."""
 
 
 def _whole(settings: dict[str, Any]) -> None:
+    """So small a shop has few refunds: one that is refused is more than the usual limit."""
     for name in ("refunds", "survey_answers", "reviews"):
-        settings["sources"]["demo"]["tables"][name]["is_optional"] = True
+        settings["sources"]["demo"]["tables"][name] |= {"is_optional": True, "maximum_quarantined_share": 0.5}
 
 
 def _daily(settings: dict[str, Any]) -> None:

@@ -201,4 +201,14 @@ PEOPLE_KINDS = (
         eligible=rows.redeems_after_an_earning,
         share=0.01,
     ),
+    Kind(
+        "points_spent_beyond_the_balance",
+        edge="balance below zero",
+        feed="points_ledger",
+        how="rewritten",
+        meets="counted",
+        columns={"points": texts.hundredfold("points")},
+        eligible=rows.equals("points_ledger", "event", "redeem"),
+        share=0.001,
+    ),
 )

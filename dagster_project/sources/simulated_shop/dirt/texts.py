@@ -58,6 +58,11 @@ def times_hundred(column: str) -> Change:
     return lambda chosen: [f"{text.replace('.', '').lstrip('0') or '0'}.00" for text in chosen.texts(column)]
 
 
+def hundredfold(column: str) -> Change:
+    """A whole number with two zeros more."""
+    return lambda chosen: [f"{text}00" for text in chosen.texts(column)]
+
+
 def at_clock(column: str, clock: str) -> Change:
     """Another time of the same day."""
     return lambda chosen: [f"{text[:10]} {clock}" for text in chosen.texts(column)]

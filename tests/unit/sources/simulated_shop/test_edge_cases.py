@@ -142,6 +142,7 @@ def test_every_kind_stands_for_an_edge_case_that_is_listed() -> None:
         "row with too few fields",
         "number as text",
         "score off its scale",
+        "balance below zero",
     }
 
 

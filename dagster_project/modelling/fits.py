@@ -1,7 +1,7 @@
 """Everything that is fitted on one evening, and the lessons that later evenings learn from it.
 
 Belongs here: fitting each model of the registries once, with the reason where one is refused. Not here: how fits are
-combined into candidates (`candidates.py`), the models themselves (`btyd.py`, `spend.py`, `challengers.py`).
+combined into candidates (`candidates.py`), the models themselves (`btyd/`, `spend.py`, `challengers.py`).
 """
 
 from __future__ import annotations

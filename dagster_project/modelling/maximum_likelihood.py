@@ -5,7 +5,7 @@ that offers a log-likelihood with its gradient and Hessian. The likelihoods live
 
 The search is Newton's with the Hessian's eigenvalues made positive, steps limited and halved until they gain: from any
 start it climbs, and near a maximum each step doubles the number of right digits. Where a likelihood comes with a
-sample of itself, the starts are tried on the sample and all customers are only passed over for the last three or four
+sample of itself, the starts are tried on the sample and all customers are only passed over for the last four or five
 steps.
 """
 

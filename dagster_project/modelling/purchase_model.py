@@ -1,7 +1,7 @@
 """From a purchase history to a fitted purchase model, or to the reason why there is none.
 
 Belongs here: the gate (has this shop enough history?), the choice of model, and the status that every prediction
-carries. The models themselves: `btyd.py`. What customers get when there is no model: `cohorts.py`.
+carries. The models themselves: `btyd/`. What customers get when there is no model: `cohorts.py`.
 """
 
 from __future__ import annotations

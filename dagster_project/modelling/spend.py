@@ -1,6 +1,7 @@
 """Spend per purchase: the Gamma-Gamma model by exact maximum likelihood.
 
-Belongs here: the likelihood of customers' mean spend and the spend it expects of each. How often they buy: `btyd.py`.
+Belongs here: the fit and the spend that it expects of each customer. The likelihood: `spend_likelihood.py`; how often
+customers buy: `btyd/`.
 
 A customer's spends vary around an own mean, Gamma(p, nu), and nu is Gamma(q, gamma) over customers, independent of how
 often they buy (Fader and Hardie 2013, "The Gamma-Gamma model of monetary value"). The independence is reported as
@@ -14,18 +15,17 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, psi, zeta
 
-from dagster_project.modelling.histories import FloatArray, checked_customers
+from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.maximum_likelihood import (
     Certificate,
     Derivatives,
     DidNotConverge,
-    by_log_params,
     drawn_params,
     maximise,
 )
 from dagster_project.modelling.spend_independence import spend_independence
+from dagster_project.modelling.spend_likelihood import SpendStatistics, checked_spend
 
 # (p, q) to start from; gamma follows from the mean spend.
 _STARTS = ((6.0, 4.0), (1.0, 2.0), (2.0, 10.0), (20.0, 1.5))
@@ -98,7 +98,7 @@ class GammaGamma:
             ValueError: a count or a mean is impossible.
             DidNotConverge: nobody has a purchase, or the maximum cannot be certified.
         """
-        statistics = _SpendStatistics.of(count, mean, count_customers)
+        statistics = SpendStatistics.of(count, mean, count_customers)
         if statistics.customers.size == 0:
             raise DidNotConverge(f"{cls.name} found no customer with spend, expected some: use cohort averages")
         number = float(statistics.customers.sum())
@@ -138,7 +138,7 @@ class GammaGamma:
         Raises:
             ValueError: a count or a mean is impossible.
         """
-        return _SpendStatistics.of(count, mean, count_customers).derivatives(np.log([params.p, params.q, params.gamma]))
+        return SpendStatistics.of(count, mean, count_customers).derivatives(np.log([params.p, params.q, params.gamma]))
 
     @property
     def is_population_mean_defined(self) -> bool:
@@ -166,7 +166,7 @@ class GammaGamma:
         Raises:
             ValueError: a count or a mean is impossible.
         """
-        counts, means = _checked_spend(count, mean)
+        counts, means = checked_spend(count, mean)
         if not self.is_population_mean_defined:
             return np.asarray(np.where(counts > 0, means, self.population_mean), dtype=np.float64)
         p, q, gamma = self.params_.p, self.params_.q, self.params_.gamma
@@ -214,7 +214,7 @@ class GammaGamma:
         Raises:
             ValueError: a count or a mean is impossible.
         """
-        counts, means = _checked_spend(count, mean)
+        counts, means = checked_spend(count, mean)
         p, q, gamma = self.params_.p, self.params_.q, self.params_.gamma
         return np.asarray(p * (gamma + counts * means) / rng.gamma(p * counts + q))
 
@@ -247,93 +247,3 @@ class GammaGamma:
             "log_likelihood": self.log_likelihood_,
             "certificate": None if self.certificate_ is None else self.certificate_.to_dict(),
         }
-
-
-@dataclass(frozen=True)
-class _SpendStatistics:
-    """What the likelihood reads: its special functions depend on the count of purchases alone.
-
-    Attributes:
-        count: distinct counts of purchases, from 1, shape (levels,).
-        row_count: position in count of each row, shape (rows,).
-        total: count times mean of each row, above 0, shape (rows,).
-        customers: customers of each row, shape (rows,).
-    """
-
-    count: FloatArray
-    row_count: npt.NDArray[np.intp]
-    total: FloatArray
-    customers: FloatArray
-
-    @classmethod
-    def of(cls, count: npt.ArrayLike, mean: npt.ArrayLike, count_customers: npt.ArrayLike | None) -> Self:
-        counts, means = (column.ravel() for column in _checked_spend(count, mean))
-        customers = checked_customers(count_customers, counts.size)
-        has_spend = counts > 0
-        levels, row_count = np.unique(counts[has_spend], return_inverse=True)
-        kept = customers[has_spend] if customers.size else np.ones(row_count.size)
-        return cls(levels, row_count, counts[has_spend] * means[has_spend], kept)
-
-    def sample(self, count_rows: int) -> _SpendStatistics | None:
-        """Every so many-th row; None where there are too few."""
-        stride = self.customers.size // count_rows
-        if stride < 2:
-            return None
-        return replace(
-            self,
-            row_count=self.row_count[::stride],
-            total=self.total[::stride],
-            customers=self.customers[::stride],
-        )
-
-    def mean_derivatives(self, log_params: FloatArray) -> Derivatives:
-        """`derivatives` per customer."""
-        level, slope, bend = self.derivatives(log_params)
-        number = self.customers.sum()
-        return level / number, slope / number, bend / number
-
-    def derivatives(self, log_params: FloatArray) -> Derivatives:
-        """Log-likelihood of mean spends (equation 1a of the 2013 note), its derivatives by the log parameters."""
-        p, q, gamma = params = np.exp(log_params)
-        c, inverse = self.count, 1 / (gamma + self.total)
-        n, log_total, spread, inverses, squares = (
-            np.bincount(self.row_count, self.customers * term, c.size)
-            for term in (np.ones_like(inverse), np.log(self.total), -np.log(inverse), inverse, inverse**2)
-        )
-        shape, number = p * c, n.sum()
-        log_mean = log_total.sum() - n @ np.log(c)
-        level = n @ (gammaln(shape + q) - gammaln(shape)) + number * (q * np.log(gamma) - gammaln(q)) - log_mean
-        level += shape @ log_total - (shape + q) @ spread
-        both, own = zeta(2, shape + q), zeta(2, shape)
-        slope = np.array(
-            [
-                (n * c) @ (psi(shape + q) - psi(shape)) + c @ (log_total - spread),
-                n @ psi(shape + q) + number * (np.log(gamma) - psi(q)) - spread.sum(),
-                number * q / gamma - (shape + q) @ inverses,
-            ]
-        )
-        by_pq, by_pg, by_qg = (n * c) @ both, -(c @ inverses), number / gamma - inverses.sum()
-        bend = np.array(
-            [
-                [(n * c**2) @ (both - own), by_pq, by_pg],
-                [by_pq, n @ both - number * zeta(2, q), by_qg],
-                [by_pg, by_qg, (shape + q) @ squares - number * q / gamma**2],
-            ]
-        )
-        return by_log_params(params, float(level), slope, bend)
-
-
-def _checked_spend(count: npt.ArrayLike, mean: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Counts and means as floats, the mean 0 where the count is; or a ValueError naming the first impossible pair."""
-    counts, means = np.asarray(count, dtype=np.float64), np.asarray(mean, dtype=np.float64)
-    if counts.shape != means.shape:
-        raise ValueError(f"counts have shape {counts.shape} and means {means.shape}; expected one shape")
-    is_count = np.isfinite(counts) & (counts >= 0) & (counts == np.floor(counts))
-    holds = is_count & ((counts == 0) | (np.isfinite(means) & (means > 0)))
-    if not holds.all():
-        first = int(np.argmin(holds))
-        raise ValueError(
-            f"customer {first} has count={counts.flat[first]:g}, mean={means.flat[first]:g}; expected a whole count "
-            "from 0 with a mean above 0: leave purchases without spend out of both"
-        )
-    return counts, np.where(counts == 0, 0.0, means)

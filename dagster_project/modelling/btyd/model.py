@@ -30,8 +30,9 @@ from dagster_project.modelling.maximum_likelihood import (
 )
 
 SAMPLE_ROWS = 20_000
-"""Repeat buyers on which the starts are tried. On 1 M customers the sample's maximum is within 2 % of the final one and
-three passes over all rows remain; with 5,000 four remain, and with 80,000 the sample costs more than the pass saved."""
+"""Repeat buyers on which the starts are tried. On 1 M simulated customers the sample's maximum lay within 5 % of the
+last one and four passes over all rows remained, 43 ms of CPU in all; with 5,000 five remained (42 ms), with 80,000
+still four (57 ms)."""
 
 
 @dataclass(frozen=True)

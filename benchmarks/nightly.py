@@ -29,7 +29,7 @@ CASES = {"demo": None, "olist": "2018-08-31", "online_retail": None}
 LAYERS = {
     "raw": ("landing source files",),
     "staging to marts": ("staging, intermediate, marts", "customer 360"),
-    "models": ("customer value", "churn", "back-test"),
+    "models": ("back-test and customer value", "churn"),
     "checks": ("checking raw tables", "checking marts", "checking models", "checking customer 360"),
     "publish": ("audit and publish",),
     "report": ("report",),

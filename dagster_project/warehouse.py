@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -133,6 +133,17 @@ class Warehouse:
             write_atomically(path, secrets.token_hex(32), mode=0o600)
         return path.read_text(encoding="utf-8")
 
+    def holder(self) -> int | None:
+        """The process that holds this home, if one that once did is still alive; takes nothing and disturbs nobody."""
+        try:
+            process = int((self.home / "run.lock").read_text(encoding="utf-8").removeprefix("process "))
+            os.kill(process, 0)
+        except PermissionError:  # alive, and somebody else's
+            return process
+        except (OSError, ValueError):
+            return None
+        return process
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold this home for one run; the operating system lets go of it when the process ends, however it ends.
@@ -169,22 +180,38 @@ def replace_table(
         rows: a pandas or Arrow frame that has at least the declared columns.
         columns: column → DuckDB type, in the table's order.
     """
+    return replace_table_in_batches(con, schema, table, [rows], columns)
+
+
+def replace_table_in_batches(
+    con: duckdb.DuckDBPyConnection, schema: str, table: str, batches: Iterable[Any], columns: Mapping[str, str]
+) -> int:
+    """As `replace_table`, from frames that are made one after another, so that not all rows are in memory at once.
+
+    Args:
+        con: a connection to the build.
+        schema: an existing schema.
+        table: the table's name.
+        batches: frames that have at least the declared columns; what makes them may read from a cursor of `con`.
+        columns: column → DuckDB type, in the table's order.
+    """
     name = f"{identifier(schema)}.{identifier(table)}"
     declared = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
     chosen = ", ".join(
         f"cast({identifier(column)} as {kind.removesuffix(' not null')})" for column, kind in columns.items()
     )
-    con.register("replacing_rows", rows)
+    con.execute("begin")
     try:
-        con.execute("begin")
         con.execute(f"create or replace table {name} ({declared})")
-        con.execute(f"insert into {name} select {chosen} from replacing_rows")
+        for rows in batches:
+            con.register("replacing_rows", rows)
+            con.execute(f"insert into {name} select {chosen} from replacing_rows")
+            con.unregister("replacing_rows")
         con.execute("commit")
     except BaseException:
         con.execute("rollback")
-        raise
-    finally:
         con.unregister("replacing_rows")
+        raise
     return count_rows(con, name)
 
 

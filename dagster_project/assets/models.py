@@ -13,16 +13,19 @@ import duckdb
 import pandas as pd
 
 from dagster_project.assets.metadata import OWNERS, table_metadata
-from dagster_project.modelling.backtest import backtest, holdout_days
+from dagster_project.modelling.champion_errors import LEVELS
 from dagster_project.modelling.churn import ChurnSettings, customer_churn
-from dagster_project.modelling.purchase_history import future_purchases, purchase_history
+from dagster_project.modelling.purchase_history import purchase_history
 from dagster_project.modelling.purchase_model import ModelGate
-from dagster_project.modelling.value import ValueSettings, customer_value
+from dagster_project.modelling.shop_totals import ShopValue
+from dagster_project.modelling.value_night import Reading, scored_customers, value_night
+from dagster_project.modelling.value_settings import REPORTED_DAYS, ValueSettings
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
-from dagster_project.warehouse import Warehouse, replace_table
+from dagster_project.warehouse import Warehouse, replace_table, replace_table_in_batches
 
 ORDER_FACTS = [dg.AssetKey(["marts", "fct_orders"]), dg.AssetKey(["marts", "fct_refunds"])]
+VALUE_FACTS = [*ORDER_FACTS, dg.AssetKey(["marts", "fct_order_lines"])]
 CUSTOMER_CLV = {
     "customer_key": "varchar not null",
     "as_of_date": "date not null",
@@ -30,6 +33,7 @@ CUSTOMER_CLV = {
     "status": "varchar not null",
     "status_reason": "varchar",
     "model": "varchar not null",
+    "net_model": "varchar not null",
     "count_repeat_occasions": "bigint not null",
     "days_first_to_last_order": "bigint not null",
     "days_observed": "bigint not null",
@@ -38,8 +42,24 @@ CUSTOMER_CLV = {
     "predicted_mean_order_net": "double",
     "predicted_net": "double",
     "predicted_clv": "double",
+    "probability_no_order": "double",
+    **{
+        f"predicted_{measure}_{end}_{level * 100:.0f}": "double"
+        for measure in ("orders", "net")
+        for level in LEVELS
+        for end in ("low", "high")
+    },
+    **{
+        f"{measure}_{days}d": "double"
+        for days in REPORTED_DAYS
+        for measure in ("predicted_orders", "predicted_net", "predicted_clv", "probability_no_order")
+    },
+    "predicted_clv_residual": "double",
     "historic_net": "double",
     "historic_margin": "double",
+    "acquisition_cost": "double",
+    "days_to_payback": "double",
+    "payback_reason": "varchar",
 }
 CUSTOMER_CHURN = {
     "customer_key": "varchar not null",
@@ -53,19 +73,36 @@ CUSTOMER_CHURN = {
     "probability_no_order": "double",
     "risk_band": "varchar",
 }
+VALUE_TOTALS = {
+    "as_of_date": "date not null",
+    "measure": "varchar not null",
+    "horizon_days": "integer not null",
+    "count_customers": "bigint not null",
+    "expected": "double not null",
+    **{f"{end}_{level * 100:.0f}": "double" for level in LEVELS for end in ("low", "high")},
+    "status": "varchar not null",
+    "status_reason": "varchar",
+    "model": "varchar not null",
+}
 MODEL_PARAMETERS = {
     "model": "varchar not null",
     "as_of_date": "date not null",
     "parameter": "varchar not null",
     "estimate": "double not null",
+    "standard_error": "double",
     "log_likelihood": "double not null",
     "time_unit": "varchar",
+    "estimate_30_days_before": "double",
+    "drift_in_standard_errors": "double",
 }
 MODEL_SCORES = {
     "prediction": "varchar not null",
     "model": "varchar not null",
+    "is_champion": "boolean not null",
     "cutoff_date": "date not null",
     "horizon_days": "integer not null",
+    "segment_type": "varchar not null",
+    "segment": "varchar not null",
     "count_customers": "bigint not null",
     "score": "varchar not null",
     "score_value": "double",
@@ -80,9 +117,14 @@ def value_settings(settings: Settings) -> ValueSettings:
     return ValueSettings(
         horizon_days=chosen.value_horizon_days,
         annual_discount_rate=chosen.annual_discount_rate,
+        lifetime_days=chosen.lifetime_days,
         margin_share=chosen.margin_share,
+        acquisition_cost=chosen.acquisition_cost,
         purchase_model=chosen.purchase_model,
+        is_chosen_by_backtest=chosen.is_model_chosen_by_backtest,
         gate=_gate(settings),
+        maximum_customers=settings.learning.maximum_customers,
+        learning_threads=settings.learning.threads,
     )
 
 
@@ -102,52 +144,66 @@ def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The Python models of a night."""
     common: dict[str, Any] = {"group_name": "models", "owners": OWNERS, "kinds": {"python", "duckdb"}}
     night: dict[str, Any] = nightly(settings)
-    return [_value_assets(common, night), _churn_asset(common | night), _scores_asset(common | night)]
+    return [_value_assets(common, night), _churn_asset(common | night)]
 
 
 def _value_assets(common: dict[str, Any], night: dict[str, Any]) -> dg.AssetsDefinition:
-    value = dg.AssetSpec(
-        ["models", "customer_clv"],
-        deps=ORDER_FACTS,
-        description=(
-            "One row per customer: orders, net and discounted margin expected over the value horizon. `status` says "
-            "whether a model was fitted or cohort averages stand in, and why."
-        ),
-        **common,
-    )
-    parameters = dg.AssetSpec(
-        ["models", "model_parameters"],
-        deps=ORDER_FACTS,
-        description="One row per fitted parameter of the purchase and spend models; none where nothing was fitted.",
-        **common,
-    )
+    specs = {
+        name: dg.AssetSpec(["models", name], deps=VALUE_FACTS, description=text, **common)
+        for name, text in {
+            "customer_clv": (
+                "One row per customer: orders, net and discounted margin expected, by the champion of the back-test. "
+                "`status` says whether a model was fitted or cohort averages stand in, and why."
+            ),
+            "value_totals": (
+                "One row per measure and horizon: orders and net expected of all customers so far, with intervals from "
+                "draws of the whole shop; customers still to come are not in it."
+            ),
+            "model_parameters": (
+                "One row per parameter of every certified purchase and spend model, with its error and its drift "
+                "since a fit of 30 days before; none where nothing was fitted."
+            ),
+            "model_scores": (
+                "One row per prediction, model, past cut-off, group of customers and score: the track record that the "
+                "champions were chosen by, baselines beside them. `status` says why a model has no score."
+            ),
+        }.items()
+    }
 
-    @dg.multi_asset(name="customer_value", specs=[value, parameters], **night)
+    @dg.multi_asset(name="customer_value", specs=list(specs.values()), **night)
     def customer_clv(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:
         as_of, began = as_of_of(context), time.perf_counter()
         warehouse.require(as_of)
         with warehouse.connect() as con:
-            found = customer_value(_history(con, as_of, settings), as_of, value_settings(settings))
-            replace_table(con, "models", "customer_clv", found.customers, CUSTOMER_CLV)
-            replace_table(con, "models", "model_parameters", parameter_rows(found.fit), MODEL_PARAMETERS)
-            yield dg.MaterializeResult(
-                asset_key=value.key,
-                metadata=table_metadata(
-                    con,
-                    "models.customer_clv",
-                    seconds=time.perf_counter() - began,
-                    status=found.status,
-                    status_reason=found.status_reason or "",
-                    fit=dg.MetadataValue.json(found.fit),
-                ),
-            )
-            yield dg.MaterializeResult(
-                asset_key=parameters.key, metadata=table_metadata(con, "models.model_parameters")
-            )
+            found = valued(con, as_of, settings)
+            facts: dict[str, Any] = {
+                "customer_clv": {
+                    "seconds": time.perf_counter() - began,
+                    "status": found["status"],
+                    "status_reason": found["status_reason"] or "",
+                    "fit": dg.MetadataValue.json(found),
+                }
+            }
+            for name, spec in specs.items():
+                metadata = table_metadata(con, f"models.{name}", **facts.get(name, {}))
+                yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
 
     return customer_clv
+
+
+def valued(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -> dict[str, Any]:
+    """Write the tables of a night's value; what was believed and why, JSON-able."""
+    reading = Reading(con.cursor(), as_of, settings.definitions.counts_zero_value_orders)
+    night = value_night(reading, value_settings(settings), settings.definitions.churn_horizon_days)
+    totals = ShopValue(night.model)
+    scored = scored_customers(reading, night.model, totals)
+    replace_table_in_batches(con, "models", "customer_clv", scored, CUSTOMER_CLV)
+    replace_table(con, "models", "value_totals", totals.table(), VALUE_TOTALS)
+    replace_table(con, "models", "model_parameters", night.parameters, MODEL_PARAMETERS)
+    replace_table(con, "models", "model_scores", night.scores, MODEL_SCORES)
+    return night.model.to_dict()
 
 
 def _churn_asset(described: dict[str, Any]) -> dg.AssetsDefinition:
@@ -180,72 +236,6 @@ def _churn_asset(described: dict[str, Any]) -> dg.AssetsDefinition:
             )
 
     return churn
-
-
-def _scores_asset(described: dict[str, Any]) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=["models", "model_scores"],
-        deps=ORDER_FACTS,
-        description=(
-            "One row per prediction, model and score on the held-out end of the shop's own history, baselines beside "
-            "the model. `status` says why a model has no score."
-        ),
-        **described,
-    )
-    def model_scores(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult[None]:
-        as_of, began = as_of_of(context), time.perf_counter()
-        warehouse.require(as_of)
-        with warehouse.connect() as con:
-            replace_table(con, "models", "model_scores", backtested(con, as_of, settings), MODEL_SCORES)
-            return dg.MaterializeResult(
-                metadata=table_metadata(con, "models.model_scores", seconds=time.perf_counter() - began)
-            )
-
-    return model_scores
-
-
-def backtested(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -> pd.DataFrame:
-    """Scores of value and of churn, each on the end of the history that its own horizon leaves for it."""
-    [(first,)] = con.execute("select min(order_date) from marts.fct_orders where is_valid").fetchall()
-    history_days = (as_of - first).days if first else 0
-    chosen = settings.definitions
-    parts: list[pd.DataFrame] = []
-    for horizon, predictions in (
-        (chosen.value_horizon_days, ("orders", "net")),
-        (chosen.churn_horizon_days, ("no_order",)),
-    ):
-        days = holdout_days(horizon, history_days)
-        if days == 0:
-            continue
-        cutoff = as_of - dt.timedelta(days=days)
-        future = future_purchases(
-            con, cutoff, as_of, counts_zero_value_orders=settings.definitions.counts_zero_value_orders
-        )
-        past = _history(con, cutoff, settings)
-        parts.append(backtest(past, future, cutoff, days, settings=value_settings(settings), predictions=predictions))
-    if not parts:
-        return pd.DataFrame({column: pd.Series(dtype="object") for column in MODEL_SCORES})
-    return pd.concat(parts, ignore_index=True)
-
-
-def parameter_rows(fit: dict[str, Any]) -> pd.DataFrame:
-    """The fitted parameters of a `ValueResult.fit`, one row each."""
-    rows = [
-        {
-            "model": part["model"],
-            "as_of_date": fit["as_of"],
-            "parameter": name,
-            "estimate": estimate,
-            "log_likelihood": part["log_likelihood"],
-            "time_unit": part.get("unit"),
-        }
-        for part in (fit["purchase"], fit["spend"])
-        if part and part.get("params")
-        for name, estimate in part["params"].items()
-    ]
-    return pd.DataFrame(rows, columns=list(MODEL_PARAMETERS))
 
 
 def _history(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -> pd.DataFrame:

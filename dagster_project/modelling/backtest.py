@@ -1,165 +1,242 @@
-"""Back-test: predictions made at a past cut-off, scored against what followed, beside plain baselines.
+"""Back-test: what every candidate would have said on past evenings, beside what followed.
 
-Belongs here: which customers are scored, which baselines stand beside the model, and the long table of scores. The
-scores themselves: `evaluation.py`. Pure on frames: the caller reads the history at the cut-off and the hold-out.
-
-A refused or failed fit keeps its rows: the model's scores are null and `status` and `status_reason` say why, so every
-back-test has the same grain. Baselines need no fit, are always scored, and have the status `baseline`.
+Belongs here: reading the evenings in one pass, fitting them without a look ahead, and the trials that the choice and
+the scores rest on. Not here: which evenings (`origins.py`), who is believed (`selection.py`), the table of scores
+(`scores.py`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
+import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from dagster_project.modelling import cohorts, evaluation
-from dagster_project.modelling.churn import ChurnSettings, customer_churn, is_active
+from dagster_project.modelling.candidates import BASELINES, NET, NO_ORDER, ORDERS, Forecast
+from dagster_project.modelling.challengers import LEARNERS, Lesson, Target
+from dagster_project.modelling.churn import is_active
+from dagster_project.modelling.features import customer_features, customer_outcomes
+from dagster_project.modelling.fits import (
+    Fits,
+    aligned_outcomes,
+    fit_models,
+    lesson_of,
+    levelled,
+    spend_levelled,
+    taught,
+)
 from dagster_project.modelling.histories import FloatArray
-from dagster_project.modelling.value import ValueSettings, customer_value
+from dagster_project.modelling.level.activity import Activity, SpendActivity, repeat_activity, spend_activity
+from dagster_project.modelling.level.foreseen import Foreseen
+from dagster_project.modelling.origins import Plan
+from dagster_project.modelling.purchase_model import ModelName
+from dagster_project.modelling.selection import Prediction, Trial
 
-Scorer: TypeAlias = Callable[[npt.ArrayLike, npt.ArrayLike], evaluation.Score]
+INCUMBENT_SPEND = "gamma_gamma_all"
+"""Beat the one on repeats in RMSE, deviance and Gini at all five cut-offs tried inside the histories of CDNOW, Online
+Retail II and the built-in shop; the back-test may still prefer the other."""
+TABLES: Mapping[Prediction, Iterable[str]] = {
+    "orders": (*ORDERS, *BASELINES),
+    "net": (*NET, *BASELINES),
+    "no_order": tuple(NO_ORDER),
+}
+"""Who is tried for each prediction, in the order of preference at a tie."""
 
-AMOUNT_SCORERS: Mapping[str, Scorer] = {
-    "rmse": evaluation.rmse,
-    "mae": evaluation.mae,
-    "total_bias": evaluation.total_bias,
-    "spearman": evaluation.spearman,
-    "normalised_gini": evaluation.normalised_gini,
-    "top_decile_capture": evaluation.top_decile_capture,
-}
-RANKING_SCORERS: Mapping[str, Scorer] = {"roc_auc": evaluation.roc_auc}
-EVENT_SCORERS: Mapping[str, Scorer] = {
-    **RANKING_SCORERS,
-    "brier": evaluation.brier,
-    "log_loss": evaluation.log_loss,
-    "calibration_error": evaluation.calibration_error,
-}
-PREDICTIONS = ("orders", "net", "no_order")
-_COLUMNS = {
-    "prediction": "str",
-    "model": "str",
-    "cutoff_date": "datetime64[s]",
-    "horizon_days": "int64",
-    "count_customers": "int64",
-    "score": "str",
-    "score_value": "float64",
-    "status": "str",
-    "status_reason": "str",
+LEARNED_FOR: Mapping[Prediction, tuple[Target, ...]] = {
+    "orders": ("orders",),
+    "net": ("orders", "net"),
+    "no_order": ("any_order",),
 }
 
 
-def holdout_days(horizon_days: int, history_days: int) -> int:
-    """Days to hold out: the horizon, or a third of the history where that is shorter.
+@dataclass(frozen=True)
+class Evening:
+    """One past cut-off: what was known and what followed, in one order of customers.
 
-    Args:
-        horizon_days: the horizon that customers are predicted for, at least 1.
-        history_days: days from the shop's first order to as-of, at least 0.
-
-    Returns:
-        Whole days; 0 means that there is too little history to back-test at all.
+    Attributes:
+        features: rows of `customer_features`.
+        outcomes: from `aligned_outcomes`.
+        activity: of the shop up to the cut-off; None on evenings that are lessons only.
     """
-    return min(horizon_days, history_days // 3)
+
+    features: pd.DataFrame
+    outcomes: pd.DataFrame
+    activity: Activity | None
 
 
-def backtest(
-    history: pd.DataFrame,
-    future: pd.DataFrame,
-    cutoff: dt.date,
-    horizon_days: int,
+@dataclass
+class Past:
+    """The past evenings of a plan, and what has been fitted on them: each once, however many origins need it.
+
+    Attributes:
+        plan: the days.
+        evenings: cut-off to what was known and what followed.
+        preferred: the purchase model that comes first.
+        predictions: what is to be predicted; only their learners learn.
+        spend_activity: of an evening, a mean net and the occasions that it is worth, as of `spend_levelled`.
+        threads: of LightGBM.
+    """
+
+    plan: Plan
+    evenings: Mapping[dt.date, Evening]
+    preferred: ModelName
+    predictions: Sequence[Prediction]
+    spend_activity: Callable[[dt.date, float, float], SpendActivity]
+    threads: int = 1
+    _models: dict[dt.date, Fits] = field(default_factory=dict)
+    _lessons: dict[dt.date, Lesson | None] = field(default_factory=dict)
+
+    def taught(self, fits: Fits, features: pd.DataFrame, evening: dt.date) -> Fits:
+        """Fits of an evening with what could be learned by then.
+
+        Args:
+            fits: of the evening.
+            features: of the evening.
+            evening: as-of, or one of the plan's origins.
+        """
+        lessons = [self._lesson(day) for day in self.plan.lessons(evening)]
+        targets = {target for prediction in self.predictions for target in LEARNED_FOR[prediction]}
+        learners = [name for name, learner in LEARNERS.items() if learner.target in targets]
+        return taught(fits, features, [lesson for lesson in lessons if lesson is not None], learners, self.threads)
+
+    def trials(self) -> dict[Prediction, list[Trial]]:
+        """Every prediction of every origin, latest first."""
+        found: dict[Prediction, list[Trial]] = {prediction: [] for prediction in self.predictions}
+        for origin in self.plan.origins:
+            evening = self.evenings[origin]
+            fits = self.taught(self._fits(origin), evening.features, origin)
+            forecast = Forecast(fits, evening.features, (self.plan.horizon_days,))
+            for prediction, trials in found.items():
+                trials.append(_trial(prediction, origin, evening, forecast, self.plan.horizon_days))
+        return found
+
+    def _fits(self, cutoff: dt.date) -> Fits:
+        if cutoff not in self._models:
+            # Churn has no level, and all purchase models rank alike: there the first is enough on origins too.
+            is_lesson_only = cutoff not in self.plan.origins or self.predictions == ("no_order",)
+            evening = self.evenings[cutoff]
+            fits = fit_models(evening.features, self.plan.horizon_days, self.preferred, stops_at_first=is_lesson_only)
+            if evening.activity is not None:
+                fits = levelled(fits, evening.activity, evening.features)
+                fits = spend_levelled(fits, partial(self.spend_activity, cutoff))
+            self._models[cutoff] = fits
+        return self._models[cutoff]
+
+    def _lesson(self, cutoff: dt.date) -> Lesson | None:
+        if cutoff not in self._lessons:
+            evening = self.evenings[cutoff]
+            self._lessons[cutoff] = lesson_of(self._fits(cutoff), evening.features, evening.outcomes)
+        return self._lessons[cutoff]
+
+
+def read_past(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    preferred: ModelName,
+    predictions: Sequence[Prediction],
     *,
-    settings: ValueSettings | None = None,
-    predictions: tuple[str, ...] = PREDICTIONS,
-) -> pd.DataFrame:
-    """Scores of the model and its baselines on one hold-out, one row per prediction, model and score.
+    counts_zero_value_orders: bool = False,
+    customer_share: float = 1.0,
+    threads: int = 1,
+) -> Past:
+    """The past of a plan, in one pass over the orders each for what was known and what followed.
 
     Args:
-        history: from `purchase_history` at the cut-off.
-        future: from `future_purchases` after the cut-off, up to cut-off + horizon_days; customers who are not in the
-            history were first seen in the hold-out and are left out.
-        cutoff: last day that the models see.
-        horizon_days: length of the hold-out, at least 1.
-        settings: purchase model and gate; its horizon is replaced by horizon_days.
-        predictions: which of `orders`, `net` and `no_order`. Those for value and for churn have horizons of their
-            own: call once for each.
-
-    Returns:
-        prediction, model, cutoff_date, horizon_days, count_customers, score, score_value (null where undefined or
-        not fitted), status (`fitted`, `insufficient_data`, `did_not_converge`, `baseline`), status_reason.
-
-        Beside orders and net: `zero`, `rate_times_time` (a customer's own repeats per day observed, times their own
-        mean net) and `cohort_mean` (what customers get without a model). Beside no_order, which is scored on
-        customers active at the cut-off: `days_since_last_order`, a ranking without a probability, and `base_rate`,
-        the hold-out's own share: no constant known in advance could beat it.
-
-    Raises:
-        ValueError: the history is of another cut-off, a prediction is unknown, or the horizon has no day.
+        connection: a connection that sees the marts, as in `customer_features`.
+        plan: the days.
+        preferred: the purchase model that comes first.
+        predictions: what is to be predicted.
+        counts_zero_value_orders: as in `purchase_history`.
+        customer_share: share of the customers, by a hash of their key; bounds the memory.
+        threads: of LightGBM.
     """
-    unknown = set(predictions) - set(PREDICTIONS)
-    if unknown:
-        raise ValueError(f"predictions {sorted(unknown)} are unknown; expected some of {', '.join(PREDICTIONS)}")
-    value_settings = replace(settings or ValueSettings(), horizon_days=horizon_days)
-    value = customer_value(history, cutoff, value_settings)
-    bought = future.set_index("customer_key").reindex(history["customer_key"])
-    rows: list[dict[str, object]] = []
-    for prediction, outcome in (("orders", "count_occasions"), ("net", "total_net")):
-        if prediction in predictions:
-            models = _amount_baselines(history, horizon_days, is_net=prediction == "net")
-            predicted = value.customers[f"predicted_{prediction}"]
-            models[value_settings.purchase_model] = predicted.to_numpy(dtype=np.float64)
-            actual = bought[outcome].fillna(0).to_numpy(dtype=np.float64)
-            rows += _scored(prediction, models, actual, (value.status, value.status_reason))
-    if "no_order" in predictions:
-        churn = customer_churn(history, cutoff, ChurnSettings(horizon_days), purchase_fit=value.purchase_fit)
-        active = is_active(history, horizon_days)
-        happened = np.asarray(bought["count_occasions"].isna().to_numpy()[active], dtype=np.float64)
-        days_since = churn.customers["days_since_last_order"].to_numpy(dtype=np.float64)[active]
-        probability = churn.customers["probability_no_order"].to_numpy(dtype=np.float64)[active]
-        base_rate = np.full(happened.size, happened.mean() if happened.size else np.nan)
-        fit = churn.purchase_fit
-        models = {"days_since_last_order": days_since, "base_rate": base_rate, fit.name: probability}
-        rows += _scored("no_order", models, happened, (fit.status, fit.status_reason))
-    scores = pd.DataFrame(rows).assign(cutoff_date=np.datetime64(cutoff, "s"), horizon_days=horizon_days)
-    return scores.reindex(columns=list(_COLUMNS)).astype(_COLUMNS)
+    cutoffs = plan.cutoffs()
+    is_counted, share = counts_zero_value_orders, customer_share
+    spent = partial(spend_activity, connection, counts_zero_value_orders=is_counted)
+    if not cutoffs:
+        return Past(plan, {}, preferred, predictions, spent, threads)
+    features = customer_features(connection, cutoffs, counts_zero_value_orders=is_counted, customer_share=share).df()
+    outcomes = customer_outcomes(
+        connection, cutoffs, plan.horizon_days, counts_zero_value_orders=is_counted, customer_share=share
+    )
+    followed = aligned_outcomes(features, outcomes)
+    evenings = {}
+    for cutoff in cutoffs:
+        is_then = (features["cutoff_date"] == pd.Timestamp(cutoff)).to_numpy()
+        activity = None
+        if cutoff in plan.origins and "orders" in predictions:
+            activity = repeat_activity(connection, cutoff, counts_zero_value_orders=is_counted)
+        evenings[cutoff] = Evening(
+            features[is_then].reset_index(drop=True), followed[is_then].reset_index(drop=True), activity
+        )
+    return Past(plan, evenings, preferred, predictions, spent, threads)
 
 
-def _amount_baselines(history: pd.DataFrame, horizon_days: int, *, is_net: bool) -> dict[str, FloatArray]:
-    """Baseline predictions of orders, or of net, each of shape (n,)."""
-    days = history["days_observed"].to_numpy(dtype=np.float64)
-    own_rate = history["count_repeat_occasions"].to_numpy(dtype=np.float64) / np.maximum(days, 1)
-    own_mean = history["mean_occasion_net"].fillna(0).to_numpy(dtype=np.float64)
-    cohort_orders = cohorts.orders_per_day(history) * horizon_days
-    return {
-        "zero": np.zeros(len(history)),
-        "rate_times_time": own_rate * horizon_days * (own_mean if is_net else 1.0),
-        "cohort_mean": cohort_orders * (cohorts.mean_order_net(history) if is_net else 1.0),
-    }
+def incumbent(prediction: Prediction, fits: Fits) -> str | None:
+    """Who stays unless somebody is better: the first certified purchase model, with its spend model for net.
+
+    Args:
+        prediction: what is predicted.
+        fits: of the evening.
+    """
+    if fits.base is None or prediction != "net":
+        return fits.base
+    return f"{fits.base}*{INCUMBENT_SPEND}" if INCUMBENT_SPEND in fits.spend else None
 
 
-def _scored(
-    prediction: str, models: Mapping[str, FloatArray], actual: FloatArray, model_status: tuple[str, str | None]
-) -> list[dict[str, object]]:
-    """One row per model and score; the last model is the one that was fitted, the others are baselines."""
-    fitted_name, rows = list(models)[-1], []
-    for name, predicted in models.items():
-        status, reason = model_status if name == fitted_name else ("baseline", None)
-        scorers = AMOUNT_SCORERS if prediction != "no_order" else EVENT_SCORERS
-        scorers = RANKING_SCORERS if name == "days_since_last_order" else scorers
-        for score, scorer in scorers.items():
-            is_scored = status in {"fitted", "baseline"}
-            row = {
-                "prediction": prediction,
-                "model": name,
-                "count_customers": actual.size,
-                "score": score,
-                "score_value": scorer(actual, predicted) if is_scored else None,
-                "status": status,
-                "status_reason": reason,
-            }
-            rows.append(row)
-    return rows
+def predicted(prediction: Prediction, forecast: Forecast) -> dict[str, FloatArray]:
+    """What everyone who could be fitted says up to the first step, each of shape (n,).
+
+    Args:
+        prediction: what is predicted.
+        forecast: of the evening.
+    """
+    ask = {"orders": forecast.orders, "net": forecast.net, "no_order": forecast.no_order}[prediction]
+    said = {name: ask(name) for name in TABLES[prediction]}
+    return {name: steps[:, 0] for name, steps in said.items() if steps is not None and np.isfinite(steps[:, 0]).all()}
+
+
+def level_errors(fits: Fits, horizon_days: int) -> tuple[float, float]:
+    """Standard errors of the logs of the shop's orders and of its net per order, from season and level.
+
+    Args:
+        fits: of the evening.
+        horizon_days: days ahead.
+    """
+    foreseen = (None if fits.level is None else fits.level.foreseen, fits.spend_level)
+    unknown = Foreseen.gated("nothing is known")
+    orders, spend = (float((one or unknown).log_error(horizon_days)) for one in foreseen)
+    return orders, spend
+
+
+def _trial(prediction: Prediction, origin: dt.date, evening: Evening, forecast: Forecast, horizon_days: int) -> Trial:
+    """One prediction on one evening; no order is asked of customers who were active."""
+    said = predicted(prediction, forecast)
+    actual = evening.outcomes["net" if prediction == "net" else "orders"].to_numpy(dtype=np.float64)
+    asked = np.ones(actual.size, dtype=np.bool_)
+    if prediction == "no_order":
+        asked, actual = is_active(evening.features, horizon_days), (actual == 0).astype(np.float64)
+        days_since = evening.features["days_observed"] - evening.features["days_first_to_last_order"]
+        base_rate = actual[asked].mean() if asked.any() else np.nan
+        said |= {"days_since_last_order": days_since.to_numpy(dtype=np.float64)}
+        said |= {"base_rate": np.full(actual.size, base_rate)}
+    stays = said.get(incumbent(prediction, forecast.fits) or "")
+    calendar = no_order = None
+    if prediction == "orders":
+        no_order = forecast.no_order(forecast.fits.base or "")
+        if forecast.fits.in_season:
+            calendar = Forecast(forecast.fits.out_of_season(), evening.features, forecast.steps).model_orders(None)
+    return Trial(
+        cutoff=origin,
+        actual=actual[asked],
+        predicted={name: values[asked] for name, values in said.items()},
+        incumbent=None if stays is None else stays[asked],
+        cohort_month=evening.features.loc[asked, "cohort_month"].reset_index(drop=True),
+        out_of_season=None if calendar is None else calendar[asked, 0],
+        no_order=None if no_order is None else no_order[asked, 0],
+        log_errors=level_errors(forecast.fits, horizon_days),
+    )

@@ -5,6 +5,8 @@ Belongs here: one rule for pooling small cohorts, and the shares and rates that 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -60,3 +62,44 @@ def mean_order_net(history: pd.DataFrame) -> FloatArray:
     """
     cohort, mean_net = history["cohort_month"], history["mean_occasion_net"]
     return cohort_ratio(cohort, mean_net, mean_net.notna(), cohort)
+
+
+@dataclass(frozen=True)
+class CohortMeans:
+    """The averages of one evening, a few numbers per month of first order, for customers scored later in batches.
+
+    Attributes:
+        orders_per_day: repeat occasions per day observed, by cohort month.
+        mean_order_net: mean net per occasion, by cohort month.
+        pooled_orders_per_day: of everybody, for cohorts that are small or unknown; NaN without any exposure.
+        pooled_mean_order_net: of everybody; NaN without any spend.
+    """
+
+    orders_per_day: pd.Series
+    mean_order_net: pd.Series
+    pooled_orders_per_day: float
+    pooled_mean_order_net: float
+
+    @classmethod
+    def of(cls, history: pd.DataFrame) -> CohortMeans:
+        """The averages of a history.
+
+        Args:
+            history: from `purchase_history` or `customer_features` at one cut-off.
+        """
+        months = pd.Series(history["cohort_month"].unique())
+        months = pd.concat([months, pd.Series([pd.NaT])], ignore_index=True)
+        cohort, mean_net = history["cohort_month"], history["mean_occasion_net"]
+        rates = cohort_ratio(cohort, history["count_repeat_occasions"], history["days_observed"], months)
+        means = cohort_ratio(cohort, mean_net, mean_net.notna(), months)
+        return cls(
+            pd.Series(rates[:-1], index=months[:-1]), pd.Series(means[:-1], index=months[:-1]), rates[-1], means[-1]
+        )
+
+    def orders_per_day_of(self, cohort_month: pd.Series) -> FloatArray:
+        """The rate of each customer's cohort, shape (n,)."""
+        return np.array(cohort_month.map(self.orders_per_day).fillna(self.pooled_orders_per_day), dtype=np.float64)
+
+    def mean_order_net_of(self, cohort_month: pd.Series) -> FloatArray:
+        """The mean net per occasion of each customer's cohort, shape (n,)."""
+        return np.array(cohort_month.map(self.mean_order_net).fillna(self.pooled_mean_order_net), dtype=np.float64)

@@ -12,13 +12,11 @@ from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
-from dagster_project.modelling.btyd import BetaGeo, ModifiedBetaGeo, PurchaseModel
+from dagster_project.modelling.btyd import PURCHASE_MODELS, PurchaseModel
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
 
 ModelName: TypeAlias = Literal["mbg_nbd", "bg_nbd"]
 Status: TypeAlias = Literal["fitted", "insufficient_data", "did_not_converge"]
-
-_MODELS: dict[str, type[PurchaseModel]] = {model.name: model for model in (ModifiedBetaGeo, BetaGeo)}
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,14 @@ class ModelGate:
         """What the history lacks, or None when it is enough.
 
         Args:
-            history: from `purchase_history`.
+            history: from `purchase_history`, or of distinct histories with `count_customers` (whole shop either way).
         """
         if history.empty:
             return "no customer has an order"
-        count_customers, history_days = len(history), int(history["days_observed"].max())
+        customers = history.get("count_customers", pd.Series(1, index=history.index))
+        count_customers, history_days = int(customers.sum()), int(history["days_observed"].max())
         days_silent = int((history["days_observed"] - history["days_first_to_last_order"]).min())
-        count_three = int((history["count_repeat_occasions"] >= 2).sum())
+        count_three = int(customers[history["count_repeat_occasions"] >= 2].sum())
         lacks = []
         if count_customers < self.minimum_customers:
             lacks.append(f"{count_customers} customers, at least {self.minimum_customers} needed")
@@ -94,13 +93,13 @@ def fit_purchase_model(history: pd.DataFrame, gate: ModelGate, name: ModelName) 
     Raises:
         ValueError: the name is unknown, or a history is impossible.
     """
-    if name not in _MODELS:
-        raise ValueError(f"purchase model {name!r} is unknown; expected one of {', '.join(_MODELS)}")
+    if name not in PURCHASE_MODELS:
+        raise ValueError(f"purchase model {name!r} is unknown; expected one of {', '.join(PURCHASE_MODELS)}")
     refusal = gate.refusal(history)
     if refusal is not None:
         return PurchaseModelFit(name, "insufficient_data", refusal, None)
     try:
-        model = _MODELS[name].fit(
+        model = PURCHASE_MODELS[name].fit(
             history["count_repeat_occasions"], history["days_first_to_last_order"], history["days_observed"]
         )
     except DidNotConverge as error:

@@ -7,17 +7,18 @@ definitions of metrics, which the warehouse has already made; wording (`sections
 from __future__ import annotations
 
 METRICS = """
-select metric, period_type, period_start, numerator, denominator, metric_value, ci_low, ci_high, count_customers,
-    is_mature, has_minimum_base, unit, definition
+select metric, period_type, period_start, numerator, cast(denominator as bigint) as denominator,
+    metric_value, ci_low, ci_high, count_customers, is_mature, has_minimum_base, unit, definition
 from marts.loyalty_metrics
-where segment_type = 'all'
+where segment_type = 'all' and denominator is not null
 order by metric, period_type, period_start
 """
 
 SCORE_SHARES = """
-select period_type, cast(segment as integer) as score, numerator, denominator, metric_value, has_minimum_base
+select period_type, cast(segment as integer) as score, numerator, cast(denominator as bigint) as denominator,
+    metric_value, has_minimum_base
 from marts.loyalty_metrics
-where metric = 'nps_score_share' and period_type in ('trailing_window', 'lifetime')
+where metric = 'nps_score_share' and segment_type = 'score' and period_type in ('trailing_window', 'lifetime')
 order by period_type, score
 """
 
@@ -32,9 +33,10 @@ order by definitions.metric
 
 BASES = """
 select
-    max(denominator) filter (where not has_minimum_base) as largest_refused,
-    min(denominator) filter (where has_minimum_base) as smallest_shown
+    cast(max(denominator) filter (where not has_minimum_base) as bigint) as largest_refused,
+    cast(min(denominator) filter (where has_minimum_base) as bigint) as smallest_shown
 from marts.loyalty_metrics
+where unit = 'share'
 """
 
 CUSTOMERS = """
@@ -205,10 +207,27 @@ group by churn.risk_band
 order by lowest desc
 """
 
+# The latest evening, all customers: the champion beside the baselines; without a champion, whoever was not fitted.
 SCORES = """
-select prediction, model, cutoff_date, horizon_days, count_customers, score, score_value, status, status_reason
-from models.model_scores
-order by prediction, model, score
+with latest as (
+    select prediction, max(cutoff_date) as cutoff_date, bool_or(is_champion) as has_champion
+    from models.model_scores
+    group by prediction
+)
+select
+    scores.prediction, scores.model, scores.cutoff_date, scores.horizon_days, scores.count_customers, scores.score,
+    scores.score_value, scores.status, scores.status_reason
+from models.model_scores as scores
+inner join latest on scores.prediction = latest.prediction and scores.cutoff_date = latest.cutoff_date
+where scores.segment_type = 'all' and (scores.is_champion or scores.status = 'baseline' or not latest.has_champion)
+order by scores.prediction, scores.model, scores.score
+"""
+
+VALUE_TOTALS = """
+select measure, horizon_days, expected, low_80, high_80
+from models.value_totals
+where low_80 is not null
+order by horizon_days, measure
 """
 
 EXCLUSIONS = """

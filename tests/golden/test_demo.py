@@ -72,7 +72,8 @@ def cents(texts: pd.Series) -> pd.Series:
 
 def metric(night: duckdb.DuckDBPyConnection, name: str, period_type: str) -> tuple[float, int]:
     [(top, base)] = night.execute(
-        "select numerator, denominator from marts.loyalty_metrics where metric = ? and period_type = ?",
+        "select numerator, denominator from marts.loyalty_metrics where metric = ? and period_type = ? "
+        "and segment_type = 'all'",
         [name, period_type],
     ).fetchall()
     return float(top), int(base)

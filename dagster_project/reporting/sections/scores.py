@@ -39,6 +39,7 @@ SUBJECTS = {
 }
 MODEL_WORDS = {
     "zero": "all zero: nobody buys again",
+    "same_as_last_period": "same as the last period",
     "rate_times_time": "own rate times time",
     "cohort_mean": "mean of the cohort",
     "days_since_last_order": "days since last order (ranking only)",

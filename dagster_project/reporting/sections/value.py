@@ -28,9 +28,7 @@ def customer_value(shop: Published, metrics: Metrics) -> Section:
         f"Customers are expected to bring {formats.money(total, shop.currency)} of discounted margin in the next "
         f"{days} days; the most valuable tenth ({formats.plural(tenths[0]['count_customers'], 'customer')}) is "
         "expected to "
-        f"bring {formats.share(top_share)} of it. No interval is published for the total: the back-test below says "
-        "how far such "
-        "totals were off."
+        f"bring {formats.share(top_share)} of it."
     )
     bins = shop.rows(queries.VALUE_BINS)
     labels = [(_range(row), row["count_customers"]) for row in bins]
@@ -55,8 +53,21 @@ def customer_value(shop: Published, metrics: Metrics) -> Section:
         lead,
         warnings=status_warnings(statuses),
         figures=figures,
-        tables=[_totals(statuses, shop, days)],
+        tables=[_totals(statuses, shop, days), *_ahead(shop)],
     )
+
+
+def _ahead(shop: Published) -> list[Table]:
+    """What the whole shop is expected to do at each horizon, with the range that eight shops in ten would fall into."""
+    rows = shop.rows(queries.VALUE_TOTALS)
+    body = []
+    for row in rows:
+        is_net = row["measure"] == "net"
+        numbers = [row[name] for name in ("expected", "low_80", "high_80")]
+        cells = [formats.money(one, shop.currency) if is_net else formats.count(one) for one in numbers]
+        body.append((f"{'Net revenue' if is_net else 'Orders'}, {row['horizon_days']} days", *cells))
+    caption = "Expected of today's customers; new ones are not in it"
+    return [Table(caption, ("Measure", "# Expected", "# 80 % from", "# 80 % to"), body)] if body else []
 
 
 def _concentration_figure(rows: list[Row]) -> Figure:

@@ -26,8 +26,23 @@ FAMILY = (
     *("Winter", "Zeller", "Wang", "Lin", "Chang", "Huang", "Zhao", "Liu", "Wu", "Xu", "Tsai", "Zhou", "Sun", "Guo"),
 )
 DOMAINS = ("mail.example", "post.example", "inbox.example", "net.example")
-ADDRESS_STYLES = ("as_registered", "with_tag", "without_dot", "in_other_case", "other_mailbox")
-_IN_OTHER_CASE, OTHER_MAILBOX = 3, 4
+
+
+def _wide(name: str) -> str:
+    """A name in the wide letters of East Asian keyboards, which look almost like the others."""
+    return "".join(chr(ord(letter) + 0xFEE0) for letter in name.lower())
+
+
+_SPELLINGS = {  # how names are spelt, what stands between them, and what tag follows
+    "as_registered": (str.lower, ".", ""),
+    "with_tag": (str.lower, ".", "+shop"),
+    "without_dot": (str.lower, "", ""),
+    "in_other_case": (str.title, ".", ""),
+    "other_mailbox": (str.lower, "_", ""),
+    "in_wide_letters": (_wide, ".", ""),
+}
+ADDRESS_STYLES = tuple(_SPELLINGS)
+OTHER_MAILBOX = ADDRESS_STYLES.index("other_mailbox")
 PHONE_STYLES = ("+49 1999 {0} {1}", "01999/{0}{1}", "00491999{0}{1}", "(01999) {0}-{1}", "+49-1999-{0}{1}")
 _STEP = 77_368_787  # no factor of 10, so that it visits every number once, and neighbours far apart
 _SCATTER = 10**8
@@ -55,17 +70,17 @@ def addresses(name: Ints, mailbox: Ints, style: Ints) -> pa.Array:
     Args:
         name: number of the name.
         mailbox: number of the person who has the mailbox.
-        style: position in `ADDRESS_STYLES`; these providers ignore case, tags and dots.
+        style: position in `ADDRESS_STYLES`; these providers ignore case, tags, dots and the width of letters.
     """
-    separator = labels((".", ".", "", ".", "_"), style)
-    tag = labels(("", "+shop", "", "", ""), style)
+    spellings, separators, tags = zip(*_SPELLINGS.values(), strict=True)
+    given = labels([spell(given) for spell in spellings for given in GIVEN], style * len(GIVEN) + name % len(GIVEN))
+    family_place = name // len(GIVEN) % len(FAMILY)
+    family = labels([spell(family) for spell in spellings for family in FAMILY], style * len(FAMILY) + family_place)
     number = _digits(2 * mailbox + (style == OTHER_MAILBOX))
-    given, family = given_names(name), family_names(name)
-    lower = pc.binary_join_element_wise(
-        pc.utf8_lower(given), separator, pc.utf8_lower(family), number, tag, "@", labels(DOMAINS, mailbox % 4), ""
+    domain = labels(DOMAINS, mailbox % len(DOMAINS))
+    return pc.binary_join_element_wise(
+        given, labels(separators, style), family, number, labels(tags, style), "@", domain, ""
     )
-    proper = pc.binary_join_element_wise(given, separator, family, number, "@", labels(DOMAINS, mailbox % 4), "")
-    return pc.if_else(pa.array(style == _IN_OTHER_CASE), proper, lower)
 
 
 def phones(number: Ints, style: Ints) -> pa.Array:

@@ -86,7 +86,7 @@ class ShopPlan:
     campaigns: tuple[Campaign, ...] = (
         Campaign("Spring personal offer", starts_share_of_days=0.45),
         Campaign("Newsletter to all", is_personal=False, starts_share_of_days=0.6, target_share=0.8, lift=0.01),
-        Campaign("Come back", purpose="win_back", starts_share_of_days=0.8, days=21, lift=0.05),
+        Campaign("Come back", purpose="win_back", starts_share_of_days=0.7, days=21, lift=0.05),
     )
     voice: Voice = field(default_factory=Voice)
     relations: Relations = field(default_factory=Relations)

@@ -4,7 +4,7 @@ Belongs here: Parquet files that grow by a row group a block, and CSV files sort
 not belong here: which rows (`topics.py`), which folder and when it is complete (`assembly.py`).
 
 The bytes depend on the rows and on the pinned versions of Arrow and DuckDB alone: fixed writer options, one order, no
-time stamps, Arrow's own gzip.
+time stamps, no compression of the system's.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ EXPORTED_AS: Mapping[str, str] = {
 }
 """What the shop's systems export, where it is not plain CSV: large tables zipped, those of cloud tools as Parquet."""
 _SORT_MEMORY = "2GB"
-_COPIED_BYTES = 1 << 20
 
 
 def feed_table(feed: str, columns: Columns) -> pa.Table:
@@ -100,12 +99,13 @@ def export_sorted(parts: Path, out: Path, spill: Path, short_lines: Mapping[str,
         parts: holds `<feed>.parquet` with the column `HAPPENED`.
         out: where the files go.
         spill: folder for what does not fit into memory while sorting.
-        short_lines: by feed, lines with too few fields, to stand at the end of its CSV file.
+        short_lines: by feed, lines with too few fields, to stand at the end of its file, which then is plain CSV.
     """
     with private_connection(_SORT_MEMORY, spill) as con:
         con.execute("set threads=1")
         for part in sorted(parts.glob("*.parquet")):
-            feed, suffix = part.stem, EXPORTED_AS.get(part.stem, "csv")
+            feed = part.stem
+            suffix = "csv" if feed in short_lines else EXPORTED_AS.get(feed, "csv")
             rows = f"""
                 select * exclude ({HAPPENED}, file_row_number)
                 from read_parquet('{part}', file_row_number = true) order by {HAPPENED}, file_row_number
@@ -117,17 +117,7 @@ def export_sorted(parts: Path, out: Path, spill: Path, short_lines: Mapping[str,
                     for batch in reader:
                         writer.write_batch(batch)
                 continue
-            plain = out / f"{feed}.csv"
-            con.execute(f"copy ({rows}) to '{plain}' (format csv, header true)")
-            if short_lines.get(feed):
-                with plain.open("a", encoding="utf-8") as lines:
+            con.execute(f"copy ({rows}) to '{path}' (format csv, header true)")
+            if feed in short_lines:
+                with path.open("a", encoding="utf-8") as lines:
                     lines.writelines(f"{line}\n" for line in short_lines[feed])
-            if suffix == "csv.gz":
-                _zip(plain, path)
-
-
-def _zip(plain: Path, path: Path) -> None:
-    with plain.open("rb") as content, pa.CompressedOutputStream(str(path), "gzip") as zipped:
-        while copied := content.read(_COPIED_BYTES):
-            zipped.write(copied)
-    plain.unlink()

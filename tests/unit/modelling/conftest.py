@@ -23,7 +23,8 @@ def _empty_marts() -> duckdb.DuckDBPyConnection:
         create schema marts;
         create table marts.fct_orders (
             order_key varchar, customer_key varchar, order_date date, gross_amount decimal(18, 4),
-            exclusion_reason varchar);
+            exclusion_reason varchar, channel varchar, count_units bigint);
+        create table marts.fct_order_lines (order_key varchar, product_kind varchar);
         create table marts.fct_refunds (
             refund_key varchar, order_key varchar, refund_date date, refund_amount decimal(18, 4));
     """)
@@ -40,7 +41,7 @@ def marts() -> Iterator[Callable[..., duckdb.DuckDBPyConnection]]:
         connection = _empty_marts()
         opened.append(connection)
         for order in orders:
-            connection.execute("insert into marts.fct_orders values (?, ?, ?, ?, ?)", order)
+            connection.execute("insert into marts.fct_orders values (?, ?, ?, ?, ?, null, null)", order)
         for refund in refunds:
             connection.execute("insert into marts.fct_refunds values (?, ?, ?, ?)", refund)
         return connection
@@ -88,7 +89,7 @@ def cdnow() -> Iterator[duckdb.DuckDBPyConnection]:
         insert into marts.fct_orders
         select
             row_number() over ()::varchar, customer_key, strptime(order_date::varchar, '%Y%m%d')::date, gross_amount,
-            case when gross_amount = 0 then 'zero_value' end
+            case when gross_amount = 0 then 'zero_value' end, 'web', count_items
         from purchases
     """)
     yield connection

@@ -46,9 +46,11 @@ COLUMNS = {
         "is_active boolean, probability_no_order double, risk_band varchar"
     ),
     "models.model_scores": (
-        "prediction varchar, model varchar, cutoff_date date, horizon_days integer, count_customers bigint, "
+        "prediction varchar, model varchar, is_champion boolean, cutoff_date date, horizon_days integer, "
+        "segment_type varchar, segment varchar, count_customers bigint, "
         "score varchar, score_value double, status varchar, status_reason varchar"
     ),
+    "models.value_totals": ("measure varchar, horizon_days integer, expected double, low_80 double, high_80 double"),
     "quality.quarantined_rows": "model varchar, source varchar, file varchar, row_number bigint, reasons varchar",
     "quality.reconciliation": (
         "layer_from varchar, layer_to varchar, entity varchar, measure varchar, total_from decimal(38, 4), "
@@ -122,6 +124,9 @@ def _contents(has_feedback: bool, is_fitted: bool) -> dict[str, list[tuple]]:
             for n, key in enumerate(buyers)
         ],
         "models.model_scores": _scores(is_fitted),
+        "models.value_totals": [("orders", 365, 60.0, 40.0, 90.0), ("net", 365, 9_000.0, 6_000.0, 12_000.0)]
+        if is_fitted
+        else [],
         "quality.quarantined_rows": [
             ("stg_shop__orders", "shop", "a.csv", row, f"bad amount {HOSTILE}") for row in (1, 2)
         ],
@@ -203,7 +208,7 @@ def _scores(is_fitted: bool) -> list[tuple]:
     ):
         is_model = model == "mbg_nbd"
         found.append(
-            (prediction, model, dt.date(2025, 1, 1), 90, 30, score, None if is_model and not is_fitted else value,
+            (prediction, model, is_model, dt.date(2025, 1, 1), 90, "all", "all", 30, score, None if is_model and not is_fitted else value,
              *(status if is_model else ("baseline", None)))
         )  # fmt: skip
     return found

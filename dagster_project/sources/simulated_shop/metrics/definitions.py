@@ -79,6 +79,18 @@ DEFINITIONS: Mapping[str, str] = {
         f"Promoters less detractors, divided by all accounts with an answer in the last {WINDOW_DAYS} days: the latest "
         "answer of each."
     ),
+    "csat_of_answers": (
+        f"Accounts whose latest answer on overall satisfaction in the last {WINDOW_DAYS} days is 4 or 5 of 5, divided "
+        "by all accounts with such an answer."
+    ),
+    "referral_rate": (
+        "Persons who invited somebody by the end, themselves left out, divided by persons with an order that counts."
+    ),
+    "referral_conversion": "Invitations whose invited person has ordered by the end divided by invitations.",
+    "subscription_repurchase_ratio": (
+        "Accounts with a subscription that was renewed, or with a later second one, divided by accounts with any."
+    ),
+    "message_response_rate": "Messages that were clicked by the end divided by messages delivered.",
     "survey_answer_rate": "Invitations answered by the end divided by invitations delivered.",
 }
 """By metric. Money is in cents of the currency named."""

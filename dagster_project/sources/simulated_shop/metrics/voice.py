@@ -20,7 +20,7 @@ from dagster_project.sources.simulated_shop.metrics.measure import Measure
 from dagster_project.sources.simulated_shop.streams import Bools, Ints
 from dagster_project.sources.simulated_shop.voice.surveys import SURVEYS
 
-_PROMOTERS_FROM, _DETRACTORS_UP_TO = 9, 6
+_PROMOTERS_FROM, _DETRACTORS_UP_TO, _SATISFIED_FROM = 9, 6, 4
 
 
 def voice_measures(block: Block, feeds: Mapping[str, Columns], truth: Mapping[str, Columns]) -> Iterator[Measure]:
@@ -47,6 +47,11 @@ def voice_measures(block: Block, feeds: Mapping[str, Columns], truth: Mapping[st
         is_given = is_known & ((segment == "all") | (answered == segment))
         account, moment = _texts(answers["customer_id"]), _numbers(answers["answered_at"])
         yield _nps("nps_of_answers", segment, account, moment, _numbers(answers["score"]), is_given)
+    is_csat = (_texts(answers["question"]) == "csat") & _is_recent(block, answers["answered_at"])
+    last = _last_scores(
+        _texts(answers["customer_id"]), _numbers(answers["answered_at"]), _numbers(answers["score"]), is_csat
+    )
+    yield Measure("csat_of_answers", int((last >= _SATISFIED_FROM).sum()), len(last), period_type="trailing_window")
     is_delivered = _texts(asked["status"]) == "delivered"
     is_answered = np.asarray(asked["is_answered"].to_numpy(zero_copy_only=False), dtype=bool)
     for segment in SURVEYS:
@@ -58,12 +63,16 @@ def _nps(
     metric: str, segment: str, owner: npt.NDArray[np.object_], moment: Ints, score: Ints, is_counted: Bools
 ) -> Measure:
     """Of each owner's last counted score."""
+    last = _last_scores(owner, moment, score, is_counted)
+    promoters, detractors = int((last >= _PROMOTERS_FROM).sum()), int((last <= _DETRACTORS_UP_TO).sum())
+    return Measure(metric, promoters - detractors, len(last), "survey", segment, "trailing_window")
+
+
+def _last_scores(owner: npt.NDArray[np.object_], moment: Ints, score: Ints, is_counted: Bools) -> Ints:
     rows = np.flatnonzero(is_counted)
     rows = rows[np.lexsort((rows, moment[rows], owner[rows].astype("U")))]
     is_last = np.append(owner[rows][1:] != owner[rows][:-1], True)[: len(rows)]
-    last = score[rows][is_last]
-    promoters, detractors = int((last >= _PROMOTERS_FROM).sum()), int((last <= _DETRACTORS_UP_TO).sum())
-    return Measure(metric, promoters - detractors, len(last), "survey", segment, "trailing_window")
+    return score[rows][is_last]
 
 
 def _is_recent(block: Block, moments: pa.Array) -> Bools:

@@ -71,7 +71,8 @@ def draw_identity(block: Block) -> Identity:
         return block.stream(f"contacts/{topic}").random(count) < share
 
     follows = _not_in_a_row(happens("family", plan.family_share))
-    is_namesake = _not_in_a_row(happens("namesake", plan.namesake_share)) & ~follows
+    is_followed = np.concatenate([follows[1:], [False]])
+    is_namesake = _not_in_a_row(happens("namesake", plan.namesake_share)) & ~follows & ~is_followed
     household = np.arange(count) - follows
     base = block.stream("contacts/name").integers(0, len(names.GIVEN) * len(names.FAMILY), count)
     name = base % len(names.GIVEN) + base[household] // len(names.GIVEN) * len(names.GIVEN)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from dagster_project.sources.simulated_shop.plan_checks import refuse_impossible_shares
 from dagster_project.sources.tables import SourceError
 
+_ADDRESS_STYLES = 6  # as many as `../names.py` knows
+
 
 @dataclass(frozen=True)
 class Contacts:
@@ -25,7 +27,7 @@ class Contacts:
         consent_share: of people whom no campaign chooses, those who agreed to be written to; a campaign chooses among
             those who agreed.
         address_style_shares: how the mailbox of a second account or a guest's order is written: as registered, with a
-            plus tag, without the dot, in other case, or it is another mailbox.
+            plus tag, without the dot, in other case, as another mailbox, in wide letters.
     """
 
     family_share: float = 0.04
@@ -33,11 +35,16 @@ class Contacts:
     phone_share: float = 0.75
     birthday_share: float = 0.5
     consent_share: float = 0.6
-    address_style_shares: tuple[float, ...] = (0.4, 0.15, 0.15, 0.1, 0.2)
+    address_style_shares: tuple[float, ...] = (0.4, 0.15, 0.13, 0.1, 0.2, 0.02)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""
         refuse_impossible_shares(self)
+        shares = self.address_style_shares
+        if len(shares) != _ADDRESS_STYLES or abs(sum(shares) - 1) > 1e-9:
+            raise SourceError(
+                f"Contacts: address_style_shares are {shares}; expected {_ADDRESS_STYLES} that add up to 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -214,7 +221,7 @@ class Costs:
     """
 
     per_new_customer: tuple[int, ...] = (1_400, 200, 1_800, 600, 300, 500)
-    per_customer_day: int = 120
+    per_customer_day: int = 600
     per_message: int = 4
     programme_per_month: int = 60_000
 

@@ -4,7 +4,8 @@ Belongs here: the contracts of a block and their events. Does not belong here: o
 
 A period has thirty days. At each period's end everybody has a chance of their own to have cancelled, Beta-distributed
 over people, as in the shifted Beta-geometric model of contracts (Fader and Hardie 2007, How to project customer
-retention, Journal of Interactive Marketing 21(1), equations 1 and 2); a failed payment ends some of the others.
+retention, Journal of Interactive Marketing 21(1)): of those who came to the k-th renewal, a / (a + b + k - 1) have
+cancelled. A failed payment ends some of the others.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from dagster_project.sources.simulated_shop.columns import (
     times,
 )
 from dagster_project.sources.simulated_shop.people import NEVER
+from dagster_project.sources.simulated_shop.relations.plan import Subscriptions
 from dagster_project.sources.simulated_shop.streams import Bools, Floats, Ints, kept
 
 EVENTS = ("started", "renewed", "paused", "resumed", "payment_failed", "cancelled", "ended")
@@ -39,6 +41,7 @@ PLANS = ("monthly_coffee", "monthly_tea")
 PERIOD_DAYS = 30
 _RETRY_DAYS, _GIVEN_UP_DAYS = 3, 14
 _MEAN_WAIT_DAYS, _MEAN_PAUSE_BEFORE_AGAIN_DAYS = 60.0, 90.0
+_LOST_SHARE_OF_FAILED = 0.5
 _NO_REASON = -1
 
 
@@ -111,55 +114,52 @@ def draw_subscriptions(block: Block) -> tuple[Contracts, tuple[Ints, ...]]:
     Returns:
         The contracts; and contract, second, event and reason of each event.
     """
-    plan, count = block.plan.relations.subscriptions, len(block.people)
+    plan, horizon = block.plan.relations.subscriptions, block.plan.horizon_day * DAY
     rng = block.stream("subscriptions")
-    chance = kept(rng.beta(plan.a, plan.b, count))
-    wants = rng.random(count) < plan.subscriber_share
-    wait = kept(np.minimum(rng.exponential(_MEAN_WAIT_DAYS, count), 10_000.0))
-    begins = np.minimum(known_since(block), NEVER // 2) + (wait * DAY).astype(np.int64)
-    horizon = block.plan.horizon_day * DAY
-    person = np.flatnonzero(wants & (begins < horizon))
-    second, log, made = begins[person], _Log(), 0
-    persons, seconds = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    log.add(_STARTED, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
-    contract = np.zeros(0, dtype=np.int64)
-    owner = due = contract
-    while len(person) or len(contract):
-        fresh = made + np.arange(len(person))
-        log.add(_STARTED, fresh, second)
-        persons.append(person)
-        seconds.append(second)
-        made += len(person)
-        contract, owner = np.concatenate([contract, fresh]), np.concatenate([owner, person])
-        due = np.concatenate([due, second + PERIOD_DAYS * DAY])
-        renewed, goes_on, ended = _renewal(rng, plan_shares(block), chance[owner], contract, due, log)
-        again = ~goes_on & (rng.random(len(contract)) < plan.again_share)
+    chance = kept(rng.beta(plan.a, plan.b, len(block.people)))
+    person, second = _first_contracts(block, rng)
+    log, persons, seconds = _Log(), [person], [second]
+    contract, due = np.arange(len(person)), second + PERIOD_DAYS * DAY
+    log.add(_STARTED, contract, second)
+    owner, made = person, len(person)
+    while len(contract):
+        renewed, goes_on, ended = _renewal(rng, plan, chance[owner], contract, due, log)
         rest = kept(np.minimum(rng.exponential(_MEAN_PAUSE_BEFORE_AGAIN_DAYS, len(contract)), 10_000.0))
         back = ended + DAY + (rest * DAY).astype(np.int64)
-        again &= back < horizon
-        person, second = owner[again], back[again]
+        again = ~goes_on & (rng.random(len(contract)) < plan.again_share) & (back < horizon)
         goes_on &= renewed < horizon
-        contract, owner, due = contract[goes_on], owner[goes_on], renewed[goes_on] + PERIOD_DAYS * DAY
+        fresh = made + np.arange(int(again.sum()))
+        made += len(fresh)
+        log.add(_STARTED, fresh, back[again])
+        persons.append(owner[again])
+        seconds.append(back[again])
+        contract = np.concatenate([contract[goes_on], fresh])
+        owner = np.concatenate([owner[goes_on], owner[again]])
+        due = np.concatenate([renewed[goes_on], back[again]]) + PERIOD_DAYS * DAY
     all_persons = np.concatenate(persons)
     return Contracts(all_persons, chance[all_persons], np.concatenate(seconds)), log.in_order()
 
 
-def plan_shares(block: Block) -> tuple[float, float]:
-    """Shares of renewals with a failed payment, and of those with a pause."""
-    plan = block.plan.relations.subscriptions
-    return plan.failed_payment_share, plan.paused_share
+def _first_contracts(block: Block, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Who begins a first contract within the horizon, and when."""
+    count = len(block.people)
+    wants = rng.random(count) < block.plan.relations.subscriptions.subscriber_share
+    wait = kept(np.minimum(rng.exponential(_MEAN_WAIT_DAYS, count), 10_000.0))
+    begins = np.minimum(known_since(block), NEVER // 2) + (wait * DAY).astype(np.int64)
+    person = np.flatnonzero(wants & (begins < block.plan.horizon_day * DAY))
+    return person, begins[person]
 
 
 def _renewal(
-    rng: np.random.Generator, shares: tuple[float, float], chance: Floats, contract: Ints, due: Ints, log: _Log
+    rng: np.random.Generator, plan: Subscriptions, chance: Floats, contract: Ints, due: Ints, log: _Log
 ) -> tuple[Ints, Bools, Ints]:
     """Let contracts come to the end of a period: when each is renewed, whether it is, and when it ends otherwise."""
     count = len(contract)
     cancels = rng.random(count) < chance
     before, why = rng.integers(3_600, PERIOD_DAYS * DAY, count), rng.integers(0, _REASONS_TO_CANCEL, count)
-    fails = ~cancels & (rng.random(count) < shares[0])
-    is_lost = fails & (rng.random(count) < 0.5)
-    pauses = ~cancels & ~fails & (rng.random(count) < shares[1])
+    fails = ~cancels & (rng.random(count) < plan.failed_payment_share)
+    is_lost = fails & (rng.random(count) < _LOST_SHARE_OF_FAILED)
+    pauses = ~cancels & ~fails & (rng.random(count) < plan.paused_share)
     pause = rng.integers(1, 4, count) * PERIOD_DAYS * DAY
     renewed = np.select([fails, pauses], [due + _RETRY_DAYS * DAY, due + pause], due)
     ended = np.where(cancels, due, due + _GIVEN_UP_DAYS * DAY)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dagster_project.sources.simulated_shop.plan_checks import refuse_impossible_shares
+from dagster_project.sources.tables import SourceError
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ class Mentions:
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""
         refuse_impossible_shares(self)
+        if self.bot_share == 1:
+            raise SourceError("Mentions: bot_share is 1; expected less: bots are counted beside the other mentions")
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,8 @@ def _in_waves(block: Block) -> tuple[Ints, Ints]:
 def _chances_to_answer(block: Block, person: Ints, second: Ints) -> Floats:
     plan, people = block.plan.voice.surveys, block.people
     tenure = np.clip((second // DAY - people.first_day[person]) / 365.25, 0, _MOST_TENURE_YEARS)
-    log_odds = np.log(plan.answer_share / (1 - plan.answer_share))
+    with np.errstate(divide="ignore"):  # nobody or everybody answers: odds of 0 or infinity
+        log_odds = np.log(plan.answer_share) - np.log1p(-plan.answer_share)
     log_odds = log_odds + plan.satisfaction_log_odds * people.satisfaction[person] + plan.tenure_log_odds * tenure
     return kept(1 / (1 + np.exp(-log_odds)))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,9 @@ from drawn_shop import PLAN, drawn, feed, truth
 
 from dagster_project.sources.simulated_shop.blocks import draw_block
 from dagster_project.sources.simulated_shop.calendar import Calendar
+from dagster_project.sources.simulated_shop.columns import HAPPENED
 from dagster_project.sources.simulated_shop.feeds import FEEDS
+from dagster_project.sources.simulated_shop.plan import ShopPlan, plain_plan
 from dagster_project.sources.simulated_shop.topics import BLOCK_TOPICS, SHOP_TOPICS
 
 CUT = replace(PLAN, observed_days=700)
@@ -98,6 +102,61 @@ def test_another_seed_is_another_shop_and_the_same_seed_the_same() -> None:
         for name, columns in drawn(topic).feeds.items():
             assert pa.table(dict(columns)).equals(pa.table(dict(again.feeds[name]))), name
             assert not pa.table(dict(columns)).equals(pa.table(dict(drawn(topic, other).feeds[name]))), name
+
+
+def shares_set(part: Any, share: float, kept: set[str]) -> Any:
+    """A part of a plan in which every share, in its own parts too, is the same."""
+    changed = {}
+    for field in dataclasses.fields(part):
+        planned = getattr(part, field.name)
+        if dataclasses.is_dataclass(planned):
+            changed[field.name] = shares_set(planned, share, kept)
+        elif field.name.endswith("_share") and field.name not in kept:
+            changed[field.name] = share
+    return replace(part, **changed)
+
+
+def extreme(share: float, kept: set[str]) -> ShopPlan:
+    small = ShopPlan(customers=200, days=200)
+    return replace(
+        small, voice=shares_set(small.voice, share, kept), relations=shares_set(small.relations, share, kept)
+    )
+
+
+EXTREMES = {
+    "nothing happens": extreme(0.0, {"converted_share", "clicked_share", "opened_share"}),
+    "everything happens": extreme(1.0, {"clicked_share", "bot_share", "bounced_share", "skipped_item_share"}),
+    "textbook": plain_plan(customers=100, days=90),
+    "just opened": ShopPlan(customers=100, days=200, observed_days=30),
+    "one channel": replace(
+        ShopPlan(customers=100, days=200), channels=(("search", 1.0),), countries=(("DE", "EUR", 1.0),)
+    ),
+}
+OF_SHARES = (
+    "survey_invitations",
+    "survey_answers",
+    "reviews",
+    "social_mentions",
+    "support_contacts",
+    "subscription_events",
+)
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+@pytest.mark.parametrize("topic", [*BLOCK_TOPICS, *SHOP_TOPICS])
+def test_extreme_shops_are_drawn_too(name: str, topic: str) -> None:
+    made = drawn(topic, EXTREMES[name])
+    for table, columns in made.feeds.items():
+        assert tuple(column for column in columns if column != HAPPENED) == FEEDS[table].columns
+        assert {field.type for field in pa.table(dict(columns)).schema} == {
+            field.type for field in pa.table(dict(drawn(topic).feeds[table])).schema
+        }
+
+
+@pytest.mark.parametrize("name", OF_SHARES)
+def test_shares_of_nothing_leave_a_feed_empty(name: str) -> None:
+    assert feed(name, EXTREMES["nothing happens"]).num_rows == 0
+    assert feed(name, EXTREMES["everything happens"]).num_rows > 30
 
 
 @pytest.mark.parametrize(

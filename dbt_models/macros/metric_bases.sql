@@ -112,7 +112,8 @@
     {{ return(bases) }}
 {%- endmacro %}
 
-{% macro product(left, right) -%}{{ as_money(left) }} * {{ as_money(right) }}{%- endmacro %}
+{#- DuckDB keeps the product of two DECIMAL(18, 4) in 18 digits, which one order of 100,000 overflows -#}
+{% macro product(left, right) -%}cast({{ left }} as decimal(28, 4)) * cast({{ right }} as decimal(28, 4)){%- endmacro %}
 
 {#- One row per period, segment type and segment: each base over the whole and over each split, in one pass.
     from           a relation with period_type, period_start and the segment types as columns

@@ -16,7 +16,8 @@ from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.purchase_history import OCCASIONS
 
 SHORTEST_PERIOD_DAYS = 14
-"""Two whole weeks, so that no weekday is counted more often in one period than in another."""
+"""Two whole weeks, so that no weekday is counted more often in one period than in another; with four the log of the
+total missed by .29 in place of .26 on the rolling origins of Online Retail."""
 MAXIMUM_PERIODS = 104
 """Four years of fortnights; a longer history has longer periods, in whole weeks. The cost grows as the third power."""
 MAXIMUM_REPEATS = 100_000

@@ -16,7 +16,8 @@ from dagster_project.modelling.level.clock import Clock
 from dagster_project.modelling.level.variation import FORESEEN, Moments, Variation, mean_factor, prior_uncertainty
 
 MINIMUM_HISTORY_DAYS = 365
-"""Of a younger shop no season has been seen to come back, and its first months would pass for one."""
+"""Of a younger shop no season has been seen to come back, and its first months would pass for one: ungated at 300 days,
+simulated shops without a season missed by .075 where the plain model missed by .040."""
 MINIMUM_REPEATS = 100
 """Below it the ratio's own noise, 10 %, is as large as the usual level: nothing could be learnt."""
 STEP_DAYS = 7

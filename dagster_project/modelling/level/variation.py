@@ -27,7 +27,9 @@ DAYS_PER_YEAR = 365.25
 SEASON_REACH = 0.7
 """Correlation .77 with the season a month away and .37 two months away: a Christmas fits, a single week does not."""
 LEVEL_REACH_DAYS = 180.0
-"""A level that is off today is e times less off in half a year: drift beyond it is the purchase model's to learn."""
+"""A level that is off today is e times less off in half a year; further drift is the purchase model's to learn. On the
+rolling origins of Online Retail (91 days) the log of the total missed by .27, .26 and .26 for a reach of 90, 180 and
+365 days, by .30 without a level and by .31 uncorrected."""
 AGE_SHIFT_DAYS, AGE_REACH = 7.0, 1.0
 """Ages resemble each other by their ratio: one month and three, one year and three."""
 COHORT_REACH_DAYS = 182.0

@@ -33,7 +33,10 @@ def test_batches_of_any_size_give_the_same_customers_and_totals(reading, night, 
     whole.add(customers)
     batched = pd.concat(scored_customers(reading, night.model, parts, batch_customers=500), ignore_index=True)
     pd.testing.assert_frame_equal(batched, customers, check_exact=True)
-    pd.testing.assert_frame_equal(parts.table(), whole.table(), rtol=1e-9)
+    columns = ["measure", "horizon_days", "count_customers", "expected"]
+    pd.testing.assert_frame_equal(parts.table()[columns], whole.table()[columns], rtol=1e-9)
+    ends = parts.table().filter(regex="^(low|high)"), whole.table().filter(regex="^(low|high)")
+    np.testing.assert_allclose(*ends, rtol=0.03, err_msg="2,000 draws of the same shop")
 
 
 def test_totals_are_the_sums_of_the_customers_within_their_interval(night, customers):

@@ -124,9 +124,10 @@ def _contents(has_feedback: bool, is_fitted: bool) -> dict[str, list[tuple]]:
             for n, key in enumerate(buyers)
         ],
         "models.model_scores": _scores(is_fitted),
-        "models.value_totals": [("orders", 365, 60.0, 40.0, 90.0), ("net", 365, 9_000.0, 6_000.0, 12_000.0)]
-        if is_fitted
-        else [],
+        "models.value_totals": [
+            ("orders", 365, 60.0, *((40.0, 90.0) if is_fitted else (None, None))),
+            ("net", 365, 9_000.0, *((6_000.0, 12_000.0) if is_fitted else (None, None))),
+        ],
         "quality.quarantined_rows": [
             ("stg_shop__orders", "shop", "a.csv", row, f"bad amount {HOSTILE}") for row in (1, 2)
         ],

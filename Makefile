@@ -5,13 +5,16 @@ BIN := .venv/bin
 READY := .venv/.ready
 LINTED := dagster_project expectations tests benchmarks
 
-.PHONY: run test lint ui lock format clean test-lts docs
+.PHONY: run test drills lint ui lock format clean test-lts docs
 
 run: $(READY)  ## a finished night on the built-in shop, or on CONFIG=...
 	@$(BIN)/loyalty run --config $(CONFIG)
 
 test: $(READY)  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+drills: $(READY)  ## faults and readers in their long form
+	@DRILLS=long $(BIN)/pytest -n 2 --dist loadfile tests/drills tests/unit/publishing
 
 lint: $(READY)  ## style, types, SQL, import rules
 	$(BIN)/ruff format --check $(LINTED)

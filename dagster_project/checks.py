@@ -10,8 +10,10 @@ from dataclasses import replace
 import dagster as dg
 import duckdb
 
+from dagster_project.feed_rules import quarantine_rules
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
+from dagster_project.waivers import require_known_rules, with_waivers
 from dagster_project.warehouse import Warehouse
 from expectations.suite import CheckResult, Suite, load_suites
 
@@ -20,7 +22,7 @@ CHECK_RESULTS = """
     create table if not exists quality.check_results (
         layer varchar not null, table_name varchar not null, check_name varchar not null, engine varchar not null,
         severity varchar not null, is_passed boolean not null, failing_rows bigint not null,
-        observed varchar, why varchar
+        observed varchar, why varchar, waiver varchar
     )
 """
 
@@ -31,6 +33,8 @@ class CheckFailed(RuntimeError):
 
 def suites_of(layer: str, settings: Settings) -> list[Suite]:
     """The suites of a layer that apply to a shop: of raw tables, those of its own sources."""
+    if layer == "quality":
+        return [_with_rules_of_feeds(suite, settings) for suite in load_suites(layer)]
     if layer != "raw":
         return load_suites(layer)
     is_optional = {
@@ -39,6 +43,13 @@ def suites_of(layer: str, settings: Settings) -> list[Suite]:
         for table, chosen in described.tables.items()
     }
     return [_lenient(suite) if is_optional[suite.table] else suite for suite in load_suites(layer, is_optional)]
+
+
+def _with_rules_of_feeds(suite: Suite, settings: Settings) -> Suite:
+    """The suite of the quarantine also says how much of each feed may be refused."""
+    if suite.table != "quarantined_rows":
+        return suite
+    return replace(suite, rules=(*suite.rules, *quarantine_rules(settings)))
 
 
 def _lenient(suite: Suite) -> Suite:
@@ -56,8 +67,12 @@ def check_stages(settings: Settings, after_models: Collection[str]) -> list[dg.A
     Args:
         settings: the shop's settings.
         after_models: names of the marts that are built from the models' outputs.
+
+    Raises:
+        SettingsError: a waiver names no rule of these suites.
     """
     suites = [suite for layer in CHECKED_LAYERS for suite in suites_of(layer, settings)]
+    require_known_rules(settings, suites)
     stages: dict[str, list[Suite]] = {
         "raw_checks": [],
         "marts_checks": [],
@@ -90,16 +105,24 @@ def _check_stage(name: str, suites: list[Suite]) -> dg.AssetChecksDefinition:
         description="Expectation suites, evaluated inside DuckDB by Great Expectations.",
     )
     def checks(
-        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+        context: dg.AssetCheckExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        warehouse: dg.ResourceParam[Warehouse],
     ) -> Iterator[dg.AssetCheckResult]:
         from expectations.runner import run_suites
 
         warehouse.require(as_of_of(context))
         with warehouse.connect() as con:
-            results = run_suites(con, suites, warehouse.work / "gx", lambda suite: context.log.info(suite.name))
+            found = run_suites(con, suites, warehouse.work / "gx", lambda suite: context.log.info(suite.name))
+            results = with_waivers(found, settings, as_of_of(context))
             record_checks(con, results)
+        for result in results:
+            if result.waiver and not result.is_passed:
+                context.log.warning(
+                    f"{result.name} on {result.layer}.{result.table} failed and is waived {result.waiver}"
+                )
         yield from (_shown(result) for result in results)
-        broken = [result for result in results if not result.is_passed and result.severity == "critical"]
+        broken = [result for result in results if result.is_blocking]
         if broken:
             raise CheckFailed(explained(broken))
 
@@ -111,8 +134,10 @@ def _shown(result: CheckResult) -> dg.AssetCheckResult:
         asset_key=dg.AssetKey([result.layer, result.table]),
         check_name=result.name,
         passed=result.is_passed,
-        severity=dg.AssetCheckSeverity.ERROR if result.severity == "critical" else dg.AssetCheckSeverity.WARN,
-        description=result.why,
+        severity=dg.AssetCheckSeverity.WARN
+        if result.severity == "warning" or result.waiver
+        else dg.AssetCheckSeverity.ERROR,
+        description=f"{result.why} Waived {result.waiver}." if result.waiver else result.why,
         metadata={"failing_rows": result.failing_rows, "observed": result.observed},
     )
 
@@ -134,6 +159,6 @@ def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]
             key,
         )
         con.execute(
-            "insert into quality.check_results values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [*key, found.severity, found.is_passed, found.failing_rows, found.observed, found.why],
+            "insert into quality.check_results values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*key, found.severity, found.is_passed, found.failing_rows, found.observed, found.why, found.waiver],
         )

@@ -9,17 +9,28 @@ import atexit
 import datetime as dt
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dagster_project.settings import SettingsError, load_settings
-from dagster_project.terminal import err, out, print_headlines, print_metrics, print_places, print_rows, step_progress
+from dagster_project import oversight_cli
+from dagster_project.settings import load_settings
+from dagster_project.terminal import (
+    Config,
+    block_progress,
+    err,
+    one_line_errors,
+    out,
+    print_difference,
+    print_headlines,
+    print_metrics,
+    print_places,
+    print_rows,
+    step_progress,
+)
 
 app = typer.Typer(
     name="loyalty",
@@ -29,12 +40,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", help="Settings of the shop; else LOYALTY_CONFIG, ./loyalty.yaml, the built-in shop."
-    ),
-]
+app.add_typer(oversight_cli.alerts, name="alerts")
+app.add_typer(oversight_cli.quarantine, name="quarantine")
+
+
+DirtLevel = Literal["none", "light", "moderate", "heavy"]
 
 
 @app.command()
@@ -47,13 +57,16 @@ def run(
 ) -> None:
     """Run one night: land, build, check, model, audit, publish, report."""
     from dagster_project.nightly import run_night
+    from dagster_project.waivers import traces
 
-    with _one_line_errors():
+    with one_line_errors():
         settings = load_settings(config)
         night = settings.night(as_of.date() if as_of else None)
         out.print(
             f"[bold]{escape(settings.business.name)}[/bold], as of the end of {night} ({settings.business.time_zone})"
         )
+        for trace in traces(settings, night):
+            out.print(f"[yellow]waiver[/yellow]  {escape(trace)}")
         with step_progress() as on_step:
             finished = run_night(settings, night, on_step)
         print_headlines(settings)
@@ -67,7 +80,7 @@ def status(config: Config = None) -> None:
     from dagster_project.publishing.versions import current_version, list_versions
     from dagster_project.warehouse import Warehouse
 
-    with _one_line_errors():
+    with one_line_errors():
         settings = load_settings(config)
         published = settings.home / "published"
         current = current_version(published)
@@ -83,6 +96,8 @@ def status(config: Config = None) -> None:
                 )
                 for warning in manifest.checks["warnings"]:
                     out.print(f"  warning  {escape(warning)}")
+                for waived in manifest.checks.get("waived", []):
+                    out.print(f"  waived   {escape(waived)}")
         build = Warehouse(settings).build()
         out.print(f"work       {f'unpublished build of {build.as_of}' if build else 'no unpublished build'}")
 
@@ -92,7 +107,7 @@ def versions(config: Config = None) -> None:
     """List the published versions, the current one marked."""
     from dagster_project.publishing.versions import current_version, list_versions
 
-    with _one_line_errors():
+    with one_line_errors():
         published = load_settings(config).home / "published"
         table = Table("", "version", "as of", "made (UTC)", "tables", "rows", "warnings", box=None)
         for manifest in list_versions(published):
@@ -113,10 +128,19 @@ def rollback(version: str, config: Config = None) -> None:
     """Let readers see an earlier version again."""
     from dagster_project.publishing.versions import rollback as roll_back
 
-    with _one_line_errors():
+    with one_line_errors():
         settings = load_settings(config)
         manifest = roll_back(settings.home / "published", version)
         out.print(f"Readers now see {manifest.version}, as of {manifest.as_of}.")
+
+
+@app.command()
+def diff(before: str, after: str, config: Config = None) -> None:
+    """Say what differs between two versions: tables, rows, headline metrics, definitions, code."""
+    from dagster_project.publishing.diff import compare_versions
+
+    with one_line_errors():
+        print_difference(compare_versions(load_settings(config).home / "published", before, after))
 
 
 @app.command()
@@ -132,7 +156,7 @@ def query(
     from dagster_project.headlines import reading
     from dagster_project.publishing.versions import current_database
 
-    with _one_line_errors():
+    with one_line_errors():
         if output not in {"table", "csv", "json"}:
             raise typer.BadParameter(f"--format is '{output}', expected table, csv or json")
         database = current_database(load_settings(config).home / "published")
@@ -158,13 +182,13 @@ def metrics(
     from dagster_project import headlines
     from dagster_project.publishing.versions import current_database
 
-    with _one_line_errors(), headlines.reading(current_database(load_settings(config).home / "published")) as con:
+    with one_line_errors(), headlines.reading(current_database(load_settings(config).home / "published")) as con:
         found = headlines.metrics(con, name)
         if name is None:
             found = list({(metric.metric, metric.period_type): metric for metric in found}.values())
         print_metrics(found)
         if name is not None:
-            out.print(f"\n{escape(found[0].definition)}" if found else f"\n{name} has no source in this shop.")
+            out.print(f"\n{escape(found[0].definition)}" if found else f"\n{name} is told for no period of this shop.")
 
 
 @app.command()
@@ -173,7 +197,7 @@ def report(config: Config = None) -> None:
     from dagster_project.publishing.versions import current_database, current_version
     from dagster_project.reporting.report import write_report
 
-    with _one_line_errors():
+    with one_line_errors():
         home = load_settings(config).home
         path = write_report(
             current_database(home / "published"), home / "reports", str(current_version(home / "published"))
@@ -186,7 +210,7 @@ def doctor(config: Config = None) -> None:
     """Look for what would make tonight fail, and say how to cure it."""
     from dagster_project.doctor import examine
 
-    with _one_line_errors():
+    with one_line_errors():
         findings = examine(load_settings(config))
         for finding in findings:
             mark = "[green]well[/green]" if finding.is_well else "[red]ill [/red]"
@@ -195,12 +219,40 @@ def doctor(config: Config = None) -> None:
             raise typer.Exit(1)
 
 
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Option("--out", help="Where the files go: a new or empty folder.")],
+    customers: Annotated[int, typer.Option(help="People who come, 100 or more.")] = 20_000,
+    days: Annotated[int, typer.Option(help="Length of the history, 90 or more.")] = 1_096,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    last_day: Annotated[
+        dt.datetime, typer.Option("--last-day", formats=["%Y-%m-%d"], show_default="2025-12-31", help="Last day.")
+    ] = dt.datetime(2025, 12, 31),  # noqa: DTZ001 - a day of the shop's calendar
+    dirt: Annotated[DirtLevel, typer.Option(help="How much goes wrong in the exports.")] = "none",
+    deliver: Annotated[
+        Literal["whole", "daily"], typer.Option(help="whole: one file a feed; daily: a folder a day.")
+    ] = "whole",
+    file_format: Annotated[
+        Literal["csv", "parquet"], typer.Option("--format", help="csv: as shops export; parquet: for load.")
+    ] = "csv",
+) -> None:
+    """Write a made-up shop with known truth as files: its feeds, and the truth in a folder of its own."""
+    from dagster_project.sources.simulated_shop import Dirt, ShopPlan
+    from dagster_project.sources.simulated_shop import simulate as write_shop
+
+    with one_line_errors():
+        plan = ShopPlan(customers=customers, days=days, last_day=last_day.date(), seed=seed)
+        with block_progress("drawing people") as on_block:
+            is_written = write_shop(plan, folder, Dirt(dirt), file_format, deliver, on_block)
+        out.print(f"{'Written to' if is_written else 'Nothing to do: this very shop is in'} {folder}")
+
+
 @app.command(hidden=True)
 def instance(config: Config = None) -> None:
     """Print the folder to set as DAGSTER_HOME, made ready; `make ui` asks for it."""
     from dagster_project.nightly import prepare_instance
 
-    with _one_line_errors():
+    with one_line_errors():
         out.print(str(prepare_instance(load_settings(config))))
 
 
@@ -214,15 +266,3 @@ def hide_shutdown_noise() -> None:
     """Let nothing reach stderr once the interpreter ends: DuckDB 2.0's binding then reports living types as leaks."""
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """An expected fault as one line and exit code 1; anything else keeps its traceback."""
-    try:
-        yield
-    except (typer.Exit, typer.BadParameter):
-        raise
-    except (SettingsError, RuntimeError, ValueError, OSError) as fault:
-        err.print(f"[red]error[/red]: {escape(' '.join(str(fault).split()))}")
-        raise typer.Exit(1) from None

@@ -21,6 +21,12 @@ from dagster_project.warehouse import Warehouse, without_values
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 ENTITIES = ("customers", "products", "orders", "order_lines", "refunds", "feedback")
+DEFINITION_VARIABLES = (
+    "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",
+    "margin_share", "loyal_minimum_occasions", "loyal_gap_multiple", "new_customer_days", "at_risk_gap_multiple",
+    "lapsed_gap_multiple", "won_back_days", "gap_prior_weight", "adoption_window_days",
+)  # fmt: skip
+"""The settings under `definitions` that SQL reads as variables of the same name."""
 PASSED = frozenset({"success", "pass"})
 PROGRESS_EVENTS = frozenset({"LogModelResult", "LogSeedResult"})
 
@@ -216,12 +222,7 @@ class DbtRunner:
             "currency": self.settings.business.currency,
             "sources": sorted(self.settings.sources),
             "staged": staged_entities(list(self.settings.sources)),
-            "active_window_days": chosen.active_window_days,
-            "repeat_window_days": chosen.repeat_window_days,
-            "late_grace_days": chosen.late_grace_days,
-            "minimum_base": chosen.minimum_base,
-            "revenue_includes_shipping": chosen.revenue_includes_shipping,
-            "margin_share": chosen.margin_share,
+            **{name: getattr(chosen, name) for name in DEFINITION_VARIABLES},
         }
 
     @staticmethod

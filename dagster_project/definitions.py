@@ -1,4 +1,4 @@
-"""Assembles the code location of one shop: assets, checks, job, schedule, resources. Nothing else belongs here."""
+"""Assembles the code location of one shop: assets, checks, job, schedule, sensor, resources. Nothing else."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dagster_project.checks import check_stages
 from dagster_project.jobs import nightly_job
 from dagster_project.resources import resources_of
 from dagster_project.schedules import nightly_schedule
+from dagster_project.sensors import alerts_sensor
 from dagster_project.settings import Settings, load_settings
 
 
@@ -45,6 +46,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
             "asset_checks": check_stages(settings, resources["dbt"].models_tagged("after_models")),
             "jobs": [job],
             "schedules": [nightly_schedule(job)],
+            "sensors": [alerts_sensor(settings)],
             "resources": resources,
             "executor": dg.in_process_executor,
             **overrides,

@@ -5,6 +5,7 @@ What belongs here: read-only looks at the machine, the settings, the sources and
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from dagster_project.settings import Settings, SettingsError
 
+LONGEST_SINCE_A_LOOK = dt.timedelta(minutes=15)  # the sensor looks every minute
 MINIMUM_FREE_BYTES = 2 * 1024**3
 PACKAGES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "pandas")
 
@@ -38,6 +40,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("staging models", _staging),
         ("expectation suites", _suites),
         ("published warehouse", _published),
+        ("alerts", _alerts),
     ]
     findings: list[Finding] = []
     for subject, look in looks:
@@ -102,6 +105,8 @@ def _staging(settings: Settings) -> str:
 
 
 def _suites(settings: Settings) -> str:
+    from dagster_project.checks import CHECKED_LAYERS, suites_of
+    from dagster_project.waivers import require_known_rules
     from expectations.suite import load_suites
 
     suites = load_suites("raw")
@@ -109,6 +114,7 @@ def _suites(settings: Settings) -> str:
     tables = {f"{source}__{table}" for source, chosen in settings.sources.items() for table in chosen.tables}
     if tables - covered:
         raise LookupError(f"no expectation suite for raw tables {', '.join(sorted(tables - covered))}")
+    require_known_rules(settings, [suite for layer in CHECKED_LAYERS for suite in suites_of(layer, settings)])
     return f"{len(tables)} raw tables covered"
 
 
@@ -122,3 +128,23 @@ def _published(settings: Settings) -> str:
     with reading(current_database(published)) as con:
         con.execute("select count(*) from marts.fct_orders").fetchall()
     return f"{current_version(published)} opens"
+
+
+def _alerts(settings: Settings) -> str:
+    from dagster_project.alerting.outbox import read_heartbeat
+
+    channels = len(settings.alerts.channels)
+    if not channels:
+        return "no channel is set, so nobody is told of a failed night; `alerts.channels` in the settings names some"
+    named = f"{channels} channel{'s' if channels > 1 else ''}"
+    heartbeat = read_heartbeat(settings.home / "alerts")
+    cure = "turn alerts_sensor on, or `loyalty alerts check`"
+    if heartbeat is None:
+        raise LookupError(f"{named}, and nobody has looked yet: {cure}")
+    age = heartbeat.age(dt.datetime.now(dt.UTC))
+    if heartbeat.undelivered:
+        raise LookupError(f"{named}; not delivered: {'; '.join(heartbeat.undelivered)}")
+    if age > LONGEST_SINCE_A_LOOK:
+        raise LookupError(f"{named}; the last look was {age.total_seconds() / 60:.0f} minutes ago: {cure}")
+    problems = f"{heartbeat.count_open} open problem{'' if heartbeat.count_open == 1 else 's'}"
+    return f"{named}, the last look was {age.total_seconds():.0f} seconds ago, {problems}"

@@ -35,11 +35,13 @@ class Metric:
     metric_value: float | None
     ci_low: float | None
     ci_high: float | None
-    denominator: int
+    count_observations: int
     unit: str
     is_mature: bool
     has_minimum_base: bool
     definition: str
+    status: str
+    status_reason: str | None
 
 
 class UnknownMetric(ValueError):
@@ -71,8 +73,8 @@ def metrics(con: duckdb.DuckDBPyConnection, name: str | None = None) -> list[Met
     if name is not None and name not in known:
         raise UnknownMetric(f"no metric '{name}'; there are: {', '.join(known)}")
     rows = con.execute(
-        "select metric, period_type, period_start, metric_value, ci_low, ci_high, denominator, unit, is_mature, "
-        "has_minimum_base, definition from marts.loyalty_metrics "
+        "select metric, period_type, period_start, metric_value, ci_low, ci_high, count_observations, unit, "
+        "is_mature, has_minimum_base, definition, status, status_reason from marts.loyalty_metrics "
         "where segment_type = 'all' and coalesce(metric = ?, true) order by metric, period_type, period_start",
         [name],
     ).fetchall()

@@ -129,24 +129,11 @@ class StepFollower:
 
 
 def _fault(outcome: Any, settings: Settings) -> str:
-    """The innermost cause of the first failed step, in one line, and what readers see meanwhile."""
+    """The cause of a failed run in one line, and what readers see meanwhile."""
     from dagster_project.publishing.versions import current_version
+    from dagster_project.run_faults import first_fault
 
-    step, message = "the run", "it stopped before its first step"
-    for event in outcome.all_events:
-        if event.is_step_failure:
-            cause = event.step_failure_data.error
-            while cause is not None and cause.cause is not None:
-                cause = cause.cause
-            step = event.step_key
-            message = " ".join(cause.message.split()) if cause else "unknown fault"
-            break
+    fault = first_fault(outcome.all_events)
     kept = current_version(settings.home / "published")
     still = f"readers still see {kept}" if kept else "nothing is published yet"
-    return f"{step}: {_without_class(message)} ({still})"
-
-
-def _without_class(message: str) -> str:
-    """`package.module.SomeError: text` as `text`."""
-    name, colon, text = message.partition(": ")
-    return text if colon and name.replace(".", "").isidentifier() else message
+    return f"{fault.step}: {fault.message} ({still})"

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
+from dagster_project.settings import NIGHT_HOUR
 
 
 def nightly_schedule(job: dg.UnresolvedAssetJobDefinition) -> Any:

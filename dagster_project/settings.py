@@ -17,11 +17,16 @@ from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from dagster_project.oversight import Alerts, Strict, Waiver
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
+NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
+# settings of a table that say what is told and what blocks, and change no number
+WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share")
 IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
@@ -31,11 +36,7 @@ class SettingsError(ValueError):
     """The settings cannot be used; the message names the key, what was found and what to do."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Business(_Strict):
+class Business(Strict):
     """Who the shop is, and when its day ends."""
 
     name: str = Field(min_length=1)
@@ -54,7 +55,7 @@ class Business(_Strict):
         return name
 
 
-class FixedWidthField(_Strict):
+class FixedWidthField(Strict):
     """A field of a fixed-width file: its name, its first character (from 1) and its width in characters."""
 
     name: str
@@ -62,7 +63,7 @@ class FixedWidthField(_Strict):
     width: int = Field(ge=1)
 
 
-class TableSettings(_Strict):
+class TableSettings(Strict):
     """One table of a source: which files, how they are written, which columns must be there."""
 
     files: str = Field(min_length=1)
@@ -73,6 +74,8 @@ class TableSettings(_Strict):
     quote: str = Field(default='"', max_length=1)
     encoding: str = "utf-8"
     is_optional: bool = False
+    stale_after_hours: float | None = Field(default=None, gt=0)
+    maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
 
     @model_validator(mode="after")
     def _described(self) -> TableSettings:
@@ -83,16 +86,17 @@ class TableSettings(_Strict):
         return self
 
 
-class SimulatedShop(_Strict):
-    """The size and the seed of the built-in shop."""
+class SimulatedShop(Strict):
+    """The size, the seed and the dirt of the built-in shop."""
 
-    customers: int = Field(default=5_000, ge=1)
-    days: int = Field(default=730, ge=30)
+    customers: int = Field(default=20_000, ge=100)
+    days: int = Field(default=1_096, ge=90)
     last_day: dt.date = dt.date(2025, 12, 31)
     seed: int = 7
+    dirt: Literal["none", "light", "moderate", "heavy"] = "moderate"
 
 
-class Source(_Strict):
+class Source(Strict):
     """A place that data comes from: a folder of files, or the built-in simulated shop."""
 
     connector: Literal["files", "simulated"] = "files"
@@ -110,7 +114,7 @@ class Source(_Strict):
         return self
 
 
-class Gate(_Strict):
+class Gate(Strict):
     """How much history a model needs before it is fitted; below it, cohort averages stand in, marked."""
 
     minimum_customers: int = Field(default=500, ge=1)
@@ -119,12 +123,20 @@ class Gate(_Strict):
     minimum_customers_with_three_occasions: int = Field(default=50, ge=0)
 
 
-class Definitions(_Strict):
+class Definitions(Strict):
     """The windows, horizons and rates behind the numbers; each is shown beside the number that it made."""
 
     active_window_days: int = Field(default=365, ge=1)
     repeat_window_days: int = Field(default=90, ge=1)
     late_grace_days: int = Field(default=7, ge=0)
+    loyal_minimum_occasions: int = Field(default=3, ge=2)
+    loyal_gap_multiple: float = Field(default=1.5, gt=0)
+    new_customer_days: int = Field(default=30, ge=0)
+    at_risk_gap_multiple: float = Field(default=1.5, gt=0)
+    lapsed_gap_multiple: float = Field(default=3.0, gt=0)
+    won_back_days: int = Field(default=90, ge=0)
+    gap_prior_weight: float = Field(default=3.0, ge=0)
+    adoption_window_days: int = Field(default=90, ge=1)
     minimum_base: int = Field(default=30, ge=1)
     revenue_includes_shipping: bool = False
     counts_zero_value_orders: bool = False
@@ -145,20 +157,21 @@ class Definitions(_Strict):
         return self
 
 
-class Learning(_Strict):
+class Learning(Strict):
     """How much the back-test and the learners read, and on how many threads; more threads change no result."""
 
     maximum_customers: int = Field(default=25_000, ge=1_000)
     threads: int = Field(default=1, ge=1)
 
 
-class Publishing(_Strict):
-    """How many published versions are kept."""
+class Publishing(Strict):
+    """How many versions are kept, the current and the one before in any case; and whether each has Parquet copies."""
 
     keep_versions: int = Field(default=14, ge=1)
+    parquet_copies: bool = False
 
 
-class Engine(_Strict):
+class Engine(Strict):
     """What DuckDB and dbt may use of the machine; null leaves the engine's default."""
 
     threads: int | None = Field(default=None, ge=1)
@@ -183,6 +196,8 @@ class Settings(BaseSettings):
     learning: Learning = Learning()
     publishing: Publishing = Publishing()
     engine: Engine = Engine()
+    alerts: Alerts = Alerts()
+    waivers: tuple[Waiver, ...] = ()
     home: Path = Path(".loyalty")
 
     @classmethod
@@ -233,9 +248,12 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """Sixteen hex digits over everything that can change a number; where the files lie is left out."""
-        described = self.model_dump(
-            mode="json", exclude={"home": True, "as_of": True, "publishing": True, "engine": True}
-        )
+        left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers"}
+        described = self.model_dump(mode="json", exclude=left_out)
+        for source in described["sources"].values():
+            for table in source["tables"].values():
+                for watched in WATCHED_ONLY:
+                    del table[watched]
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -287,10 +305,16 @@ def _known_keys() -> list[str]:
     keys: list[str] = []
     while models:
         for name, field in models.pop().model_fields.items():
-            keys.append(name)
-            kinds = [field.annotation, *get_args(field.annotation)]
-            models += [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+            keys.append(field.alias or name)
+            models += _models_in(field.annotation)
     return keys
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The settings models that an annotation names, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
 def expand_folder(folder: str, home: Path) -> Path:

@@ -7,10 +7,10 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,10 +18,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dagster_project.settings import Settings
+from dagster_project.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from dagster_project.publishing.diff import Difference
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="Settings of the shop; else LOYALTY_CONFIG, ./loyalty.yaml, the built-in shop."
+    ),
+]
 STEPS = {
     "raw": "landing source files",
     "raw_checks": "checking raw tables",
@@ -35,6 +44,18 @@ STEPS = {
     "publish__published_version": "audit and publish",
     "report__loyalty_report": "report",
 }
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """An expected fault as one line and exit code 1; anything else keeps its traceback."""
+    try:
+        yield
+    except (typer.Exit, typer.BadParameter):
+        raise
+    except (SettingsError, RuntimeError, ValueError, OSError) as fault:
+        err.print(f"[red]error[/red]: {escape(' '.join(str(fault).split()))}")
+        raise typer.Exit(1) from None
 
 
 @contextmanager
@@ -59,6 +80,15 @@ def step_progress() -> Iterator[Any]:
             progress.console.print(f"  {STEPS.get(name, name):<32} {state} {seconds:6.1f} s")
 
         yield on_step
+
+
+@contextmanager
+def block_progress(task_name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that counts blocks done, on a terminal; silent elsewhere."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(task_name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def print_headlines(settings: Settings) -> None:
@@ -114,6 +144,9 @@ def print_metrics(found: list[Any]) -> None:
     for heading in ("metric", "period", "from", "value", "95 % interval", "base", ""):
         table.add_column(heading, no_wrap=True)
     for metric in found:
+        if metric.status == "no_source":
+            table.add_row(metric.metric, "-", "-", "-", "-", "-", escape(metric.status_reason))
+            continue
         shown = _shown(metric.metric_value, metric.unit) if metric.has_minimum_base else "base too small"
         interval = f"{_shown(metric.ci_low, metric.unit)} to {_shown(metric.ci_high, metric.unit)}"
         table.add_row(
@@ -122,7 +155,7 @@ def print_metrics(found: list[Any]) -> None:
             str(metric.period_start),
             shown,
             interval if metric.has_minimum_base and metric.ci_low is not None else "-",
-            f"{metric.denominator:,}",
+            f"{metric.count_observations:,}",
             "" if metric.is_mature else "not mature yet",
         )
     out.print(table)
@@ -131,7 +164,42 @@ def print_metrics(found: list[Any]) -> None:
 def _shown(number: float | None, unit: str) -> str:
     if number is None:
         return "-"
-    return f"{100 * number:.1f} %" if unit == "share" else f"{number:,.2f}" if "per" in unit else f"{number:+.1f}"
+    return f"{100 * number:.1f} %" if unit == "share" else f"{number:+.1f}" if unit == "points" else f"{number:,.2f}"
+
+
+def print_difference(found: Difference) -> None:
+    """What differs between two versions, the numbers first; nothing is a line too."""
+    before, after = found.before, found.after
+    out.print(f"from {before.version}, as of {before.as_of}, to {after.version}, as of {after.as_of}")
+    if found.is_empty:
+        out.print("no difference")
+    numbers = [
+        (
+            change.metric,
+            change.period_type.replace("_", " "),
+            _shown(change.value_before, change.unit),
+            _shown(change.value_after, change.unit),
+        )
+        for change in found.metrics
+    ]
+    _print_changes(("metric", "period", "before", "after"), numbers)
+    rows = [
+        (change.table, change.kind, *("-" if n is None else f"{n:,}" for n in (change.rows_before, change.rows_after)))
+        for change in found.tables
+    ]
+    _print_changes(("table", "content", "rows before", "rows after"), rows)
+    for heading, named in (("definition", found.definitions), ("made by", found.fingerprints)):
+        _print_changes((heading, "before", "after"), [(one.name, one.before or "-", one.after or "-") for one in named])
+
+
+def _print_changes(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if not rows:
+        return
+    table = Table(*headings, box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*[escape(cell) for cell in row])
+    out.print()
+    out.print(table)
 
 
 def print_rows(columns: list[str], rows: list[tuple[Any, ...]], output: str) -> None:

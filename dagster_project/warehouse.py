@@ -133,6 +133,17 @@ class Warehouse:
             write_atomically(path, secrets.token_hex(32), mode=0o600)
         return path.read_text(encoding="utf-8")
 
+    def holder(self) -> int | None:
+        """The process that holds this home, if one that once did is still alive; takes nothing and disturbs nobody."""
+        try:
+            process = int((self.home / "run.lock").read_text(encoding="utf-8").removeprefix("process "))
+            os.kill(process, 0)
+        except PermissionError:  # alive, and somebody else's
+            return process
+        except (OSError, ValueError):
+            return None
+        return process
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold this home for one run; the operating system lets go of it when the process ends, however it ends.

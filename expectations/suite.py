@@ -64,7 +64,10 @@ class Suite:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What became of one rule; holds counts and never values of rows."""
+    """What became of one rule; holds counts and never values of rows.
+
+    `waiver` is the period and the reason of a waiver that holds for the rule on this night.
+    """
 
     layer: str
     table: str
@@ -75,6 +78,12 @@ class CheckResult:
     is_passed: bool
     failing_rows: int
     observed: str
+    waiver: str | None = None
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether it stops the night."""
+        return not self.is_passed and self.severity == "critical" and self.waiver is None
 
 
 def load_suite(path: Path) -> Suite:

@@ -28,7 +28,7 @@ from dagster_project.nightly import OnStep, run_night
 from dagster_project.publishing.audit import table_facts
 from dagster_project.publishing.versions import current_database, current_version, read_manifest
 from dagster_project.settings import DEFAULT_CONFIG, Settings, load_settings
-from dagster_project.sources.simulated import write_demo_shop
+from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 
 NIGHT = dt.date(2025, 12, 30)
 """The published night; the files also hold the orders of the day after."""
@@ -54,7 +54,7 @@ class CornerShop:
     def open(cls, root: Path) -> CornerShop:
         """Write the shop's files and settings into a folder."""
         shop = cls(root)
-        write_demo_shop(shop.deliveries, customers=300, days=365)
+        simulate(ShopPlan(customers=300, days=365), shop.deliveries, Dirt("moderate"))
         orders = shop.deliveries / "orders.csv.gz"
         orders.with_suffix("").write_bytes(gzip.decompress(orders.read_bytes()))
         orders.unlink()

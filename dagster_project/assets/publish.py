@@ -15,6 +15,7 @@ from dagster_project.publishing.audit import Audit, audit
 from dagster_project.publishing.fingerprint import code_fingerprint
 from dagster_project.publishing.versions import Manifest, next_version, publish
 from dagster_project.settings import Settings
+from dagster_project.waivers import traces
 from dagster_project.warehouse import Warehouse
 
 VERSION_KEY = dg.AssetKey(["publish", "published_version"])
@@ -47,7 +48,13 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
         docs = build_docs(warehouse.work / "gx", settings.home / "data_docs")
         published = settings.home / "published"
         manifest = manifest_of(found, settings, as_of, next_version(published, as_of.isoformat()))
-        folder = publish(warehouse.path, published, manifest, settings.publishing.keep_versions)
+        folder = publish(
+            warehouse.path,
+            published,
+            manifest,
+            settings.publishing.keep_versions,
+            with_parquet=settings.publishing.parquet_copies,
+        )
         warehouse.end()
         return dg.MaterializeResult(
             metadata={
@@ -56,6 +63,7 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
                 "data_docs": dg.MetadataValue.path(docs),
                 "checks": found.count_checks,
                 "warnings": len(found.warnings),
+                "waived": list(found.waived),
                 "reconciled_totals": found.count_reconciled,
                 "seconds": time.perf_counter() - began,
             }
@@ -83,13 +91,20 @@ def manifest_of(found: Audit, settings: Settings, as_of: dt.date, version: str) 
         business=settings.business.name,
         tables={name: asdict(facts) for name, facts in found.tables.items()},
         checks={
-            "passed": found.count_checks - len(found.warnings),
+            "passed": found.count_checks - len(found.warnings) - len(found.waived),
             "warnings": list(found.warnings),
+            "waived": list(found.waived),
+            "waivers": traces(settings, as_of),
             "reconciled_totals": found.count_reconciled,
         },
         fingerprint={
             "code": code_fingerprint(),
             "settings": settings.fingerprint(),
             "duckdb": duckdb.__version__,
+        },
+        definitions={
+            **settings.definitions.model_dump(mode="json"),
+            "time_zone": settings.business.time_zone,
+            "currency": settings.business.currency,
         },
     )

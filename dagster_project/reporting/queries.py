@@ -7,17 +7,18 @@ definitions of metrics, which the warehouse has already made; wording (`sections
 from __future__ import annotations
 
 METRICS = """
-select metric, period_type, period_start, numerator, denominator, metric_value, ci_low, ci_high, count_customers,
-    is_mature, has_minimum_base, unit, definition
+select metric, period_type, period_start, numerator, cast(denominator as bigint) as denominator,
+    metric_value, ci_low, ci_high, count_customers, is_mature, has_minimum_base, unit, definition
 from marts.loyalty_metrics
-where segment_type = 'all'
+where segment_type = 'all' and denominator is not null
 order by metric, period_type, period_start
 """
 
 SCORE_SHARES = """
-select period_type, cast(segment as integer) as score, numerator, denominator, metric_value, has_minimum_base
+select period_type, cast(segment as integer) as score, numerator, cast(denominator as bigint) as denominator,
+    metric_value, has_minimum_base
 from marts.loyalty_metrics
-where metric = 'nps_score_share' and period_type in ('trailing_window', 'lifetime')
+where metric = 'nps_score_share' and segment_type = 'score' and period_type in ('trailing_window', 'lifetime')
 order by period_type, score
 """
 
@@ -32,9 +33,10 @@ order by definitions.metric
 
 BASES = """
 select
-    max(denominator) filter (where not has_minimum_base) as largest_refused,
-    min(denominator) filter (where has_minimum_base) as smallest_shown
+    cast(max(denominator) filter (where not has_minimum_base) as bigint) as largest_refused,
+    cast(min(denominator) filter (where has_minimum_base) as bigint) as smallest_shown
 from marts.loyalty_metrics
+where unit = 'share'
 """
 
 CUSTOMERS = """

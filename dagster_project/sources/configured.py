@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dagster_project.settings import Settings, SimulatedShop, Source, expand_folder
-from dagster_project.sources.simulated import write_demo_shop
+from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 from dagster_project.sources.tables import FixedField, SourceTable
 
 
@@ -49,11 +49,6 @@ def prepare_simulated(settings: Settings) -> list[str]:
     names = [name for name, source in settings.sources.items() if source.connector == "simulated"]
     for name in names:
         shop = settings.sources[name].simulated or SimulatedShop()
-        write_demo_shop(
-            source_folder(name, settings.sources[name], settings.home),
-            customers=shop.customers,
-            days=shop.days,
-            last_day=shop.last_day,
-            seed=shop.seed,
-        )
+        plan = ShopPlan(customers=shop.customers, days=shop.days, last_day=shop.last_day, seed=shop.seed)
+        simulate(plan, source_folder(name, settings.sources[name], settings.home), Dirt(shop.dirt))
     return names

@@ -3,6 +3,37 @@
     {{ dbt.dateadd('day', -1 * var('active_window_days'), as_of_date()) }}
 {%- endmacro %}
 
+{#- The settings that a metric's definition may name in braces. -#}
+{% macro definition_settings() -%}
+    {{ return([
+        'repeat_window_days', 'late_grace_days', 'active_window_days', 'loyal_minimum_occasions', 'loyal_gap_multiple',
+        'adoption_window_days', 'margin_share'
+    ]) }}
+{%- endmacro %}
+
+{#- A definition with the shop's settings put in. -#}
+{% macro definition_text(column) -%}
+    {%- set written = namespace(sql=column) -%}
+    {%- for name in definition_settings() -%}
+        {%- set written.sql = "replace(" ~ written.sql ~ ", '{" ~ name ~ "}', '" ~ var(name) ~ "')" -%}
+    {%- endfor -%}
+    {{ written.sql }}
+{%- endmacro %}
+
+{#- The period of a type that a day falls into, by its first day; null outside the trailing window and the one before. -#}
+{% macro period_start_of(period_type, date, bounds) -%}
+    case {{ period_type }}
+        when 'day' then {{ date }}
+        when 'month' then cast(date_trunc('month', {{ date }}) as date)
+        when 'quarter' then cast(date_trunc('quarter', {{ date }}) as date)
+        when 'trailing_window' then case
+            when {{ date }} >= {{ bounds }}.window_start then {{ bounds }}.window_start
+            when {{ date }} >= {{ bounds }}.previous_window_start then {{ bounds }}.previous_window_start
+        end
+        when 'lifetime' then {{ bounds }}.lifetime_start
+    end
+{%- endmacro %}
+
 {#- What an answer says, in words: NPS bands on 0-10, otherwise the top and bottom boxes of the scale. -#}
 {% macro feedback_band(instrument, score, score_0_100) -%}
     case

@@ -42,3 +42,65 @@
         ) / ({{ n }} - 1) / {{ n }})
     end
 {%- endmacro %}
+
+{#- A bound of a ratio of sums over independent units: Taylor linearisation (Cochran 1977, equation 6.13, finite
+    population left out). x and y are summed over n units, with the sums of their squares and of their products. -#}
+{% macro ratio_bound(n, y, x, yy, xx, yx, sign) -%}
+    {%- set r = '(cast(' ~ y ~ ' as double) / ' ~ x ~ ')' -%}
+    case when {{ n }} >= 2 and {{ x }} > 0 then
+        {{ r }} {{ sign }} 1.959963984540054 * sqrt(greatest(
+            0,
+            (cast({{ yy }} as double) - 2 * {{ r }} * cast({{ yx }} as double) + {{ r }} * {{ r }} * cast({{ xx }} as double))
+            * {{ n }} / ({{ n }} - 1)
+        )) / cast({{ x }} as double)
+    end
+{%- endmacro %}
+
+{#- A bound of a share turned into one of the odds: k of the one sort for each of the other. -#}
+{% macro odds_bound(k, other, sign) -%}
+    {%- set bound = wilson(k, '(' ~ k ~ ' + ' ~ other ~ ')', sign) -%}
+    case when {{ other }} > 0 then ({{ bound }}) / nullif(1 - ({{ bound }}), 0) end
+{%- endmacro %}
+
+{#- A bound of one mean divided by another that is independent of it, from their own 95 % intervals: the delta method on
+    logarithms. Null unless both are above zero. -#}
+{% macro multiple_bound(above, above_low, above_high, below, below_low, below_high, sign) -%}
+    case when {{ above }} > 0 and {{ below }} > 0 then
+        {{ above }} / {{ below }} * exp({{ sign }} 0.5 * sqrt(
+            power(({{ above_high }} - {{ above_low }}) / {{ above }}, 2)
+            + power(({{ below_high }} - {{ below_low }}) / {{ below }}, 2)
+        ))
+    end
+{%- endmacro %}
+
+{#- The coefficient of variation of n values from their sum and the sum of their squares. -#}
+{% macro variation(n, total, total_squares) -%}
+    case when {{ n }} >= 2 and {{ total }} > 0 then
+        sqrt(greatest(
+            0, cast({{ total_squares }} as double) - cast({{ total }} as double) * cast({{ total }} as double) / {{ n }}
+        ) / ({{ n }} - 1)) / (cast({{ total }} as double) / {{ n }})
+    end
+{%- endmacro %}
+
+{#- The bound that the registry asks for, of a row of numerator, denominator, observations, yy, xx and yx; not scaled. -#}
+{% macro interval_bound(row, sign) -%}
+    case registry.interval_method
+        when 'wilson' then case when {{ row }}.numerator <= {{ row }}.denominator
+            then {{ wilson(row ~ '.numerator', row ~ '.denominator', sign) }} end
+        when 'wilson_odds' then {{ odds_bound(row ~ '.numerator', row ~ '.denominator', sign) }}
+        when 'normal' then {{ mean_bound(row ~ '.denominator', row ~ '.numerator', row ~ '.yy', sign) }}
+        when 'linearised' then {{ ratio_bound(
+            row ~ '.observations', row ~ '.numerator', row ~ '.denominator', row ~ '.yy', row ~ '.xx', row ~ '.yx', sign
+        ) }}
+    end
+{%- endmacro %}
+
+{#- The same of a row of answers, of which a net score needs promoters and detractors. -#}
+{% macro answer_bound(row, sign) -%}
+    case registry.interval_method
+        when 'adjusted_wald' then {{ net_score_bound(
+            row ~ '.count_promoters', row ~ '.count_detractors', row ~ '.denominator', sign
+        ) }}
+        else {{ wilson(row ~ '.numerator', row ~ '.denominator', sign) }}
+    end
+{%- endmacro %}

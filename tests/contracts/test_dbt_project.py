@@ -45,11 +45,17 @@ TYPES = {  # what a public column's name promises about its type
     r".*_score": r"integer|bigint",
     r".*_amount": r"decimal\(18,4\)",
 }
-# Their rule is a macro's, or the graph's, and is tested there.
+# Their rule is a macro's, or the graph's, and is tested there; bases are, by what the metrics of tiny shops come to.
 WITHOUT_UNIT_TESTS = {
     "dim_customers",
+    "int_adoption_bases",
+    "int_customer_bases",
     "int_feedback_united",
+    "int_metric_bases",
+    "int_month_bases",
+    "int_order_bases",
     "int_order_lines_united",
+    "int_tenure_bases",
     "quarantined_rows",
     "reconciliation",
     "stg_demo__feedback",

@@ -40,7 +40,7 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
     def tables(schema: str) -> set[str]:
         return {key.path[1] for key in graph if key.path[0] == schema}
 
-    seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map"}
+    seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map", "segment_types"}
     assert tables("marts") == PUBLISHED_MARTS | seeds
     assert tables("models") == {"customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters"}
     assert tables("quality") == {"quarantined_rows", "reconciliation"}
@@ -89,6 +89,11 @@ def test_the_schedule_runs_the_job_at_night_in_the_business_time_zone(definition
     schedule = definitions.resolve_schedule_def("nightly_schedule")
     assert schedule.job_name == "nightly_job"
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * *", "Europe/Berlin")
+
+
+def test_its_sensor_is_off_where_no_channel_is_set(definitions: dg.Definitions) -> None:
+    assert [sensor.name for sensor in definitions.sensors or ()] == ["alerts_sensor"]
+    assert definitions.resolve_sensor_def("alerts_sensor").default_status == dg.DefaultSensorStatus.STOPPED
 
 
 def test_every_table_that_is_published_has_a_suite() -> None:

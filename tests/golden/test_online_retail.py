@@ -98,7 +98,8 @@ def test_all_totals_are_reconciled_to_zero(night: duckdb.DuckDBPyConnection) -> 
 
 def test_repeat_buyers_are_most_buyers(night: duckdb.DuckDBPyConnection) -> None:
     [(value, base)] = night.execute(
-        "select metric_value, denominator from marts.loyalty_metrics where metric = 'repeat_purchase_rate'"
+        "select metric_value, denominator from marts.loyalty_metrics "
+        "where metric = 'repeat_purchase_rate' and segment_type = 'all'"
     ).fetchall()
     assert base == 5_850
     assert value == pytest.approx(0.714, abs=0.001)

@@ -16,7 +16,9 @@ def loyalty(shop: CornerShop, *arguments: str) -> Result:
     return CliRunner().invoke(app, [*arguments, "--config", str(shop.config)])
 
 
-@pytest.mark.parametrize("command", ["run", "status", "versions", "rollback", "query", "metrics", "report", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["run", "status", "versions", "rollback", "diff", "query", "metrics", "report", "doctor"]
+)
 def test_every_command_has_help(command: str) -> None:
     found = CliRunner().invoke(app, [command, "--help"])
     assert found.exit_code == 0
@@ -48,6 +50,12 @@ def test_rollback_to_an_unknown_version_lists_those_that_there_are(shop: CornerS
 def test_rollback_goes_to_a_known_version(shop: CornerShop) -> None:
     found = loyalty(shop, "rollback", "2025-12-30_001")
     assert (found.exit_code, found.output) == (0, "Readers now see 2025-12-30_001, as of 2025-12-30.\n")
+
+
+def test_diff_of_a_version_with_itself_is_none(shop: CornerShop) -> None:
+    found = loyalty(shop, "diff", "2025-12-30_001", "2025-12-30_001")
+    assert found.exit_code == 0
+    assert found.output.splitlines()[1] == "no difference"
 
 
 def test_metrics_shows_values_with_intervals_and_bases(shop: CornerShop) -> None:

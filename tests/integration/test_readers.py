@@ -8,9 +8,12 @@ import subprocess
 import sys
 
 import dagster as dg
+import pyarrow.parquet as pq
 from corner_shop import NIGHT, CornerShop
 
 from dagster_project.nightly import run_night
+from dagster_project.publishing.diff import compare_versions
+from dagster_project.publishing.versions import list_versions
 
 CONTENT = """
 select (select count(*) from marts.fct_orders), (select max(order_date)::varchar from marts.fct_orders),
@@ -36,6 +39,7 @@ with duckdb.connect(sys.argv[1], read_only=True) as con:
 
 
 def test_a_reader_keeps_its_version_through_a_whole_night_and_sees_the_next_when_it_reopens(shop: CornerShop) -> None:
+    shop.configure(lambda settings: settings.update(publishing={"parquet_copies": True}))
     before = shop.query(CONTENT)
     next_day = NIGHT + dt.timedelta(days=1)
     reader = [sys.executable, "-c", READER, str(shop.home / "published" / "loyalty.duckdb"), CONTENT]
@@ -56,3 +60,13 @@ def test_a_reader_keeps_its_version_through_a_whole_night_and_sees_the_next_when
     assert [tuple(found["reopened"])] == shop.query(CONTENT)
     assert found["reopened"][1] == str(next_day)
     assert found["seen"][0][1] == str(NIGHT)
+    copies = sorted((shop.home / "published" / "parquet").glob("*/*.parquet"))
+    assert {f"{path.parent.name}.{path.stem}" for path in copies} >= {"marts.fct_orders", "models.customer_clv"}
+    [(rows,)] = shop.query("select count(*) from marts.fct_orders")
+    assert pq.read_table(shop.home / "published" / "parquet" / "marts" / "fct_orders.parquet").num_rows == rows
+    differing = {change.table for change in compare_versions(shop.home / "published", *versions_of(shop)).tables}
+    assert {"marts.fct_orders", "marts.fct_customers"} <= differing
+
+
+def versions_of(shop: CornerShop) -> list[str]:
+    return [manifest.version for manifest in list_versions(shop.home / "published")]

@@ -26,7 +26,8 @@ def order(order_id: str, **changes: str) -> list[str]:
     row = {
         "order_id": order_id, "customer_id": "c000001", "ordered_at": "2025-12-01 10:00:00", "status": "delivered",
         "payment_status": "paid", "currency": "EUR", "discount_amount": "0.00", "shipping_amount": "4.90",
-        "tax_amount": "1.00", "channel": "web", "device": "phone", "is_test": "false", "is_gift_card_only": "false",
+        "tax_amount": "1.00", "channel": "web", "device": "phone", "coupon_code": "", "is_test": "false",
+        "is_gift_card_only": "false", "delivery_promised_on": "2025-12-05", "delivered_at": "2025-12-02 10:00:00",
         "updated_at": "2025-12-02 10:00:00",
     }  # fmt: skip
     return list((row | changes).values())
@@ -37,8 +38,8 @@ def bad_night(published_shop: CornerShop, tmp_path_factory: pytest.TempPathFacto
     """One night that meets every kind of bad row at once."""
     shop = published_shop.copy_to(tmp_path_factory.mktemp("bad_rows") / "shop")
     repeated, superseded = shop.row("orders.csv", 5), shop.row("orders.csv", 7)
-    later = [*superseded[:3], "shipped", *superseded[4:13], "2025-12-29 10:00:00"]
-    unreadable = b"x5,c000001,\xff\xfe,delivered,paid,EUR,0,0,0,web,phone,false,false,"
+    later = [*superseded[:3], "shipped", *superseded[4:-1], "2025-12-29 10:00:00"]
+    unreadable = b"x5,c000001,\xff\xfe,delivered,paid,EUR,0,0,0,web,phone,,false,false,,,"
     reasons = [
         (order("x1", discount_amount="ten"), "`discount_amount` is not a number"),
         (order("x2", ordered_at="12/31/2025 10:00"), "`ordered_at` is not a time like 2025-01-31 13:45:00"),
@@ -49,12 +50,12 @@ def bad_night(published_shop: CornerShop, tmp_path_factory: pytest.TempPathFacto
     orders = shop.append("orders.csv", *[row for row, _ in reasons], repeated, later, unreadable)
     lines = shop.append(
         "order_lines.csv.gz",
-        ["o0000001", "90", "p001", "two", "1.00"],
-        ["o0000001", "91", "p001", "1", "1.0.0"],
+        ["o0000000001", "90", "p001", "two", "1.00"],
+        ["o0000000001", "91", "p001", "1", "1.0.0"],
         ["o9999999", "1", "p001", "1", "1.00"],
     )
     answers = shop.append(
-        "survey_answers.csv", ["x1", "c000001", "", "nps", "11", "email", "de", "2025-12-01 10:00", ""]
+        "survey_answers.csv", ["x1", "", "c000001", "", "nps", "11", "email", "de", "2025-12-01 10:00", ""]
     )
     expected = [
         *(
@@ -108,4 +109,4 @@ def test_no_raw_value_of_a_refused_row_is_published(bad_night: BadNight) -> None
     [(columns,)] = bad_night.after.query(
         "select list(column_name order by column_index) from duckdb_columns() where table_name = 'quarantined_rows'"
     )
-    assert columns == ["model", "source", "file", "row_number", "reasons"]
+    assert columns == ["model", "source", "raw_table", "file", "row_number", "reasons"]

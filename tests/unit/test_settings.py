@@ -15,6 +15,7 @@ SHOP: dict[str, Any] = {
     "business": {"name": "Shop", "time_zone": "Europe/Berlin", "currency": "EUR", "first_night": dt.date(2024, 6, 1)},
     "sources": {"till": {"folder": "/data", "tables": {"orders": {"files": "orders.csv", "columns": ["order_id"]}}}},
 }
+WAIVER = {"table": "marts.a", "rule": "b", "from": "2026-01-01", "until": "2026-01-31", "reason": "x"}
 
 
 @pytest.fixture
@@ -53,6 +54,15 @@ def test_the_least_a_shop_must_say_is_enough(config: Path) -> None:
         ({"business": {"name": "Shop"}}, "'business.currency' is missing"),
         ({"business": SHOP["business"] | {"currency": "euro"}}, "'business.currency': String should match pattern"),
         ({"business": SHOP["business"] | {"time_zone": "Berlin"}}, "'Berlin' is not a time zone of the IANA data base"),
+        ({"alerts": {"night_due_hour": 3}}, "unknown key 'alerts.night_due_hour', did you mean 'night_due_hours'?"),
+        ({"alerts": {"channels": [{"kind": "email", "hots": "x"}]}}, "did you mean 'host'?"),
+        ({"alerts": {"channels": [{"kind": "pigeon"}]}}, "'pigeon' found using 'kind' does not match"),
+        ({"alerts": {"channels": [{"kind": "webhook", "url_variable": "https://x"}]}}, "String should match pattern"),
+        ({"waivers": [{"table": "marts.a", "rule": "b", "from": "2026-01-01", "reason": "x"}]}, "until' is missing"),
+        ({"waivers": [WAIVER | {"until": "2025-12-31"}]}, "must end on or after its first day and at most 366 days"),
+        ({"waivers": [WAIVER | {"until": "2027-01-03"}]}, "must end on or after its first day and at most 366 days"),
+        ({"waivers": [WAIVER | {"reason": ""}]}, "should have at least 1 character"),
+        ({"waivers": [WAIVER | {"untill": "2026-01-02"}]}, "did you mean 'until'?"),
         ({"sources": {}}, "'sources': Dictionary should have at least 1 item"),
         ({"sources": {"My Till": SHOP["sources"]["till"]}}, "source name 'My Till' must be snake case, like 'online_"),
         ({"sources": {"till": {"tables": {}}}}, "a source of connector 'files' needs 'folder'"),
@@ -183,3 +193,15 @@ def test_a_folder_takes_its_variable_and_says_which_is_missing(monkeypatch: pyte
     monkeypatch.delenv("LOYALTY_DATA")
     with pytest.raises(SettingsError, match="needs the variable LOYALTY_DATA, which is not set"):
         expand_folder("${LOYALTY_DATA}/olist", tmp_path)
+
+
+def test_what_is_told_and_what_blocks_is_no_part_of_the_fingerprint(config: Path) -> None:
+    plain = load(config).fingerprint()
+    orders = {"files": "orders.csv", "columns": ["order_id"]}
+
+    def with_orders(**more: Any) -> str:
+        return load(config, sources={"till": {"folder": "/data", "tables": {"orders": orders | more}}}).fingerprint()
+
+    assert load(config, waivers=[WAIVER], alerts={"remind_after_hours": 1}).fingerprint() == plain
+    assert with_orders(stale_after_hours=4, maximum_quarantined_share=0.5) == plain
+    assert with_orders(delimiter=";") != plain

@@ -193,7 +193,8 @@ def _add_drop_out_terms(
 ) -> float:
     """Log of B(a, b+m)/B(a, b) over customers; its derivatives are added in place."""
     a, b = params
-    n, m = statistics.customers_of_x, statistics.x + chances_at_first
+    x, n = statistics.levels
+    m = x + chances_at_first
     both, both_bend = n @ (psi(a + b) - psi(a + b + m)), n @ (zeta(2, a + b) - zeta(2, a + b + m))
     slope += (both, both + n @ (psi(b + m) - psi(b)))
     bend += ((both_bend, both_bend), (both_bend, both_bend + n @ (zeta(2, b + m) - zeta(2, b))))

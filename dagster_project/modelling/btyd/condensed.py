@@ -31,6 +31,9 @@ from dagster_project.modelling.maximum_likelihood import DidNotConverge
 MOST_STAGES = 12
 """Beyond it gaps vary by less than a quarter of themselves: no shop of the literature comes near."""
 
+_LAST_HOPE = 3
+"""Where 1, 2 and 3 stages are all refused, the histories determine no model, and more stages need not be tried."""
+
 
 @dataclass(frozen=True)
 class CondensedParams:
@@ -98,6 +101,8 @@ class CondensedBetaGeometric(BetaGeometric):
                 found = cls._fitted_with(stages, statistics, unit, total_log_gap)
             except DidNotConverge as error:
                 refusal = error
+                if best is not None or stages == _LAST_HOPE:
+                    break
                 continue
             if best is not None and (found.log_likelihood_ or -np.inf) <= (best.log_likelihood_ or -np.inf):
                 break
@@ -136,13 +141,14 @@ class CondensedBetaGeometric(BetaGeometric):
 
         x, t_x, age, ahead = np.broadcast_arrays(x, t_x, age, ahead)
         r, alpha, a, b = self._shape()
-        columns = (
-            r + self._stages * x,
-            (age - t_x) / (alpha + age),
-            ahead / (alpha + age + ahead),
-            b + x + self._chances_at_first,
+        expected = condensed_loops.expected_if_alive(
+            (r + self._stages * x).ravel(),
+            ((age - t_x) / (alpha + age)).ravel(),
+            (ahead / (alpha + age + ahead)).ravel(),
+            (b + x + self._chances_at_first).ravel(),
+            a,
+            self._stages,
         )
-        expected = condensed_loops.expected_if_alive(*(column.ravel() for column in columns), a, self._stages)
         return np.asarray(expected.reshape(x.shape))
 
     def _draw_if_alive(
@@ -164,8 +170,8 @@ class CondensedBetaGeometric(BetaGeometric):
 
         x, t_x, until = np.broadcast_arrays(x, t_x, until)
         r, alpha, _, _ = self._shape()
-        columns = (r + self._stages * x, until - t_x, alpha + until)
-        waits = condensed_loops.log_waiting(*(column.ravel() for column in columns), self._stages)
+        n, elapsed, scale = (r + self._stages * x).ravel(), (until - t_x).ravel(), (alpha + until).ravel()
+        waits = condensed_loops.log_waiting(n, elapsed, scale, self._stages)
         return np.asarray(waits.reshape(x.shape))
 
     @property

@@ -139,7 +139,7 @@ def _add_death_terms(params: tuple[float, float], statistics: Statistics, slope:
     (s, beta), n = params, statistics.customers_of_age
     count, near = statistics.count_customers, 1 / (beta + statistics.time)
     survived = count * np.log(beta) + n @ np.log(near)
-    fading = count / beta - n @ near
+    fading = float(count / beta - n @ near)
     slope += (survived, s * fading)
-    bend += ((0.0, fading), (fading, s * (n @ near**2 - count / beta**2)))
+    bend += ((0.0, fading), (fading, s * float(n @ near**2 - count / beta**2)))
     return float(s * survived)

@@ -23,7 +23,8 @@ def add_rate_terms(
 ) -> float:
     """Log of Gamma(r+kx)/Gamma(r) alpha^r (alpha+T)^-(r+kx) over customers; its derivatives are added in place."""
     (r, alpha), (log_time, inverse_time) = params, times
-    n, shape = statistics.customers_of_x, r + stages * statistics.x
+    x, n = statistics.levels
+    shape = r + stages * x
     of_age = statistics.customers_of_age
     powers = r * of_age + stages * statistics.repeats_of_age
     count, log_times = statistics.count_customers, of_age @ log_time

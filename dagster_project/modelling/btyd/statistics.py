@@ -10,6 +10,7 @@ on x alone, logarithms on a time alone: rows carry positions in tables, so that 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -93,6 +94,12 @@ class Statistics:
             row_customers=np.concatenate((once_of_age[once], row_customers)),
             count_once_rows=once.size,
         )
+
+    @cached_property
+    def levels(self) -> tuple[FloatArray, FloatArray]:
+        """The entries of x that somebody has, and their customers: few, though one may have bought 10,000 times."""
+        is_held = self.customers_of_x > 0
+        return self.x[is_held], self.customers_of_x[is_held]
 
     @property
     def longest_age(self) -> float:

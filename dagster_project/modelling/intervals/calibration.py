@@ -22,12 +22,14 @@ from dagster_project.modelling.intervals.outcomes import Forecast, Outcomes
 
 LEVELS = (0.50, 0.80, 0.95)
 """Shares of outcomes that published intervals are to cover."""
-BATCH_ROWS = 10_000
-"""Rows at a time: 16 MB beside them."""
+SHORTEST_RAMP = 1e-6
+"""Of probability: an outcome with less is a point, as net above 0 is; the sum of steeper ramps would lose digits."""
 COUNT_KNOTS = 201
 """Half a per cent of probability each: the ends of a 95 % interval lie five knots from the edge."""
+ROUNDS = 20
+"""On forecasts that are half too low 80 % intervals cover 78.1, 79.2 and 79.3 % after 1, 4 and 5 rounds."""
 PRIOR_ROWS = 200.0
-"""Weight of the distribution as it is, against the rows of the back-test: one row for each knot."""
+"""Customers whose outcomes are as the distribution says, added to the back-test: one for each knot."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,20 @@ class Recalibration:
     def fit(cls, below: FloatArray, up_to: FloatArray) -> Self:
         """The map that makes past outcomes uniform.
 
+        The self-consistent distribution of interval-censored numbers (Turnbull 1976), each somewhere between the two
+        probabilities of its outcome: a step of probability moves as a whole, so one pass is not enough.
+
         Args:
             below: probability that was given to less than the outcome, shape (n,).
             up_to: probability that was given to at most the outcome, shape (n,), at least `below`.
         """
         steps = np.linspace(0, 1, COUNT_KNOTS)
-        total = PRIOR_ROWS * steps
-        for first in range(0, below.size, BATCH_ROWS):
-            batch = slice(first, first + BATCH_ROWS)
-            total = total + _share_below(below[batch], up_to[batch], steps).sum(axis=0)
-        kept = total / (below.size + PRIOR_ROWS)
-        return cls(tuple(np.clip(kept, 0, 1).tolist()))
+        fitted = cls(tuple(steps.tolist()))
+        for _ in range(ROUNDS):
+            shares = _share_of_all_below(fitted(below), fitted(up_to), steps)
+            shares = (below.size * shares + PRIOR_ROWS * fitted.inverse(steps)) / (below.size + PRIOR_ROWS)
+            fitted = cls(tuple(np.interp(fitted.knots, steps, shares).tolist()))
+        return fitted
 
     def __call__(self, probability: npt.ArrayLike) -> FloatArray:
         """The calibrated probability.
@@ -65,13 +70,14 @@ class Recalibration:
         steps = np.linspace(0, 1, len(self.knots))
         return np.asarray(np.interp(np.asarray(probability, dtype=np.float64), steps, self.knots), dtype=np.float64)
 
-    def inverse(self, probability: float) -> float:
+    def inverse(self, probability: npt.ArrayLike) -> FloatArray:
         """The distribution's probability that calibrates to this one.
 
         Args:
-            probability: 0 to 1.
+            probability: any shape, 0 to 1.
         """
-        return float(np.interp(probability, self.knots, np.linspace(0, 1, len(self.knots))))
+        steps = np.linspace(0, 1, len(self.knots))
+        return np.asarray(np.interp(np.asarray(probability, dtype=np.float64), self.knots, steps), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ class Intervals:
             forecast: n customers.
             level: share of outcomes to cover, above 0 to below 1; whole numbers cover it or more.
         """
-        low, high = (self.orders_map.inverse(tail) for tail in _tails(level))
+        low, high = self.orders_map.inverse(_tails(level)).tolist()
         return self.outcomes.orders_quantile(forecast, low), self.outcomes.orders_quantile(forecast, high)
 
     def net(self, forecast: Forecast, level: float) -> tuple[FloatArray, FloatArray]:
@@ -131,7 +137,7 @@ class Intervals:
             forecast: n customers.
             level: as in `orders`.
         """
-        low, high = (self.net_map.inverse(tail) for tail in _tails(level))
+        low, high = self.net_map.inverse(_tails(level)).tolist()
         return self.outcomes.net_quantile(forecast, low), self.outcomes.net_quantile(forecast, high)
 
     def orders_around(self, forecast: Forecast, orders: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -204,7 +210,30 @@ def _tails(level: float) -> tuple[float, float]:
     return (1 - level) / 2, (1 + level) / 2
 
 
+def _share_of_all_below(below: FloatArray, up_to: FloatArray, steps: FloatArray) -> FloatArray:
+    """Mean of `_share_below` over rows, forced to run from 0 to 1; shape (k,).
+
+    A share rises along a ramp from 0 at `below` to 1 at `up_to`; ramps are summed by where they begin and end.
+    """
+    width = up_to - below
+    is_ramp = width > SHORTEST_RAMP
+    slope = 1 / width[is_ramp]
+
+    def summed(place: FloatArray, weights: FloatArray) -> FloatArray:
+        """Sum of the weights of the rows at or before each step."""
+        begun = np.bincount(np.searchsorted(steps, place), weights=weights, minlength=steps.size + 1)
+        return np.asarray(np.cumsum(begun)[: steps.size], dtype=np.float64)
+
+    total = summed(up_to[~is_ramp], np.ones(width.size - slope.size))
+    for side, sign in ((below[is_ramp], 1.0), (up_to[is_ramp], -1.0)):
+        total += sign * (steps * summed(side, slope) - summed(side, slope * side))
+    shares = total / max(width.size, 1)
+    shares[0], shares[-1] = 0.0, 1.0
+    return shares
+
+
 def _share_below(below: FloatArray, up_to: FloatArray, steps: FloatArray) -> FloatArray:
     """Chance that u, uniform from below to up_to, is at most each step; shape (n, k)."""
     width = np.maximum(up_to - below, np.finfo(np.float64).tiny)
-    return np.asarray(np.clip((steps - below[:, None]) / width[:, None], 0.0, 1.0), dtype=np.float64)
+    shares = np.clip((steps - below[:, None]) / width[:, None], 0.0, 1.0)
+    return np.asarray(np.where(steps >= up_to[:, None], 1.0, shares), dtype=np.float64)

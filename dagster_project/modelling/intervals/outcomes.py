@@ -26,8 +26,8 @@ NEVER = 1 - 1e-12
 """Largest probability of no order that is reckoned with: someone could still come."""
 LARGEST_SHAPE = 20.0
 """Of the logs of shapes and their slopes: beyond e^20 a negative binomial is a Poisson to nine digits."""
-PRIOR_ROWS = 10.0
-"""Weight of the usual shape against the rows of the back-test that bought: after some dozens only they count."""
+PRIOR_PRECISION = 1.0
+"""Of the logs of shapes and of their powers around the usual: a shape e times off is one standard deviation away."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Shape:
 
         def penalised(params: FloatArray) -> float:
             held = (params - centre) @ (params - centre) / 2
-            return surprise(cls(*params)) + PRIOR_ROWS / count_rows * held
+            return surprise(cls(*params)) + PRIOR_PRECISION / count_rows * held
 
         found = minimize(
             penalised, centre, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7, "maxiter": 200}

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 
 from dagster_project.modelling.histories import FloatArray
-from dagster_project.modelling.purchase_history import _OCCASIONS
+from dagster_project.modelling.purchase_history import OCCASIONS
 
 SHORTEST_PERIOD_DAYS = 14
 """Two whole weeks, so that no weekday is counted more often in one period than in another."""
@@ -167,8 +167,8 @@ def repeat_activity(
     scope = _scope(connection, as_of, counts_zero_value_orders)
     count_periods = scope.history_days // scope.period_days
     starts = [as_of - dt.timedelta(days=scope.period_days * back) for back in range(count_periods, 0, -1)]
-    exposed = connection.execute(_OCCASIONS + _STATES + _EXPOSED, {**scope.given, "starts": starts}).fetchnumpy()
-    bought = connection.execute(_OCCASIONS + _STATES + _BOUGHT, {**scope.given, **scope.periods}).fetchnumpy()
+    exposed = connection.execute(OCCASIONS + _STATES + _EXPOSED, {**scope.given, "starts": starts}).fetchnumpy()
+    bought = connection.execute(OCCASIONS + _STATES + _BOUGHT, {**scope.given, **scope.periods}).fetchnumpy()
     states = ("days_before", "count_repeats", "days_to_last", "days_observed", "count_customers")
     repeats = ("days_before", "days_since_first", "count_repeats")
     columns = (*(exposed[name] for name in states), *(bought[name] for name in repeats))
@@ -205,7 +205,7 @@ def spend_activity(
         raise ValueError(f"a prior mean of {prior_mean} worth {prior_occasions} occasions; expected above 0 and from 0")
     scope = _scope(connection, as_of, counts_zero_value_orders)
     prior = {"prior_mean": float(prior_mean), "prior_occasions": float(prior_occasions)}
-    spent = connection.execute(_OCCASIONS + _STATES + _SPENT, {**scope.given, **scope.periods, **prior}).fetchnumpy()
+    spent = connection.execute(OCCASIONS + _STATES + _SPENT, {**scope.given, **scope.periods, **prior}).fetchnumpy()
     columns = (spent[name] for name in ("days_before", "count_repeats", "mean_log_ratio", "var_log_ratio"))
     return SpendActivity(scope.period_days, scope.history_days, *map(_as_floats, columns))
 
@@ -234,7 +234,7 @@ class _Scope:
 def _scope(connection: duckdb.DuckDBPyConnection, as_of: dt.date, counts_zero_value_orders: bool) -> _Scope:
     """As much of the shop as is worth reading."""
     given: dict[str, object] = {"cutoff": as_of, "counts_zero_value_orders": counts_zero_value_orders}
-    size = connection.execute(_OCCASIONS + _SIZE, given).fetchone()
+    size = connection.execute(OCCASIONS + _SIZE, given).fetchone()
     history_days, count_repeats = (int(number or 0) for number in size or (0, 0))
     share = min(1.0, MAXIMUM_REPEATS / max(count_repeats, 1))
     given["last_md5"] = f"{min(round(share * 16**8), 16**8 - 1):08x}" + "f" * 24

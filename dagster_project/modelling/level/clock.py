@@ -11,7 +11,7 @@ the likelihood itself; with one factor for all customers the clock does that wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -114,6 +114,12 @@ class FittedPurchaseModel(Protocol):
     ) -> FloatArray:
         """Purchases expected within the horizon."""
 
+    def draw_params(self, rng: np.random.Generator, count: int) -> FloatArray:
+        """Parameters drawn from what the fit knows of them."""
+
+    def with_params(self, drawn: npt.ArrayLike) -> Self:
+        """The model with other parameters."""
+
     def to_dict(self) -> dict[str, Any]:
         """Name, parameters and provenance."""
 
@@ -184,6 +190,14 @@ class SeasonalModel:
     ) -> FloatArray:
         """As of the model; times in calendar days up to as-of, the horizon in days after it."""
         return self.model.expected_purchases(x, *self.clock.histories(t_x, age), self.clock.ahead(horizon))
+
+    def draw_params(self, rng: np.random.Generator, count: int) -> FloatArray:
+        """As of the model, which takes the clock as given."""
+        return self.model.draw_params(rng, count)
+
+    def with_params(self, drawn: npt.ArrayLike) -> Self:
+        """The model with other parameters, by the same clock."""
+        return replace(self, model=self.model.with_params(drawn))
 
     def to_dict(self) -> dict[str, Any]:
         """The model's own, and the clock, JSON-able."""

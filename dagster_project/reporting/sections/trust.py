@@ -171,7 +171,17 @@ def checks(shop: Published, metrics: Metrics) -> Section:
         tables.insert(
             0, Table("Checks that did not pass", ("Table", "Check", "Severity", "Observed", "Why it matters"), found)
         )
-    return Section("checks", title, lead, tables=tables)
+    return Section("checks", title, lead, warnings=_waived(shop), tables=tables, notes=_waivers(shop))
+
+
+def _waived(shop: Published) -> list[str]:
+    """Rules that failed and did not stop the night because somebody said so."""
+    return [f"A failed check was waived: {text}" for text in shop.manifest["checks"].get("waived", [])]
+
+
+def _waivers(shop: Published) -> list[str]:
+    """Every waiver in the settings of the night, used or not."""
+    return [f"Settings of this night: {text}" for text in shop.manifest["checks"].get("waivers", [])]
 
 
 def definitions(shop: Published, metrics: Metrics) -> Section:

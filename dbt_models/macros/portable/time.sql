@@ -38,3 +38,31 @@
             unnest(range(date_trunc('month', {{ first }}), {{ last }} + interval 1 day, interval 1 month)) as date
         ) as month_start
 {%- endmacro %}
+
+{#- One row per day from `first` to `last`, as column day_date. -#}
+{% macro days_from_to(first, last) -%}
+    {{ return(adapter.dispatch('days_from_to', 'loyalty')(first, last)) }}
+{%- endmacro %}
+
+{% macro default__days_from_to(first, last) -%}
+    select cast(unnest(range({{ first }}, {{ last }} + interval 1 day, interval 1 day)) as date) as day_date
+{%- endmacro %}
+
+{#- A quarter as people write it: 2025-Q1. -#}
+{% macro quarter_name(date) -%}
+    (
+        cast(extract(year from {{ date }}) as {{ dbt.type_string() }}) || '-Q'
+        || cast(extract(quarter from {{ date }}) as {{ dbt.type_string() }})
+    )
+{%- endmacro %}
+
+{#- The median of what a window's rows hold up to and including the present one. -#}
+{% macro running_median(expression, partition, order) -%}
+    {{ return(adapter.dispatch('running_median', 'loyalty')(expression, partition, order)) }}
+{%- endmacro %}
+
+{% macro default__running_median(expression, partition, order) -%}
+    median({{ expression }}) over (
+        partition by {{ partition }} order by {{ order }} rows between unbounded preceding and current row
+    )
+{%- endmacro %}

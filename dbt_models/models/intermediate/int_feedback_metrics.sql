@@ -18,7 +18,7 @@ with answers as (
     from {{ ref('fct_feedback') }} as feedback
     inner join {{ ref('int_metric_periods') }} as periods
         on feedback.feedback_date >= periods.period_start and feedback.feedback_date < periods.period_end
-    where feedback.instrument in ('nps', 'csat')
+    where feedback.instrument in ('nps', 'csat') and periods.period_type <> 'day'
 ),
 
 counted as (

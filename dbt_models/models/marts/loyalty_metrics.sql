@@ -1,20 +1,153 @@
--- Grain: one row per metric, segment and period.
-with bases as (
+-- Grain: one row per metric, segment and period; a metric whose feed this shop lacks has one row that says so.
+
+with registry as (
+    select
+        *,
+        cast({{ definition_text('cast(scale as ' ~ dbt.type_string() ~ ')') }} as double) as factor,
+        {{ definition_text('definition') }} as told_definition
+    from {{ ref('metric_definitions') }}
+),
+
+told as (
+    select
+        registry.metric,
+        periods.period_type,
+        periods.period_start,
+        segment_types.segment_type,
+        periods.is_mature and (registry.minimum_periods < 2 or periods.is_previous_mature) as is_mature
+    from registry
+    inner join {{ ref('int_metric_periods') }} as periods
+        on {{ is_listed('periods.period_type', 'registry.period_types') }}
+    inner join {{ ref('segment_types') }} as segment_types
+        on
+            {{ is_listed('segment_types.segment_type', "'all ' || coalesce(registry.segment_types, '')") }}
+            and {{ is_listed('periods.period_type', 'segment_types.period_types') }}
+),
+
+roles as (
+    {%- for role, base in metric_roles().items() %}
     select
         metric,
-        'all' as segment_type,
-        'all' as segment,
-        period_type,
-        period_start,
-        numerator,
-        denominator,
-        total_squares,
-        cast(null as bigint) as count_promoters,
-        cast(null as bigint) as count_detractors,
-        count_customers,
-        is_mature
-    from {{ ref('int_purchase_metrics') }}
-    union all
+        '{{ role }}' as base_role,
+        {{ base }} as base
+    from registry
+    where {{ base }} is not null
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+counted as (
+    select
+        {%- for role in metric_roles() %}
+        max(bases.amount) filter (where roles.base_role = '{{ role }}') as {{ role }},
+        {%- endfor %}
+        roles.metric,
+        bases.segment_type,
+        bases.segment,
+        bases.period_type,
+        bases.period_start
+    from {{ ref('int_metric_bases') }} as bases
+    inner join roles on bases.base = roles.base
+    group by roles.metric, bases.segment_type, bases.segment, bases.period_type, bases.period_start
+),
+
+valued as (
+    select
+        counted.metric,
+        counted.segment_type,
+        counted.segment,
+        counted.period_type,
+        counted.period_start,
+        counted.numerator,
+        counted.denominator,
+        counted.observations,
+        counted.customers,
+        coalesce(counted.open_windows, 0) = 0 as is_over,
+        case registry.kind
+            when 'variation' then {{ variation('counted.denominator', 'counted.numerator', 'counted.yy') }}
+            else registry.factor * {{ ratio('counted.numerator', 'counted.denominator') }}
+        end as metric_value,
+        registry.factor * {{ interval_bound('counted', '-') }} as ci_low,
+        registry.factor * {{ interval_bound('counted', '+') }} as ci_high
+    from counted
+    inner join registry on counted.metric = registry.metric
+    where counted.denominator > 0 or counted.segment_type = 'all'
+),
+
+multiples as (
+    select
+        registry.metric,
+        above.segment_type,
+        above.segment,
+        above.period_type,
+        above.period_start,
+        above.metric_value as numerator,
+        below.metric_value as denominator,
+        least(above.observations, below.observations) as observations,
+        above.customers + below.customers as customers,
+        above.is_over and below.is_over as is_over,
+        {{ ratio('above.metric_value', 'below.metric_value') }} as metric_value,
+        {{ multiple_bound(
+            'above.metric_value', 'above.ci_low', 'above.ci_high', 'below.metric_value', 'below.ci_low', 'below.ci_high',
+            '-'
+        ) }} as ci_low,
+        {{ multiple_bound(
+            'above.metric_value', 'above.ci_low', 'above.ci_high', 'below.metric_value', 'below.ci_low', 'below.ci_high',
+            '+'
+        ) }} as ci_high
+    from registry
+    inner join valued as above on registry.numerator = above.metric
+    inner join valued as below
+        on
+            registry.denominator = below.metric
+            and above.segment_type = below.segment_type
+            and above.segment = below.segment
+            and above.period_type = below.period_type
+            and above.period_start = below.period_start
+    where registry.kind = 'multiple'
+),
+
+medians as (
+    select
+        registry.metric,
+        gaps.segment_type,
+        gaps.segment,
+        gaps.period_type,
+        gaps.period_start,
+        gaps.count_closed as numerator,
+        gaps.count_gaps as denominator,
+        gaps.count_gaps as observations,
+        gaps.count_gaps - gaps.count_closed as customers,  -- each customer has one open gap
+        true as is_over,
+        gaps.median_days as metric_value,
+        gaps.median_low as ci_low,
+        gaps.median_high as ci_high
+    from registry
+    cross join {{ ref('int_gap_medians') }} as gaps
+    where registry.kind = 'median'
+),
+
+answered as (
+    select
+        answers.metric,
+        answers.segment_type,
+        answers.segment,
+        answers.period_type,
+        answers.period_start,
+        answers.numerator,
+        answers.denominator,
+        answers.denominator as observations,
+        answers.denominator as customers,
+        true as is_over,
+        registry.factor * {{ ratio('answers.numerator', 'answers.denominator') }} as metric_value,
+        {{ answer_bound('answers', '-') }} as ci_low,
+        {{ answer_bound('answers', '+') }} as ci_high
+    from {{ ref('int_feedback_metrics') }} as answers
+    inner join registry on answers.metric = registry.metric
+),
+
+found as (
+    {%- for part in ['valued', 'multiples', 'medians', 'answered'] %}
     select
         metric,
         segment_type,
@@ -22,51 +155,67 @@ with bases as (
         period_type,
         period_start,
         {{ as_money('numerator') }} as numerator,
-        denominator,
-        cast(null as decimal(38, 8)) as total_squares,
-        count_promoters,
-        count_detractors,
-        denominator as count_customers,
-        is_mature
-    from {{ ref('int_feedback_metrics') }}
+        {{ as_money('denominator') }} as denominator,
+        cast(observations as bigint) as count_observations,
+        cast(customers as bigint) as count_customers,
+        is_over,
+        metric_value,
+        ci_low,
+        ci_high
+    from {{ part }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 )
 
 select
-    bases.metric,
-    bases.segment_type,
-    bases.segment,
-    bases.period_type,
-    bases.period_start,
-    bases.numerator,
-    bases.denominator,
-    case definitions.kind
-        when 'net_score' then 100 * {{ ratio('bases.numerator', 'bases.denominator') }}
-        else {{ ratio('bases.numerator', 'bases.denominator') }}
-    end as metric_value,
-    case
-        when definitions.kind = 'net_score'
-            then {{ net_score_low('bases.count_promoters', 'bases.count_detractors', 'bases.denominator') }}
-        when definitions.kind = 'mean'
-            then {{ mean_bound('bases.denominator', 'bases.numerator', 'bases.total_squares', '-') }}
-        when bases.numerator <= bases.denominator then {{ wilson_low('bases.numerator', 'bases.denominator') }}
-    end as ci_low,
-    case
-        when definitions.kind = 'net_score'
-            then {{ net_score_high('bases.count_promoters', 'bases.count_detractors', 'bases.denominator') }}
-        when definitions.kind = 'mean'
-            then {{ mean_bound('bases.denominator', 'bases.numerator', 'bases.total_squares', '+') }}
-        when bases.numerator <= bases.denominator then {{ wilson_high('bases.numerator', 'bases.denominator') }}
-    end as ci_high,
-    bases.count_customers,
-    bases.is_mature,
-    bases.denominator >= {{ var('minimum_base') }} as has_minimum_base,
-    definitions.unit,
-    replace(
-        replace(
-            replace(definitions.definition, '{repeat_window_days}', '{{ var("repeat_window_days") }}'),
-            '{late_grace_days}', '{{ var("late_grace_days") }}'
-        ),
-        '{active_window_days}', '{{ var("active_window_days") }}'
-    ) as definition
-from bases
-inner join {{ ref('metric_definitions') }} as definitions on bases.metric = definitions.metric
+    found.metric,
+    found.segment_type,
+    found.segment,
+    found.period_type,
+    found.period_start,
+    found.numerator,
+    found.denominator,
+    found.metric_value,
+    found.ci_low,
+    found.ci_high,
+    found.count_customers,
+    found.count_observations,
+    told.is_mature and found.is_over as is_mature,
+    found.count_observations >= {{ var('minimum_base') }} as has_minimum_base,
+    case when found.metric_value is null then 'no_base' else 'told' end as status,
+    cast(null as {{ dbt.type_string() }}) as status_reason,
+    registry.unit,
+    registry.told_definition as definition
+from found
+inner join registry on found.metric = registry.metric
+inner join told
+    on
+        found.metric = told.metric
+        and found.segment_type = told.segment_type
+        and found.period_type = told.period_type
+        and found.period_start = told.period_start
+inner join {{ ref('int_feeds_present') }} as present on registry.feeds = present.feed
+union all
+select
+    registry.metric,
+    'all' as segment_type,
+    'all' as segment,
+    'lifetime' as period_type,
+    periods.period_start,
+    cast(null as {{ money() }}) as numerator,
+    cast(null as {{ money() }}) as denominator,
+    cast(null as double) as metric_value,
+    cast(null as double) as ci_low,
+    cast(null as double) as ci_high,
+    cast(0 as bigint) as count_customers,
+    cast(0 as bigint) as count_observations,
+    false as is_mature,
+    false as has_minimum_base,
+    'no_source' as status,
+    'no source: this shop delivers no ' || replace(registry.feeds, '_', ' ') as status_reason,
+    registry.unit,
+    registry.told_definition as definition
+from registry
+inner join {{ ref('int_metric_periods') }} as periods on periods.period_type = 'lifetime'
+left join {{ ref('int_feeds_present') }} as present on registry.feeds = present.feed
+where present.feed is null

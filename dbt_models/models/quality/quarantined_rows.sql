@@ -4,6 +4,7 @@
 select
     cast('raw.' || source_name || '__' || table_name as {{ dbt.type_string() }}) as model,
     source_name as source,
+    cast(source_name || '__' || table_name as {{ dbt.type_string() }}) as raw_table,
     file,
     row_number,
     reason as reasons
@@ -13,6 +14,7 @@ union all
 select
     '{{ model.name }}' as model,
     source_name as source,
+    '{{ model.raw.identifier }}' as raw_table,
     _file as file,
     _row_number as row_number,
     reasons

@@ -34,7 +34,9 @@ UNREADABLE = {
     "row_number": "bigint",
     "reason": "varchar",
 }
-TYPED = {("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp"}}  # Parquet; every other file is text
+TYPED = {  # Parquet; every other file is text
+    ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"}
+}
 EVERYTHING_BUT_TESTS = "resource_type:model resource_type:seed !resource_type:test !tag:after_models"
 
 # Each case of a macro's name: the macro called on columns of these names.
@@ -46,6 +48,13 @@ MACROS = {
     "mean_low": "{{ mean_bound('n', 'total', 'total_squares', '-') }}",
     "mean_high": "{{ mean_bound('n', 'total', 'total_squares', '+') }}",
     "ratio": "{{ ratio('k', 'n') }}",
+    "ratio_low": "{{ ratio_bound('n', 'y', 'x', 'yy', 'xx', 'yx', '-') }}",
+    "ratio_high": "{{ ratio_bound('n', 'y', 'x', 'yy', 'xx', 'yx', '+') }}",
+    "odds_low": "{{ odds_bound('k', 'other', '-') }}",
+    "odds_high": "{{ odds_bound('k', 'other', '+') }}",
+    "multiple_low": "{{ multiple_bound('a', 'a_low', 'a_high', 'b', 'b_low', 'b_high', '-') }}",
+    "multiple_high": "{{ multiple_bound('a', 'a_low', 'a_high', 'b', 'b_low', 'b_high', '+') }}",
+    "variation": "{{ variation('n', 'total', 'total_squares') }}",
     "keyed_hash": "{{ keyed_hash('written') }}",
     "key_of": "{{ key_of('source', 'id') }}",
     "nullable_key_of": "{{ nullable_key_of('source', 'id') }}",

@@ -30,7 +30,7 @@ def build() -> Iterator[duckdb.DuckDBPyConnection]:
         for name, severity in (("key_is_unique", "critical"), ("discount_is_never_negative", "warning")):
             con.execute(
                 "insert into quality.check_results "
-                "values ('marts', 'orders', ?, 'gx', ?, true, 0, 'observed 0', 'Why.')",
+                "values ('marts', 'orders', ?, 'gx', ?, true, 0, 'observed 0', 'Why.', null)",
                 [name, severity],
             )
         yield con
@@ -78,6 +78,14 @@ def test_totals_that_differ_or_could_not_be_compared_are_named(state: str, build
 
 def test_only_public_schemas_are_published(build: duckdb.DuckDBPyConnection) -> None:
     assert "staging.orders" not in published_tables(build)
+
+
+def test_a_waived_failure_passes_and_is_no_warning_but_told_apart(build: duckdb.DuckDBPyConnection) -> None:
+    build.execute("update quality.check_results set is_passed = false, waiver = 'from a until b: moving house' "
+                  "where severity = 'critical'")  # fmt: skip
+    found = audit(build, EXPECTED)
+    assert found.warnings == ()
+    assert found.waived == ("key_is_unique on marts.orders: observed 0; waived from a until b: moving house",)
 
 
 def test_the_content_hash_does_not_know_the_order_of_rows(build: duckdb.DuckDBPyConnection) -> None:

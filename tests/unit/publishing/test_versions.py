@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from dagster_project.publishing import versions
+from dagster_project.publishing.audit import table_facts
 from dagster_project.publishing.versions import Manifest, VersionError
+
+PUBLISHES = 100 if os.environ.get("DRILLS") == "long" else 20
 
 
 def build_of(folder: Path, marker: int) -> Path:
@@ -26,16 +32,23 @@ def build_of(folder: Path, marker: int) -> Path:
     return build
 
 
-def manifest_of(version: str, created_at: str = "2026-01-01T00:00:00+00:00", rows: int = 3) -> Manifest:
-    tables = {"marts.a": {"rows": rows, "content_hash": "a"}, "marts.b": {"rows": 1, "content_hash": "b"}}
-    return Manifest(version, version[:10], created_at, "Shop", tables, {}, {})
+def manifest_of(
+    version: str, created_at: str = "2026-01-01T00:00:00+00:00", build: Path | None = None, **wrong: object
+) -> Manifest:
+    """What the version of a build says of itself, with `wrong` facts of `marts.a`."""
+    tables = {"marts.a": {"rows": 3, "content_hash": "a"}, "marts.b": {"rows": 1, "content_hash": "b"}}
+    if build is not None:
+        with duckdb.connect(str(build), read_only=True) as con:
+            tables = {table: asdict(table_facts(con, table)) for table in tables}
+    return Manifest(version, version[:10], created_at, "Shop", tables | {"marts.a": tables["marts.a"] | wrong}, {}, {})
 
 
-def publish(root: Path, marker: int, keep: int = 14, as_of: str = "2026-01-01") -> str:
+def publish(root: Path, marker: int, keep: int = 14, as_of: str = "2026-01-01", *, with_parquet: bool = False) -> str:
     published = root / "published"
     version = versions.next_version(published, as_of)
     created_at = f"2026-01-01T00:{marker // 60:02d}:{marker % 60:02d}+00:00"
-    versions.publish(build_of(root / "work", marker), published, manifest_of(version, created_at), keep)
+    build = build_of(root / "work", marker)
+    versions.publish(build, published, manifest_of(version, created_at, build), keep, with_parquet=with_parquet)
     return version
 
 
@@ -116,8 +129,10 @@ def test_only_the_newest_versions_are_kept_and_never_the_current_removed(tmp_pat
     published = tmp_path / "published"
     names = [publish(tmp_path, marker, keep=3) for marker in range(1, 6)]
     assert [manifest.version for manifest in versions.list_versions(published)] == names[-3:]
+    versions.rollback(published, names[-3])
     publish(tmp_path, 6, keep=1)
-    assert [manifest.version for manifest in versions.list_versions(published)] == ["2026-01-01_006"]
+    # readers have just left the third: some may be opening it still
+    assert [manifest.version for manifest in versions.list_versions(published)] == [names[-3], "2026-01-01_006"]
 
 
 def test_a_build_that_does_not_hold_what_its_manifest_says_is_not_published(tmp_path: Path) -> None:
@@ -148,6 +163,55 @@ def test_a_version_without_manifest_is_named(tmp_path: Path) -> None:
         versions.list_versions(tmp_path)
 
 
+def test_a_build_whose_rows_are_others_than_the_manifest_says_is_not_published(tmp_path: Path) -> None:
+    build = build_of(tmp_path / "work", 2)
+    manifest = manifest_of("2026-01-01_001", build=build, content_hash="0" * 64)
+    with pytest.raises(VersionError, match=r"holds other rows in marts\.a than its manifest says"):
+        versions.publish(build, tmp_path / "published", manifest, 14)
+    assert versions.current_version(tmp_path / "published") is None
+
+
+def test_a_version_of_another_duckdb_is_compared_by_rows_alone(tmp_path: Path) -> None:
+    build = build_of(tmp_path / "work", 2)
+    manifest = manifest_of("2026-01-01_001", build=build, content_hash="0" * 64)
+    manifest.fingerprint["duckdb"] = "0.1"
+    versions.publish(build, tmp_path / "published", manifest, 14)
+    assert versions.rollback(tmp_path / "published", "2026-01-01_001").version == "2026-01-01_001"
+
+
+def test_a_version_with_a_damaged_block_is_not_read_back(tmp_path: Path) -> None:
+    published = tmp_path / "published"
+    first = publish(tmp_path, 1)
+    publish(tmp_path, 2)
+    database = published / "versions" / first / "loyalty.duckdb"
+    content = bytearray(database.read_bytes())
+    content[3 * 4096 + 512 :: 4096] = b"\xff" * len(content[3 * 4096 + 512 :: 4096])
+    database.chmod(0o644)
+    database.write_bytes(content)
+    with pytest.raises(VersionError, match="cannot be read back"):
+        versions.rollback(published, first)
+    assert versions.current_version(published) == "2026-01-01_002"
+
+
+def test_copies_hold_what_the_tables_hold_and_follow_the_pointer(tmp_path: Path) -> None:
+    published = tmp_path / "published"
+    first = publish(tmp_path, 1, with_parquet=True)
+    publish(tmp_path, 2, with_parquet=True)
+    copy = published / "parquet" / "marts" / "a.parquet"
+    assert duckdb.sql(f"select marker, count(*) from read_parquet('{copy}') group by all").fetchall() == [(2, 3)]
+    assert (published / "versions" / first / "parquet" / "marts" / "b.parquet").stat().st_mode & 0o777 == 0o444
+    versions.rollback(published, first)
+    assert duckdb.sql(f"select distinct marker from read_parquet('{copy}')").fetchall() == [(1,)]
+
+
+def test_no_link_leads_to_copies_that_a_version_does_not_have(tmp_path: Path) -> None:
+    first = publish(tmp_path, 1, with_parquet=True)
+    publish(tmp_path, 2)
+    assert not (tmp_path / "published" / "parquet").is_symlink()
+    versions.rollback(tmp_path / "published", first)
+    assert (tmp_path / "published" / "parquet" / "marts" / "a.parquet").exists()
+
+
 # -- a reader beside publishes and rollbacks ---------------------------------------------------------------------------
 
 READER = """
@@ -166,24 +230,27 @@ print(opens, len(seen))
 """
 
 
-def test_a_reader_that_reopens_through_publishes_and_rollbacks_sees_each_version_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep", [1, 14])
+def test_readers_that_reopen_through_publishes_see_each_version_whole(keep: int, tmp_path: Path) -> None:
     publish(tmp_path, 0)
-    reader = [sys.executable, "-c", READER, str(tmp_path / "published" / "loyalty.duckdb")]
-    with subprocess.Popen(
-        reader, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as at:
-        assert at.stdout is not None
-        try:
-            assert at.stdout.readline() == "ready\n"
-            names = [publish(tmp_path, marker) for marker in range(1, 13)]
-            for swap in range(100):
-                versions.point_to(tmp_path / "published", names[swap % len(names)])
-            out, err = at.communicate("stop\n", timeout=60)
-        finally:
-            at.kill()
-    assert at.returncode == 0, err
-    opens, count_seen = map(int, out.split())
-    assert opens >= count_seen > 1
+    command = [sys.executable, "-c", READER, str(tmp_path / "published" / "loyalty.duckdb")]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    readers = [subprocess.Popen(command, text=True, **pipes) for _ in range(2)]
+    try:
+        for reader in readers:
+            assert reader.stdout.readline() == "ready\n"
+        names = [publish(tmp_path, marker, keep) for marker in range(1, PUBLISHES + 1)]
+        for swap in range(100):
+            versions.point_to(tmp_path / "published", names[-1 - swap % min(keep, 14)])
+        told = [reader.communicate("stop\n", timeout=60) for reader in readers]
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.wait()
+    assert [reader.returncode for reader in readers] == [0, 0], told
+    for out, _ in told:
+        opens, count_seen = map(int, out.split())
+        assert opens >= count_seen > 1
 
 
 # -- SIGKILL at each step of a publish -------------------------------------------------------------------------------

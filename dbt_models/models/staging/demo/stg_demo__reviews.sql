@@ -1,4 +1,4 @@
--- Grain: one row per product review.
+-- Grain: one row per product review, in its latest version.
 {{ config(materialized='staged') }}
 
 with judged as (
@@ -16,6 +16,7 @@ with judged as (
         cast(raw.language as varchar) as language_code,
         {{ text('cast(raw.review_text as varchar)') }} is not null as has_text,
         {{ local_to_utc(moment('raw.created_at')) }} as submitted_at,
+        {{ local_to_utc(moment('raw.updated_at')) }} as updated_at,
         {{ provenance() }},
         {{ refusals([
             ['`review_id` is missing', 'raw.review_id is null'],
@@ -27,4 +28,4 @@ with judged as (
     from {{ source('raw', 'demo__reviews') }} as raw
 )
 
-{{ judged_rows('judged', key=['feedback_id'], happened_at='submitted_at') }}
+{{ judged_rows('judged', key=['feedback_id'], happened_at='submitted_at', latest_by='updated_at') }}

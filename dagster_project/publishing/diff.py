@@ -1,0 +1,143 @@
+"""What differs between two published versions: tables and rows, headline metrics, definitions, code.
+
+What belongs here: comparing what versions say of themselves, and the numbers that a person asks for first. What does
+not: how it looks (`terminal`), and splitting a difference into its causes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.headlines import headline_metrics, reading
+from dagster_project.publishing.versions import DATABASE, Manifest, VersionError, list_versions
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """A table whose content differs; no rows on the side where there is no such table."""
+
+    table: str
+    rows_before: int | None
+    rows_after: int | None
+
+    @property
+    def kind(self) -> str:
+        """`added`, `removed`, or `changed`."""
+        return "added" if self.rows_before is None else "removed" if self.rows_after is None else "changed"
+
+
+@dataclass(frozen=True)
+class MetricChange:
+    """A headline metric whose number or period differs; None on a side where there is none."""
+
+    metric: str
+    period_type: str
+    value_before: float | None
+    value_after: float | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Anything with a name that reads otherwise: a setting, the wording of a metric, a fingerprint."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two versions, and what differs from the first to the second."""
+
+    before: Manifest
+    after: Manifest
+    tables: list[TableChange]
+    metrics: list[MetricChange]
+    definitions: list[Change]
+    fingerprints: list[Change]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether readers of the two see the same."""
+        return not (self.tables or self.metrics or self.definitions or self.fingerprints)
+
+
+def compare_versions(published: Path, before: str, after: str) -> Difference:
+    """What differs from one version to another.
+
+    Args:
+        published: the folder of all versions.
+        before: a version's name, as `loyalty versions` prints it.
+        after: another's.
+
+    Raises:
+        VersionError: there is no such version, or its numbers cannot be read.
+    """
+    known = {manifest.version: manifest for manifest in list_versions(published)}
+    for version in (before, after):
+        if version not in known:
+            raise VersionError(f"no version '{version}' in {published}; there are: {', '.join(known) or 'none'}")
+    first, second = known[before], known[after]
+    numbers = [_numbers(published / "versions" / version / DATABASE) for version in (before, after)]
+    return Difference(
+        before=first,
+        after=second,
+        tables=_tables(first.tables, second.tables),
+        metrics=_metrics(*(found for found, _ in numbers)),
+        definitions=[
+            *_changes(first.definitions, second.definitions),
+            *_changes(*(wording for _, wording in numbers)),
+        ],
+        fingerprints=_changes(first.fingerprint, second.fingerprint),
+    )
+
+
+def _tables(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]) -> list[TableChange]:
+    return [
+        TableChange(table, before.get(table, {}).get("rows"), after.get(table, {}).get("rows"))
+        for table in sorted({*before, *after})
+        if before.get(table, {}).get("content_hash") != after.get(table, {}).get("content_hash")
+    ]
+
+
+def _metrics(before: Mapping[tuple[str, str], Any], after: Mapping[tuple[str, str], Any]) -> list[MetricChange]:
+    changes = [
+        MetricChange(
+            metric=name,
+            period_type=period,
+            value_before=before[name, period].metric_value if (name, period) in before else None,
+            value_after=after[name, period].metric_value if (name, period) in after else None,
+            unit={**before, **after}[name, period].unit,
+        )
+        for name, period in {**before, **after}
+    ]
+    return [change for change in changes if change.value_before != change.value_after]
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    return [
+        Change(name, _text(before.get(name)), _text(after.get(name)))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _text(setting: Any) -> str | None:
+    return None if setting is None else str(setting)
+
+
+def _numbers(database: Path) -> tuple[dict[tuple[str, str], Any], dict[str, str]]:
+    """The headline metrics of a version by name and period, and how it words each metric's definition."""
+    try:
+        with reading(database) as con:
+            found = {(metric.metric, metric.period_type): metric for metric in headline_metrics(con)}
+            rows = con.execute("select metric, definition from marts.metric_definitions").fetchall()
+    except duckdb.Error as fault:
+        raise VersionError(f"{database} cannot be read: {str(fault).splitlines()[0]}") from fault
+    return found, {f"definition of {metric}": definition for metric, definition in rows}

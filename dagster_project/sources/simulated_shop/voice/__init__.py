@@ -1,0 +1,1 @@
+"""What the simulated shop's customers say: surveys, reviews, mentions, requests for help, and the words of it."""

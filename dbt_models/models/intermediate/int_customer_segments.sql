@@ -1,0 +1,33 @@
+-- Grain: one row per customer with a valid order: the segments that a customer stays in, and the standing of today and
+-- of the day before the trailing window.
+with first_orders as (
+    select
+        *,
+        row_number() over (partition by customer_key order by ordered_at asc nulls last, order_key asc) as order_number
+    from {{ ref('int_orders_segmented') }}
+    where is_valid
+)
+
+select
+    first_orders.customer_key,
+    first_orders.order_date as first_order_date,
+    first_orders.channel,
+    first_orders.device,
+    first_orders.country,
+    first_orders.product_kind,
+    coalesce(customers.acquisition_channel, 'unknown') as acquisition_channel,
+    {{ quarter_name('first_orders.order_date') }} as acquisition_cohort,
+    coalesce(earlier.rfm_segment, 'first_order_since') as rfm_segment,
+    case when earlier.is_loyal then 'loyal' when earlier.customer_key is not null then 'other' else 'first_order_since' end
+        as loyalty,
+    coalesce(present.is_loyal, false) as is_loyal,
+    present.last_order_date,
+    present.count_occasions,
+    present.days_since_last_order
+from first_orders
+inner join {{ ref('int_customer_standings') }} as present
+    on first_orders.customer_key = present.customer_key and present.standing = 'as_of'
+left join {{ ref('int_customer_standings') }} as earlier
+    on first_orders.customer_key = earlier.customer_key and earlier.standing = 'window_start'
+left join {{ ref('dim_customers') }} as customers on first_orders.customer_key = customers.customer_key
+where first_orders.order_number = 1

@@ -1,0 +1,159 @@
+"""Makes peers.json: what lifetimes and pymc-marketing find on the CDNOW sample and on simulated buyers.
+
+    python -m venv peers && peers/bin/pip install lifetimes==0.11.3 pymc-marketing==0.19.2
+    LOYALTY_DATA=... peers/bin/python make_peers.py > peers.json
+
+It needs nothing of this repository. Fits are without penalties and with flat priors, so all are maximum likelihood.
+Times are in weeks. `shops` holds the histories themselves (of CDNOW only what the fits say of them: the data stay where
+they are), `fits` parameters per library, model and shop, and `predictions` of 39 weeks for a few histories, at the
+parameters that are given beside them.
+"""
+
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+HORIZON = 39.0
+HISTORIES = [(0, 0.0, 5.0), (0, 0.0, 38.86), (1, 2.0, 39.0), (2, 30.43, 38.86), (7, 35.0, 38.0), (25, 36.0, 36.5)]
+PUBLISHED = {
+    "bg_nbd": {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426},
+    "mbg_nbd": {"r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614},
+    "pareto_nbd": {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669},
+}
+
+
+def cdnow(folder):
+    """The sample's first 39 weeks: one row per customer, purchases of one day merged, in weeks."""
+    names = ["master_id", "customer", "date", "items", "amount"]
+    rows = pd.read_csv(folder / "cdnow" / "CDNOW_sample.txt", sep=r"\s+", header=None, names=names)
+    rows["date"] = pd.to_datetime(rows["date"].astype(str))
+    end = pd.Timestamp("1997-09-30")
+    days = rows[rows["date"] <= end].groupby(["customer", "date"])["amount"].sum().reset_index()
+    first = days.groupby("customer")["date"].transform("min")
+    repeats = days[(days["date"] > first) & (days["amount"] > 0)].groupby("customer")["amount"]
+    dates = days.groupby("customer")["date"].agg(["min", "max", "count"])
+    shop = pd.DataFrame(
+        {
+            "x": dates["count"] - 1,
+            "t_x": (dates["max"] - dates["min"]).dt.days / 7,
+            "age": (end - dates["min"]).dt.days / 7,
+        }
+    )
+    shop["count_spends"] = repeats.count().reindex(shop.index).fillna(0).astype(int)
+    shop["mean_spend"] = repeats.mean().reindex(shop.index).fillna(0.0)
+    return shop
+
+
+def simulated(seed):
+    """1,500 MBG/NBD buyers with Gamma-Gamma spend, rounded so that the JSON holds them exactly."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(1_500):
+        age = float(rng.integers(20, 60))
+        rate, drop_out, nu = rng.gamma(0.8, 1 / 6.0), rng.beta(0.7, 2.0), rng.gamma(4.0, 1 / 15.0)
+        x, t_x, clock = 0, 0.0, 0.0
+        while rng.random() >= drop_out:
+            clock += rng.exponential(1 / rate)
+            if clock > age:
+                break
+            x, t_x = x + 1, clock
+        mean = rng.gamma(6.0 * x, 1 / nu) / x if x else 0.0
+        rows.append((x, max(round(t_x, 3), 0.001) if x else 0.0, age, x, round(mean, 4)))
+    return pd.DataFrame(rows, columns=["x", "t_x", "age", "count_spends", "mean_spend"])
+
+
+def of_lifetimes(shop):
+    """Parameters by model."""
+    from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
+
+    found = {}
+    for name, fitter in (("bg_nbd", BetaGeoFitter), ("mbg_nbd", ModifiedBetaGeoFitter), ("pareto_nbd", ParetoNBDFitter)):
+        fit = fitter(penalizer_coef=0.0).fit(shop["x"], shop["t_x"], shop["age"], tol=1e-12)
+        found[name] = dict(fit.params_)
+    spent = shop[shop["count_spends"] > 0]
+    fit = GammaGammaFitter(penalizer_coef=0.0).fit(spent["count_spends"], spent["mean_spend"], tol=1e-12)
+    p, q, gamma = (float(fit.params_[name]) for name in ("p", "q", "v"))
+    found["gamma_gamma"] = {"p": p, "q": q, "gamma": gamma}
+    return found
+
+
+def of_pymc_marketing(shop):
+    """Parameters by model, at the mode with flat priors."""
+    from pymc_extras.prior import Prior
+    from pymc_marketing.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
+
+    def mode(model, names, frame, prefix=()):
+        config = {name: Prior("HalfFlat") for name in names}
+        fit = model(data=frame, model_config=config)
+        fit.fit(method="map", progressbar=False)
+        return {name: float(fit.fit_result[name].to_numpy().squeeze()) for name in names}
+
+    frame = pd.DataFrame(
+        {"customer_id": range(len(shop)), "frequency": shop["x"].values, "recency": shop["t_x"].values, "T": shop["age"].values}
+    )
+    beta_names = ["a", "b", "alpha", "r"]
+    found = {
+        "bg_nbd": mode(BetaGeoModel, beta_names, frame),
+        "mbg_nbd": mode(ModifiedBetaGeoModel, beta_names, frame),
+        "pareto_nbd": mode(ParetoNBDModel, ["r", "alpha", "s", "beta"], frame),
+    }
+    spent = shop[shop["count_spends"] > 0]
+    spends = pd.DataFrame(
+        {
+            "customer_id": range(len(spent)),
+            "frequency": spent["count_spends"].values,
+            "monetary_value": spent["mean_spend"].values,
+        }
+    )
+    spend = mode(GammaGammaModel, ["p", "q", "v"], spends)
+    found["gamma_gamma"] = {"p": spend["p"], "q": spend["q"], "gamma": spend["v"]}
+    return found
+
+
+def predictions_of_lifetimes():
+    """P(alive) and expected purchases at given parameters, which no optimiser has touched."""
+    from lifetimes import BetaGeoFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
+
+    x, t_x, age = (np.array(column, dtype=float) for column in zip(*HISTORIES, strict=True))
+    found = {}
+    for name, fitter in (("bg_nbd", BetaGeoFitter), ("mbg_nbd", ModifiedBetaGeoFitter), ("pareto_nbd", ParetoNBDFitter)):
+        fit = fitter(penalizer_coef=0.0)
+        fit.params_ = pd.Series(PUBLISHED[name])
+        fit.predict = None
+        expected = fit.conditional_expected_number_of_purchases_up_to_time(HORIZON, x, t_x, age)
+        found[name] = {
+            "params": PUBLISHED[name],
+            "expected_purchases": np.asarray(expected).tolist(),
+            "probability_alive": np.asarray(fit.conditional_probability_alive(x, t_x, age)).tolist(),
+        }
+    return found
+
+
+def main():
+    """Print the JSON."""
+    warnings.filterwarnings("ignore")
+    shops = {"cdnow": cdnow(Path(os.environ["LOYALTY_DATA"])), "simulated": simulated(2026)}
+    fits = {
+        library: {name: find(shop) for name, shop in shops.items()}
+        for library, find in (("lifetimes", of_lifetimes), ("pymc_marketing", of_pymc_marketing))
+    }
+    json.dump(
+        {
+            "made_with": {"lifetimes": "0.11.3", "pymc_marketing": "0.19.2"},
+            "horizon": HORIZON,
+            "histories": HISTORIES,
+            "simulated": {column: shops["simulated"][column].tolist() for column in shops["simulated"]},
+            "fits": fits,
+            "predictions": predictions_of_lifetimes(),
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Shops of a few rows: what the models make of them, without dbt and without files.
+
+Belongs here: putting rows into the tables of an empty night and running the compiled SQL of everything that depends on
+them. What the answer should be stands in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+GIVEN = ("int_orders_valued", "fct_order_lines", "dim_customers", "dim_products", "fct_feedback", "fct_refunds")
+"""The tables that a tiny shop states; everything else that it is asked for is derived from them."""
+
+
+class TinyShops:
+    """Runs tiny shops on the tables of an empty night, in memory; the night's as-of and settings hold."""
+
+    def __init__(self, night: Any, wanted: Sequence[str]) -> None:
+        nodes = {node["name"]: node for node in night.dbt.manifest()["nodes"].values()}
+        self._schemas = {name: node["schema"] for name, node in nodes.items()}
+        order = _in_order(nodes, wanted)
+        self._models = [(name, _in_memory(night.compiled_model(name))) for name in order]
+        self._con = duckdb.connect(config={"threads": 1})
+        seeds = [name for name, node in nodes.items() if node["resource_type"] == "seed"]
+        with night.dbt.warehouse.connect() as built:
+            for schema in ("marts", "intermediate"):
+                self._con.execute(f"create schema {schema}")
+            for name in (*GIVEN, *seeds):
+                database = "scratch." if self._schemas[name] == "intermediate" else ""
+                frame = built.sql(f"from {database}{self._schemas[name]}.{name}").to_arrow_table()  # noqa: F841
+                self._con.execute(f"create table {self._schemas[name]}.{name} as from frame")
+
+    def close(self) -> None:
+        """Let go of the shops."""
+        self._con.close()
+
+    def night(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> duckdb.DuckDBPyConnection:
+        """The tables of a shop that has these rows, until the next one.
+
+        Args:
+            rows: table of `GIVEN` -> its rows; columns that are left out are null.
+        """
+        for table in GIVEN:
+            self._con.execute(f"truncate {self._schemas[table]}.{table}")
+            if rows.get(table):
+                frame = pd.DataFrame(rows[table])  # noqa: F841 - DuckDB reads it by name
+                self._con.execute(f"insert into {self._schemas[table]}.{table} by name select * from frame")
+        for name, sql in self._models:
+            self._con.execute(f"create or replace table {self._schemas[name]}.{name} as {sql}")
+        return self._con
+
+
+def _in_memory(sql: str) -> str:
+    """Compiled SQL without the names of the two files."""
+    return sql.replace('"warehouse".', "").replace('"scratch".', "")
+
+
+def _in_order(nodes: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
+    """The wanted models and all that they are made of but the given tables, each after its parents."""
+    found: list[str] = []
+
+    def visit(name: str) -> None:
+        node = nodes.get(name)
+        if node is None or name in found or name in GIVEN or node["resource_type"] != "model":
+            return
+        for parent in node["depends_on"]["nodes"]:
+            visit(parent.rpartition(".")[2])
+        found.append(name)
+
+    for name in wanted:
+        visit(name)
+    return found

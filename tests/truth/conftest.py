@@ -1,0 +1,21 @@
+"""The truth tier: nights on simulated shops, compared with what is true of those shops.
+
+Each file here is one shop: a plan, a dirt level, one night, shared by all tests of the file (`pytest --dist loadfile`
+gives a file to one process). To add a test of something that the warehouse says, look whether the truth of one of these
+shops holds it (`truth/*.parquet` and `truth/shop.json`, described in `sources/simulated_shop/truth.py` and
+`metrics/`), and put the test beside the others of that shop. A new shop costs a night, about half a minute of one
+processor: add one only for a plan that none of these has.
+
+    test_plain_shop.py        rates, drop-out and spends of the textbook: the models' own world, so they must be right
+    test_busy_shop.py         season, promotions, service, programme, campaigns, guests: every count to the cent
+    test_dirty_shop.py        the same with dirt: every planted row is met as the register of kinds says
+    test_indifferent_shop.py  nothing depends on satisfaction: what must then be the same, is
+
+Persons and accounts: the warehouse resolves no identities, so it is compared with the truth about accounts. Where a
+person has two accounts or buys as a guest, the truth about persons differs, and a test says by how much.
+
+A comparison with what is drawn by chance allows four standard errors; all seeds are fixed, so it passes or fails
+always. Exact comparisons allow nothing.
+"""
+
+from __future__ import annotations

@@ -1,0 +1,122 @@
+"""The textbook's shop: the models are in their own world, so what they expect must be what happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from known_shop import KnownShop, standard_errors, standard_errors_of_chances
+from scipy import stats
+
+from dagster_project.sources.simulated_shop import plain_plan
+
+PERSONS = """
+    select {columns} from warehouse.models.{model}
+    join warehouse.marts.dim_customers using (customer_key)
+    join memory.truth.accounts using (customer_id) join memory.truth.persons using (person_id)
+    order by customer_id
+"""
+CHURN_DAYS = 90
+_GROUPS = 10
+Floats = npt.NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> KnownShop:
+    plan = plain_plan(customers=2_500, days=730, seed=21)
+    return KnownShop.after_one_night(
+        tmp_path_factory.mktemp("plain"), replace(plan, orders=replace(plan.orders, refund_share=0.02))
+    )
+
+
+def groups_by(predicted: Floats) -> list[npt.NDArray[np.int64]]:
+    """Rows in ten groups of rising prediction."""
+    return np.array_split(np.argsort(predicted, kind="stable"), _GROUPS)
+
+
+def test_models_are_fitted(shop: KnownShop) -> None:
+    for model in ("customer_clv", "customer_churn"):
+        assert shop.rows(f"select distinct status from warehouse.models.{model}") == [("fitted",)]
+
+
+def test_churn_probabilities_are_the_shares_that_truly_stay_away(shop: KnownShop) -> None:
+    found = shop.columns(
+        PERSONS.format(
+            model="customer_churn",
+            columns=f"probability_no_order, (realised_{CHURN_DAYS}d_orders = 0)::double as stayed_away",
+        )
+    )
+    predicted, stayed_away = found["probability_no_order"], found["stayed_away"]
+    statistic = 0.0
+    for rows in groups_by(predicted):
+        expected, variance = predicted[rows].sum(), (predicted[rows] * (1 - predicted[rows])).sum()
+        statistic += (stayed_away[rows].sum() - expected) ** 2 / variance
+    assert statistic < stats.chi2.ppf(0.999, _GROUPS), f"chi-square {statistic:.1f} over {_GROUPS} groups"
+
+
+def test_churn_probabilities_are_right_on_average_given_the_true_rates(shop: KnownShop) -> None:
+    """Somebody who is there orders at the true rate; an order that is cancelled or refunded whole is none."""
+    found = shop.columns(
+        PERSONS.format(
+            model="customer_churn",
+            columns="probability_no_order, is_customer_at_end::int as is_there, purchases_per_shop_day as rate",
+        )
+    )
+    counted = 1 - shop.plan.orders.refund_share * shop.plan.orders.whole_refund_share
+    true = np.where(found["is_there"] == 1, np.exp(-found["rate"] * CHURN_DAYS * counted), 1.0)
+    for rows in [slice(None), *groups_by(found["probability_no_order"])]:
+        distance = standard_errors_of_chances(true[rows], found["probability_no_order"][rows])
+        assert abs(distance) < 4, f"{distance:.1f} standard errors"
+
+
+@pytest.mark.parametrize("truth", ["realised", "expected"])
+def test_predicted_value_is_what_comes_in(shop: KnownShop, truth: str) -> None:
+    actual = "realised_365d_net" if truth == "realised" else "expected_net_365d"
+    found = shop.columns(PERSONS.format(model="customer_clv", columns=f"predicted_net, {actual}::double as actual"))
+    predicted, actual_net = found["predicted_net"], found["actual"]
+    assert predicted.sum() == pytest.approx(actual_net.sum(), rel=0.1)
+    for rows in [slice(None), *groups_by(predicted)]:
+        distance = standard_errors(actual_net[rows], predicted[rows])
+        assert abs(distance) < 4, f"{distance:.1f} standard errors"
+
+
+def test_predicted_orders_are_those_that_come(shop: KnownShop) -> None:
+    found = shop.columns(
+        PERSONS.format(model="customer_clv", columns="predicted_orders, realised_365d_orders::double as orders")
+    )
+    predicted, orders = found["predicted_orders"], found["orders"]
+    for rows in [slice(None), *groups_by(predicted)]:
+        distance = standard_errors(orders[rows], predicted[rows])
+        assert abs(distance) < 4, f"{distance:.1f} standard errors"
+
+
+def test_the_best_tenth_by_prediction_truly_brings_most(shop: KnownShop) -> None:
+    found = shop.columns(
+        PERSONS.format(model="customer_clv", columns="predicted_net, realised_365d_net::double as net")
+    )
+    means = [found["net"][rows].mean() for rows in groups_by(found["predicted_net"])]
+    assert means[-1] == max(means)
+    assert stats.spearmanr(found["predicted_net"], found["net"]).statistic > 0.4
+
+
+def test_probability_of_being_a_customer_still_is_calibrated(shop: KnownShop) -> None:
+    found = shop.columns(
+        PERSONS.format(model="customer_clv", columns="probability_alive, is_customer_at_end::double as is_there")
+    )
+    for rows in [slice(None), *groups_by(found["probability_alive"])]:
+        distance = standard_errors_of_chances(found["is_there"][rows], found["probability_alive"][rows])
+        assert abs(distance) < 4, f"{distance:.1f} standard errors"
+
+
+def test_fitted_parameters_are_the_planted_ones(shop: KnownShop) -> None:
+    fitted = dict(shop.rows("select parameter, estimate from warehouse.models.model_parameters"))
+    plan = shop.plan
+    planted = {
+        "rate": (fitted["r"] / fitted["alpha"], plan.buying.shape / plan.buying.scale_days),
+        "leaving": (fitted["a"] / (fitted["a"] + fitted["b"]), plan.leaving.a / (plan.leaving.a + plan.leaving.b)),
+        "spend": (fitted["p"] * fitted["gamma"] / (fitted["q"] - 1), plan.spending.mean),
+    }
+    for name, (found, true) in planted.items():
+        assert found == pytest.approx(true, rel=0.12), name

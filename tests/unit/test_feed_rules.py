@@ -1,0 +1,70 @@
+"""The limit of what a feed may refuse, as the SQL that it becomes, on either side of the limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project.feed_rules import quarantine_rules
+from dagster_project.settings import DEFAULT_CONFIG, load_settings
+
+BATCH = "quality.quarantined_rows"
+
+
+def breaking_rows(tmp_path: Path, refused: int, superseded: int, unreadable: int, seen: int) -> int:
+    """How many rows break the rule of `demo.orders`, of which 5 % may be refused."""
+    rules = {rule.name: rule for rule in quarantine_rules(load_settings(DEFAULT_CONFIG, home=tmp_path))}
+    query = rules["demo__orders_is_mostly_accepted"].rows_that_break
+    assert query is not None
+    with duckdb.connect() as con:
+        con.execute("attach ':memory:' as scratch; create schema scratch.raw; create schema quality")
+        con.execute("create table scratch.raw.demo__orders as from range(?)", [seen])
+        con.execute(
+            "create table quality.reconciliation as select * from (values ('raw', 'stg_demo__orders', 'rows', ?), "
+            "('raw', 'stg_demo__orders', 'discount_amount', 1), ('raw', 'stg_demo__refunds', 'rows', 7)) "
+            "as t (layer_from, entity, measure, total_from)",
+            [seen],
+        )
+        con.execute("create table quality.quarantined_rows (model varchar, source varchar, raw_table varchar, "
+                    "file varchar, row_number bigint, reasons varchar)")  # fmt: skip
+        for model, reasons, count, first in (
+            ("stg_demo__orders", "`status` is missing", refused, 0),
+            ("stg_demo__orders", "`order_id` repeats: a later row stands", superseded, 1000),
+            ("raw.demo__orders", "invalid characters", unreadable, 2000),
+            ("stg_demo__refunds", "`status` is missing", 50, 0),
+        ):
+            feed = "demo__refunds" if "refunds" in model else "demo__orders"
+            con.execute(
+                "insert into quality.quarantined_rows select ?, 'demo', ?, 'f.csv', range + ?, ? from range(?)",
+                [model, feed, first, reasons, count],
+            )
+        return len(con.execute(query.format(batch=BATCH)).fetchall())
+
+
+@pytest.mark.parametrize(
+    ("refused", "superseded", "unreadable", "seen", "breaking"),
+    [
+        (0, 0, 0, 100, 0),
+        (5, 0, 0, 100, 0),
+        (6, 0, 0, 100, 6),
+        (5, 90, 0, 100, 0),
+        (4, 0, 2, 98, 6),
+        (3, 0, 2, 98, 0),
+        (0, 0, 6, 0, 6),
+        (0, 0, 1, 100, 0),
+        (0, 0, 6, 100, 6),
+    ],
+)
+def test_a_feed_breaks_its_limit_by_faults_and_not_by_versions_that_a_later_row_replaced(
+    refused: int, superseded: int, unreadable: int, seen: int, breaking: int, tmp_path: Path
+) -> None:
+    assert breaking_rows(tmp_path, refused, superseded, unreadable, seen) == breaking
+
+
+def test_the_staging_models_end_the_reason_of_a_replaced_row_as_the_rule_expects() -> None:
+    from dagster_project.feed_rules import SUPERSEDED
+    from dagster_project.settings import PROJECT_ROOT
+
+    assert f"repeats: {SUPERSEDED}' end" in (PROJECT_ROOT / "dbt_models/macros/staging.sql").read_text(encoding="utf-8")

@@ -141,7 +141,7 @@ def as_features() -> Callable[[pd.DataFrame], pd.DataFrame]:
         x = history["count_repeat_occasions"].to_numpy(dtype=float)
         gap = np.maximum(history["days_first_to_last_order"].to_numpy(dtype=float), 1) / np.maximum(x, 1)
         as_of = history["first_order_date"] + pd.to_timedelta(history["days_observed"], unit="D")
-        amounts = {name: history["mean_occasion_net"] for name in ("last_occasion_net", "largest_occasion_net")}
+        amounts = dict.fromkeys(("last_occasion_net", "largest_occasion_net"), history["mean_occasion_net"])
         gaps = ("last_gap_days", "gap_before_last_days", "longest_gap_days", "spread_gap_days")
         windows = [f"{what}_{days}d" for what in ("count_occasions", "total_net") for days in WINDOWS_DAYS]
         return history.assign(

@@ -55,7 +55,7 @@ def test_the_night_did_not_do_worse_than_its_incumbent(night):
     for prediction, choice in night.model.choices.items():
         scores = night.scores.query("prediction == @prediction and segment_type == 'all'")
         loss = "poisson_deviance" if prediction == "orders" else "tweedie_deviance"
-        by_model = scores.query("score == @loss").groupby("model")["score_value"].mean()
+        by_model = scores[scores["score"] == loss].groupby("model")["score_value"].mean()
         assert by_model[choice.champion] <= by_model[choice.incumbent] * 1.02
 
 

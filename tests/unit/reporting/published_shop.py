@@ -209,7 +209,7 @@ def _scores(is_fitted: bool) -> list[tuple]:
     ):
         is_model = model == "mbg_nbd"
         found.append(
-            (prediction, model, is_model, dt.date(2025, 1, 1), 90, "all", "all", 30, score, None if is_model and not is_fitted else value,
-             *(status if is_model else ("baseline", None)))
+            (prediction, model, is_model, dt.date(2025, 1, 1), 90, "all", "all", 30, score,
+             None if is_model and not is_fitted else value, *(status if is_model else ("baseline", None)))
         )  # fmt: skip
     return found

@@ -36,7 +36,7 @@ import pandas as pd
 from dagster_project.modelling import evaluation
 from dagster_project.modelling.features import customer_outcomes
 from dagster_project.modelling.fits import aligned_outcomes
-from dagster_project.modelling.intervals import randomised_coverage
+from dagster_project.modelling.intervals.calibration import randomised_coverage
 from dagster_project.modelling.intervals.outcomes import Forecast
 from dagster_project.modelling.value import ValueModel
 from dagster_project.modelling.value_night import Reading, scored_customers, value_night
@@ -125,7 +125,8 @@ def marts(example: str, homes: Path) -> Path:
         config.write_text(whole_cdnow(sample), encoding="utf-8")
     command = [str(Path(sys.executable).parent / "loyalty"), "run", "--config", str(config)]
     command += ["--as-of", NIGHTS[example]] if example in NIGHTS else []
-    done = subprocess.run(command, env=os.environ | {"LOYALTY_HOME": str(home)}, capture_output=True, text=True)
+    variables = os.environ | {"LOYALTY_HOME": str(home)}
+    done = subprocess.run(command, check=False, env=variables, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
     return published
@@ -224,7 +225,8 @@ def lifetimes(features: pd.DataFrame, horizon_days: int, python: str) -> pd.Data
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "customers.csv"
         features[list(names)].rename(columns=names).to_csv(path, index=False)
-        done = subprocess.run([python, "-c", PEERS, str(path), str(horizon_days)], capture_output=True, text=True)
+        command = [python, "-c", PEERS, str(path), str(horizon_days)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"lifetimes failed: {done.stderr[-2000:]}")
         return pd.read_csv(path)

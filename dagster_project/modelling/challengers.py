@@ -26,7 +26,7 @@ from dagster_project.modelling.histories import FloatArray
 Target: TypeAlias = Literal["orders", "net", "any_order"]
 
 COUNT_TREES = 100
-"""With a rate of 0.05 and 8 leaves: small on purpose, the first that was tried and not tuned; 31,000 rows take 0.2 s."""
+"""With a rate of 0.05 and 8 leaves: small on purpose, the first tried and not tuned; 31,000 rows take 0.2 s."""
 _PARAMETERS = {
     "learning_rate": 0.05,
     "num_leaves": 8,

@@ -55,6 +55,7 @@ class CornerShop:
         """Write the shop's files and settings into a folder."""
         shop = cls(root)
         simulate(ShopPlan(customers=300, days=365), shop.deliveries, Dirt("moderate"))
+        shutil.rmtree(shop.deliveries / "truth")
         orders = shop.deliveries / "orders.csv.gz"
         orders.with_suffix("").write_bytes(gzip.decompress(orders.read_bytes()))
         orders.unlink()
@@ -109,10 +110,14 @@ class CornerShop:
         return list(range(first, first + len(rows)))
 
     def row(self, file: str, number: int) -> list[str]:
-        """A data row of a delivered CSV file, counted from 1."""
+        """A data row of a delivered CSV file, counted from 1; 0 is its header."""
         path = self.deliveries / file
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return list(csv.reader(io.StringIO(content.decode())))[number]
+
+    def place(self, file: str, column: str) -> int:
+        """Where a column stands in the rows of a delivered CSV file."""
+        return self.row(file, 0).index(column)
 
     def seen(self) -> Seen:
         """What readers see now, compared with what its manifest says of it."""

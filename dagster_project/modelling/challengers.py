@@ -166,7 +166,7 @@ class Correction:
         if target == "any_order":
             return self
         expected = np.exp(prior.score(target))
-        corrected = float(expected @ self.of(design, prior))
+        corrected = float((expected * self.of(design, prior)).sum())
         return replace(self, scale=self.scale * float(expected.sum()) / corrected) if corrected > 0 else self
 
     def to_dict(self) -> dict[str, Any]:

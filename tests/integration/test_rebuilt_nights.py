@@ -26,15 +26,15 @@ def test_a_past_night_rebuilt_after_later_rows_gives_the_same_tables(shop: Corne
     before = shop.seen()
     soon = NIGHT + dt.timedelta(days=3)
     for file, columns_of_time in {
-        "customers.csv": (1,),
-        "orders.csv": (2, 13),
-        "refunds.csv": (2,),
-        "survey_answers.csv": (7,),
+        "customers.csv": ("created_at", "updated_at"),
+        "orders.csv": ("ordered_at", "updated_at"),
+        "refunds.csv": ("refunded_at",),
+        "survey_answers.csv": ("answered_at",),
     }.items():
         row = shop.row(file, 1)
         row[0] = "later"
         for column in columns_of_time:
-            row[column] = f"{soon} 12:00:00"
+            row[shop.place(file, column)] = f"{soon} 12:00:00"
         shop.append(file, row)
     shop.append("order_lines.csv.gz", ["later", "1", "p001", "2", "10.00"])
     shop.run()
@@ -46,8 +46,10 @@ def test_a_past_night_rebuilt_after_later_rows_gives_the_same_tables(shop: Corne
 def test_a_past_night_does_not_know_what_became_of_an_order_later(shop: CornerShop) -> None:
     before = shop.seen()
     cancelled, moved = shop.row("orders.csv", 1), shop.row("orders.csv", 2)
-    cancelled[3], cancelled[13] = "cancelled", f"{NIGHT + dt.timedelta(days=3)} 12:00:00"
-    moved[2] = moved[13] = f"{NIGHT + dt.timedelta(days=3)} 12:00:00"
+    soon = f"{NIGHT + dt.timedelta(days=3)} 12:00:00"
+    status, ordered_at, updated_at = (shop.place("orders.csv", name) for name in ("status", "ordered_at", "updated_at"))
+    cancelled[status], cancelled[updated_at] = "cancelled", soon
+    moved[ordered_at] = moved[updated_at] = soon
     shop.append("orders.csv", cancelled, moved)
     shop.run()
     after = shop.seen()

@@ -34,6 +34,11 @@ def is_present(feed: str, column: str) -> Eligible:
     return lambda block: _mask(pc.greater(pc.utf8_length(as_text(block[feed].column(column))), 0))
 
 
+def is_matching(feed: str, column: str, pattern: str) -> Eligible:
+    """Rows whose column has a place that matches a regular expression."""
+    return lambda block: _mask(pc.match_substring_regex(as_text(block[feed].column(column)), pattern))
+
+
 def is_absent(feed: str, column: str) -> Eligible:
     """Rows whose column is empty."""
     present = is_present(feed, column)

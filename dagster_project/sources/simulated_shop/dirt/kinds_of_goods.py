@@ -51,7 +51,7 @@ GOODS_KINDS = (
         how="added_after",
         meets="refused",
         columns={"refund_id": texts.marked("refund_id", "lost"), "order_id": texts.marked("order_id", "gone")},
-        share=0.005,
+        share=0.002,
     ),
     Kind(
         "missing_rate",

@@ -115,6 +115,16 @@ PEOPLE_KINDS = (
         share=0.002,
     ),
     Kind(
+        "address_with_a_look_alike_letter",
+        edge="e-mail with a unicode look-alike",
+        feed="contacts",
+        how="rewritten",
+        meets="harmless",
+        columns={"email": texts.with_look_alike("email")},
+        eligible=rows.is_matching("contacts", "email", "[aeop]"),
+        share=0.001,
+    ),
+    Kind(
         "score_as_text",
         edge="score as text",
         feed="survey_answers",
@@ -168,8 +178,8 @@ PEOPLE_KINDS = (
         how="added_before",
         meets="repeats",
         columns={"stars": texts.written("5"), "updated_at": texts.copied("created_at")},
-        eligible=rows.equals("reviews", "stars", "1"),
-        share=0.01,
+        eligible=rows.is_matching("reviews", "stars", "^[12]$"),
+        share=0.1,
     ),
     Kind(
         "backdated_points",

@@ -7,6 +7,7 @@ here: which kind uses which (`kinds.py`).
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ UNREADABLE_TIMES = ("2025-13-45 99:99:99", "yesterday", "0000-00-00 00:00:00", "
 NUMBER_WORDS = ("one", "two", "a dozen")
 SCORES_IN_WORDS = ("10/10", "nine", "9.5", "n/a")
 SCORES_OFF_SCALE = ("11", "-1", "99")
+_CYRILLIC = {"a": "\u0430", "e": "\u0435", "o": "\u043e", "p": "\u0440"}
+_LATIN = re.compile("[aeop]")
 _SECONDS = "%Y-%m-%d %H:%M:%S"
 
 
@@ -96,6 +99,15 @@ def capitals(column: str) -> Change:
 def trailing_space(column: str) -> Change:
     """A space behind the text."""
     return lambda chosen: [f"{text} " for text in chosen.texts(column)]
+
+
+def with_look_alike(column: str) -> Change:
+    """The first a, e, o or p of the text as the Cyrillic letter that looks like it."""
+
+    def change(chosen: Chosen) -> list[str | None]:
+        return [_LATIN.sub(lambda found: _CYRILLIC[found[0]], text, count=1) for text in chosen.texts(column)]
+
+    return change
 
 
 def spelled_out_phone(column: str) -> Change:

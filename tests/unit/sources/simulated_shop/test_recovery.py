@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dagster_project.modelling.btyd import BetaGeo, ModifiedBetaGeo
+from dagster_project.modelling.btyd import BetaGeo, ModifiedBetaGeo, ParetoNBD
 from dagster_project.modelling.spend import GammaGamma
 from dagster_project.sources.simulated_shop import plain_plan, simulate
 from dagster_project.sources.simulated_shop.behaviour import Leaving
@@ -28,6 +28,10 @@ LEAVINGS = {
     "leaving after repeats only": (
         BetaGeo,
         Leaving(a=1.0, b=3.5, is_possible_at_first=False, satisfaction_log_hazard=0.0),
+    ),
+    "leaving at any time": (
+        ParetoNBD,
+        Leaving(a=0.0, satisfaction_log_hazard=0.0, lifetime_shape=1.0, lifetime_scale_days=250.0),
     ),
 }
 HISTORIES = """
@@ -66,12 +70,15 @@ def histories(plan: ShopPlan, folder: Path) -> list[np.ndarray]:
 
 
 def purchase_distances(fits: list[tuple[ShopPlan, Any, Any]], alpha_factor: float = 1.0) -> list[np.ndarray]:
-    """Per shop: log estimate less log truth of (r, alpha, a, b), and its covariance."""
+    """Per shop: log estimate less log truth of the purchase parameters, and its covariance."""
     found = []
     for plan, model, _ in fits:
-        truth = [plan.buying.shape, plan.buying.scale_days * alpha_factor, plan.leaving.a, plan.leaving.b]
-        estimate = [model.params_.r, model.params_.alpha, model.params_.a, model.params_.b]
-        found.append((np.log(estimate) - np.log(truth), model.log_covariance_))
+        rates, leaving = [plan.buying.shape, plan.buying.scale_days * alpha_factor], plan.leaving
+        is_in_time = leaving.lifetime_shape > 0
+        drop_out = [leaving.lifetime_shape, leaving.lifetime_scale_days] if is_in_time else [leaving.a, leaving.b]
+        names = ("r", "alpha", *(("s", "beta") if is_in_time else ("a", "b")))
+        estimate = [getattr(model.params_, name) for name in names]
+        found.append((np.log(estimate) - np.log([*rates, *drop_out]), model.log_covariance_))
     return found
 
 

@@ -1,0 +1,102 @@
+"""A shop that sends day by day: the last of its nights publishes what one delivery of everything would."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import dagster as dg
+import pytest
+from corner_shop import CornerShop
+
+from dagster_project.nightly import run_night
+from dagster_project.sources.simulated_shop import Dirt, Habits, ShopPlan, simulate
+
+PLAN = ShopPlan(customers=400, days=150, seed=41)
+REPEATED = ("repeated_order", "edited_order", "order_versions_of_one_moment", "repeated_order_line")
+DIRT = Dirt("moderate", {**dict.fromkeys(REPEATED, 0.02), "review_lowered_from_five_stars": 0.5})
+DISORDER = Habits(
+    late_share=0.1,
+    late_days=20,
+    corrected_share=0.1,
+    repeated_file_share=0.1,
+    silent_day_share=0.1,
+    absent_file_share=0.1,
+)
+LAST = PLAN.last_day
+EARLIER = LAST - dt.timedelta(days=40)
+COUNTS_RAW_ROWS = {"quality.check_results", "quality.quarantined_rows", "quality.reconciliation"}
+"""Each version of a row that was sent is a raw row, and all but the latest are refused as repeats: these tables say
+so."""
+
+
+def _whole(settings: dict[str, Any]) -> None:
+    for name in ("refunds", "survey_answers", "reviews"):
+        settings["sources"]["demo"]["tables"][name]["is_optional"] = True
+
+
+def _daily(settings: dict[str, Any]) -> None:
+    _whole(settings)
+    for table in settings["sources"]["demo"]["tables"].values():
+        file = PurePosixPath(table["files"])
+        table["files"] = f"2*/{file.stem}*{file.suffix}"
+
+
+def _run(shop: CornerShop, night: dt.date) -> None:
+    run_night(shop.settings(), night, None, dg.DagsterInstance.ephemeral())
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory: pytest.TempPathFactory) -> tuple[CornerShop, CornerShop]:
+    """The shop after two nights on what had been sent by then, and the shop after one night on everything at once."""
+    root = tmp_path_factory.mktemp("daily")
+    daily, whole = CornerShop(root / "daily"), CornerShop(root / "whole")
+    simulate(PLAN, whole.deliveries, DIRT)
+    whole.configure(_whole)
+    _run(whole, LAST)
+    simulate(PLAN, root / "sent", DIRT, deliver="daily", habits=DISORDER)
+    daily.deliveries.mkdir(parents=True)
+    daily.configure(_daily)
+    for night in (EARLIER, LAST):
+        for day in _sent_until(root / "sent", night):
+            shutil.copytree(day, daily.deliveries / day.name, dirs_exist_ok=True)
+        _run(daily, night)
+    return daily, whole
+
+
+def _sent_until(folder: Path, night: dt.date) -> list[Path]:
+    return [day for day in sorted(folder.glob("2*")) if day.name <= night.isoformat()]
+
+
+def test_the_sources_sent_in_disorder(shops: tuple[CornerShop, CornerShop]) -> None:
+    daily, whole = shops
+    assert len(list(daily.deliveries.iterdir())) < PLAN.days
+    assert list(daily.deliveries.glob("*/*-again.csv"))
+    repeats = "select count(*) from quality.quarantined_rows where contains(reasons, 'repeats: a later row stands')"
+    [(sent_daily,)], [(sent_whole,)] = daily.query(repeats), whole.query(repeats)
+    assert sent_daily > 3 * sent_whole > 0
+
+
+def test_the_last_night_equals_a_rebuild_from_the_whole_delivery(shops: tuple[CornerShop, CornerShop]) -> None:
+    by_days, at_once = (shop.seen().hashes for shop in shops)
+    assert by_days.keys() == at_once.keys()
+    different = {table for table in by_days if by_days[table] != at_once[table]} - COUNTS_RAW_ROWS
+    assert different == set()
+    assert len(by_days) > 20
+
+
+def test_both_accepted_the_same_amounts_and_lost_no_row(shops: tuple[CornerShop, CornerShop]) -> None:
+    for shop in shops:
+        assert shop.query("select bool_and(is_reconciled) from quality.reconciliation") == [(True,)]
+    sql = "select entity, measure, total_to from quality.reconciliation where layer_from <> 'raw' order by all"
+    assert shops[0].query(sql) == shops[1].query(sql) != []
+
+
+def test_a_night_in_between_knew_only_what_had_been_sent(shops: tuple[CornerShop, CornerShop]) -> None:
+    """Late rows are missing that night, and stand there in the last one."""
+    daily, _ = shops
+    earlier = daily.home / "published" / "versions"
+    assert sorted(path.name for path in earlier.iterdir())[0].startswith(EARLIER.isoformat())
+    assert daily.query(f"select count(*) > 0 from marts.fct_orders where order_date <= date '{EARLIER}'") == [(True,)]

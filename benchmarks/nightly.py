@@ -122,11 +122,12 @@ def bare_night(config: Path, home: Path) -> dict[str, float]:
     import datetime as dt
 
     import duckdb
+    import pandas as pd
 
-    from dagster_project.assets.models import backtested, churn_settings, value_settings
+    from dagster_project.assets.models import churn_settings, value_settings
     from dagster_project.modelling.churn import customer_churn
     from dagster_project.modelling.purchase_history import purchase_history
-    from dagster_project.modelling.value import customer_value
+    from dagster_project.modelling.value_night import Reading, scored_customers, value_night
     from dagster_project.settings import load_settings
     from dagster_project.sources.configured import source_tables
     from dagster_project.sources.landing import land, raw_select_sql, rejects_select_sql
@@ -159,11 +160,12 @@ def bare_night(config: Path, home: Path) -> dict[str, float]:
     def fit() -> None:
         con.execute("use warehouse")
         counts_zero = settings.definitions.counts_zero_value_orders
+        reading = Reading(con, as_of, counts_zero)
+        night = value_night(reading, value_settings(settings), settings.definitions.churn_horizon_days)
+        value = pd.concat(scored_customers(reading, night.model), ignore_index=True)
         history = purchase_history(con, as_of, counts_zero_value_orders=counts_zero)
-        value = customer_value(history, as_of, value_settings(settings))
-        churn = customer_churn(history, as_of, churn_settings(settings), purchase_fit=value.purchase_fit)
-        scores = backtested(con, as_of, settings)
-        for name, frame in (("customer_clv", value.customers), ("customer_churn", churn.customers), ("scores", scores)):
+        churn = customer_churn(history, as_of, churn_settings(settings))
+        for name, frame in (("customer_clv", value), ("customer_churn", churn.customers), ("scores", night.scores)):
             con.register("frame", frame)
             con.execute(f"create table warehouse.models.{name} as select * from frame")
             con.unregister("frame")

@@ -21,6 +21,7 @@ from dagster_project.modelling.challengers import LEARNERS, Lesson, Target
 from dagster_project.modelling.churn import is_active
 from dagster_project.modelling.features import customer_features, customer_outcomes
 from dagster_project.modelling.fits import (
+    PRIOR_SPEND,
     Fits,
     aligned_outcomes,
     fit_models,
@@ -36,9 +37,6 @@ from dagster_project.modelling.origins import Plan
 from dagster_project.modelling.purchase_model import ModelName
 from dagster_project.modelling.selection import Prediction, Trial
 
-INCUMBENT_SPEND = "gamma_gamma_all"
-"""Beat the one on repeats in RMSE, deviance and Gini at all five cut-offs tried inside the histories of CDNOW, Online
-Retail II and the built-in shop; the back-test may still prefer the other."""
 TABLES: Mapping[Prediction, Iterable[str]] = {
     "orders": (*ORDERS, *BASELINES),
     "net": (*NET, *BASELINES),
@@ -185,7 +183,8 @@ def incumbent(prediction: Prediction, fits: Fits) -> str | None:
     """
     if fits.base is None or prediction != "net":
         return fits.base
-    return f"{fits.base}*{INCUMBENT_SPEND}" if INCUMBENT_SPEND in fits.spend else None
+    spend = next((name for name in PRIOR_SPEND if name in fits.spend), None)
+    return None if spend is None else f"{fits.base}*{spend}"
 
 
 def predicted(prediction: Prediction, forecast: Forecast) -> dict[str, FloatArray]:

@@ -26,8 +26,7 @@ from dagster_project.modelling.histories import FloatArray
 Target: TypeAlias = Literal["orders", "net", "any_order"]
 
 COUNT_TREES = 100
-"""With a rate of 0.05 and 8 leaves. On CDNOW, Online Retail II and the built-in shop, at cut-offs inside their histories,
-the gain over the purchase model was within 0.5 % of this from 60 to 200 trees."""
+"""With a rate of 0.05 and 8 leaves: small on purpose, the first tried and not tuned; 31,000 rows take 0.2 s."""
 _PARAMETERS = {
     "learning_rate": 0.05,
     "num_leaves": 8,
@@ -167,7 +166,7 @@ class Correction:
         if target == "any_order":
             return self
         expected = np.exp(prior.score(target))
-        corrected = float(expected @ self.of(design, prior))
+        corrected = float((expected * self.of(design, prior)).sum())
         return replace(self, scale=self.scale * float(expected.sum()) / corrected) if corrected > 0 else self
 
     def to_dict(self) -> dict[str, Any]:

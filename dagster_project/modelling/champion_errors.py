@@ -54,8 +54,8 @@ class ChampionErrors:
     """
 
     intervals: Intervals = field(default_factory=Intervals)
-    orders_error: CommonError = CommonError(0.0)
-    spend_error: CommonError = CommonError(0.0)
+    orders_error: CommonError = field(default_factory=lambda: CommonError(0.0))
+    spend_error: CommonError = field(default_factory=lambda: CommonError(0.0))
     coverages: Mapping[tuple[Prediction, dt.date, float], float | None] = field(default_factory=dict)
 
 

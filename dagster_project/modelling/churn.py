@@ -72,7 +72,7 @@ def customer_churn(
         history: from `purchase_history` for the same as-of; may be empty.
         as_of: the day that the horizon starts after.
         settings: horizon, bands, model and gate.
-        purchase_fit: of the same history, as `ValueResult.purchase_fit`; fitted here where absent.
+        purchase_fit: of the same history; fitted here where absent.
         earlier_history: from `purchase_history` as of one horizon before; only used where there is no model.
 
     Returns:

@@ -41,10 +41,12 @@ SPEND_COLUMNS: Mapping[str, tuple[str, str]] = {
 }
 """The spend models: one likelihood, on repeat occasions or on all."""
 COUNT_TRIED_FOR_LESSONS = 2
-"""Purchase models tried on an evening that is a lesson only: where neither of the first two finds a drop-out, the search
-of the others takes seconds to find none either (1.2 s each on six of nine evenings of Online Retail II)."""
+"""Purchase models tried on an evening that is a lesson only: where neither of the first two finds a drop-out, the
+search of the others takes long to find none either (Pareto/NBD 1.2 s an evening on Online Retail II)."""
 PRIOR_SPEND = ("gamma_gamma_all", "gamma_gamma")
-"""Which spend model the learners see: the one on all occasions knows more of one-time buyers."""
+"""Which spend model comes first, for the learners and as incumbent: the one on all occasions beat the one on repeats
+in RMSE, deviance and Gini at all five cut-offs tried inside the histories of CDNOW, Online Retail II and the built-in
+shop; the back-test may still prefer the other."""
 
 
 @dataclass(frozen=True)

@@ -188,9 +188,9 @@ def standing(prediction: Prediction, trials: Sequence[Trial], name: str, *, is_l
 def keeps_level(trials: Sequence[Trial]) -> bool:
     """Whether tonight's total is corrected for season and level: unless that was worse by more than one error.
 
-    The correction has stood its own tests (`level`), so here it is the incumbent. Its opponent is the calendar; the loss
-    is the squared logarithm of total predicted over total that followed, one number an evening; at least two evenings
-    are needed to speak against it.
+    The correction has stood its own tests (`level`), so here it is the incumbent. Its opponent is the calendar; the
+    loss is the squared logarithm of total predicted over total that followed, one number an evening; at least two
+    evenings are needed to speak against it.
 
     Args:
         trials: of orders.

@@ -74,4 +74,6 @@ class ValueSettings:
 
     def discounts(self) -> FloatArray:
         """Present worth of one unit that comes in the days before each step, at the step; shape as `steps_days`."""
-        return np.asarray((1 + self.annual_discount_rate) ** (-self.steps_days() / DAYS_PER_YEAR), dtype=np.float64)
+        # one by one: the vectorised power may differ in its last digit from call to call
+        growth = 1 + self.annual_discount_rate
+        return np.array([growth ** (-days / DAYS_PER_YEAR) for days in self.steps_days().tolist()])

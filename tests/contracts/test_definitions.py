@@ -44,7 +44,7 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
     seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map", "segment_types", "lifecycle_state_map",
              "spec_claims_made"}  # fmt: skip
     assert tables("marts") == PUBLISHED_MARTS | seeds
-    assert tables("models") == {"customer_clv", "customer_churn", "model_scores", "model_parameters"}
+    assert tables("models") == {"customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters"}
     assert tables("quality") == {"quarantined_rows", "reconciliation"}
     assert tables("publish") == {"published_version"}
     assert tables("report") == {"loyalty_report"}
@@ -103,7 +103,7 @@ def test_every_table_that_is_published_has_a_suite() -> None:
 
     assert {suite.table for suite in load_suites("marts")} == PUBLISHED_MARTS
     assert {suite.table for suite in load_suites("models")} == {
-        "customer_clv", "customer_churn", "model_scores", "model_parameters",
+        "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters",
     }  # fmt: skip
 
 

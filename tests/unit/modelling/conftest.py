@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from dagster_project.modelling.btyd import ModifiedBetaGeo
+from dagster_project.modelling.features import WINDOWS_DAYS, customer_features
 from dagster_project.modelling.purchase_history import future_purchases, purchase_history
 
 CDNOW_CUTOFF = dt.date(1997, 9, 30)
@@ -130,6 +131,44 @@ def history_of() -> Callable[..., pd.DataFrame]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def as_features() -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Adds to a purchase history what else the features hold, as far as it follows from the history."""
+
+    def add(history: pd.DataFrame) -> pd.DataFrame:
+        x = history["count_repeat_occasions"].to_numpy(dtype=float)
+        gap = np.maximum(history["days_first_to_last_order"].to_numpy(dtype=float), 1) / np.maximum(x, 1)
+        as_of = history["first_order_date"] + pd.to_timedelta(history["days_observed"], unit="D")
+        amounts = dict.fromkeys(("last_occasion_net", "largest_occasion_net"), history["mean_occasion_net"])
+        gaps = ("last_gap_days", "gap_before_last_days", "longest_gap_days", "spread_gap_days")
+        windows = [f"{what}_{days}d" for what in ("count_occasions", "total_net") for days in WINDOWS_DAYS]
+        return history.assign(
+            cutoff_date=as_of,
+            count_occasions_with_spend=x + 1,
+            total_log_gap=x * np.log(gap),
+            mean_occasion_units=1.0,
+            refunded_share=0.0,
+            count_channels=1,
+            count_kinds=1,
+            **amounts,
+            **dict.fromkeys(gaps, np.nan),
+            **dict.fromkeys(windows, 0.0),
+        )
+
+    return add
+
+
+@pytest.fixture(scope="session")
+def features_of(history_of, as_features) -> Callable[..., pd.DataFrame]:
+    """Makes features of (repeats, days to last, days observed, mean net) rows."""
+    return lambda rows, as_of: as_features(history_of(rows, as_of))
+
+
+@pytest.fixture(scope="session")
+def cdnow_features(cdnow) -> pd.DataFrame:
+    return customer_features(cdnow, [CDNOW_CUTOFF], counts_zero_value_orders=True).df()
 
 
 @pytest.fixture(scope="session")

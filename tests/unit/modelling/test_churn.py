@@ -8,14 +8,14 @@ import pytest
 
 from dagster_project.modelling.churn import ChurnSettings, customer_churn, is_active, risk_band
 from dagster_project.modelling.purchase_history import purchase_history
-from dagster_project.modelling.value import customer_value
+from dagster_project.modelling.purchase_model import ModelGate, fit_purchase_model
 
 AS_OF = dt.date(2026, 6, 30)
 CDNOW_AS_OF = dt.date(1997, 9, 30)
 
 
 def test_score_is_the_probability_of_no_purchase_of_the_model_already_fitted(cdnow_history):
-    fit = customer_value(cdnow_history, CDNOW_AS_OF).purchase_fit
+    fit = fit_purchase_model(cdnow_history, ModelGate(), "mbg_nbd")
     churn = customer_churn(cdnow_history, CDNOW_AS_OF, purchase_fit=fit)
     columns = ["count_repeat_occasions", "days_first_to_last_order", "days_observed"]
     expected = fit.model.probability_no_purchase(*(cdnow_history[column] for column in columns), 90)

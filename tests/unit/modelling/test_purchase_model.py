@@ -49,6 +49,6 @@ def test_fit_describes_itself_in_json(cdnow_history):
 def test_unknown_model_and_other_night_are_refused(history_of):
     history = history_of(ENOUGH, AS_OF)
     with pytest.raises(ValueError, match="unknown"):
-        fit_purchase_model(history, ModelGate(), "pareto_nbd")
+        fit_purchase_model(history, ModelGate(), "gompertz")
     with pytest.raises(ValueError, match="observed up to 2026-06-30"):
         check_as_of(history, dt.date(2026, 7, 1))

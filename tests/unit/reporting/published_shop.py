@@ -124,9 +124,10 @@ def _contents(has_feedback: bool, is_fitted: bool) -> dict[str, list[tuple]]:
             for n, key in enumerate(buyers)
         ],
         "models.model_scores": _scores(is_fitted),
-        "models.value_totals": [("orders", 365, 60.0, 40.0, 90.0), ("net", 365, 9_000.0, 6_000.0, 12_000.0)]
-        if is_fitted
-        else [],
+        "models.value_totals": [
+            ("orders", 365, 60.0, *((40.0, 90.0) if is_fitted else (None, None))),
+            ("net", 365, 9_000.0, *((6_000.0, 12_000.0) if is_fitted else (None, None))),
+        ],
         "quality.quarantined_rows": [
             ("stg_shop__orders", "shop", "a.csv", row, f"bad amount {HOSTILE}") for row in (1, 2)
         ],
@@ -208,7 +209,7 @@ def _scores(is_fitted: bool) -> list[tuple]:
     ):
         is_model = model == "mbg_nbd"
         found.append(
-            (prediction, model, is_model, dt.date(2025, 1, 1), 90, "all", "all", 30, score, None if is_model and not is_fitted else value,
-             *(status if is_model else ("baseline", None)))
+            (prediction, model, is_model, dt.date(2025, 1, 1), 90, "all", "all", 30, score,
+             None if is_model and not is_fitted else value, *(status if is_model else ("baseline", None)))
         )  # fmt: skip
     return found

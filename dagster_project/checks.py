@@ -121,7 +121,7 @@ def _check_stage(name: str, suites: list[Suite]) -> dg.AssetChecksDefinition:
                 context.log.warning(
                     f"{result.name} on {result.layer}.{result.table} failed and is waived {result.waiver}"
                 )
-        yield from (_shown(result) for result in results)
+        yield from (shown(result) for result in results)
         broken = [result for result in results if result.is_blocking]
         if broken:
             raise CheckFailed(explained(broken))
@@ -129,7 +129,8 @@ def _check_stage(name: str, suites: list[Suite]) -> dg.AssetChecksDefinition:
     return checks
 
 
-def _shown(result: CheckResult) -> dg.AssetCheckResult:
+def shown(result: CheckResult) -> dg.AssetCheckResult:
+    """A result as the UI shows it."""
     return dg.AssetCheckResult(
         asset_key=dg.AssetKey([result.layer, result.table]),
         check_name=result.name,

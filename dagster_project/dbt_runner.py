@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,6 +90,15 @@ class DbtRunner:
     def models_tagged(self, tag: str) -> set[str]:
         """Names of the models that carry a tag."""
         return {node["name"] for node in self.manifest()["nodes"].values() if tag in node.get("tags", ())}
+
+    def readers(self, raw_table: str, column: str) -> list[str]:
+        """Names of the models that read a raw table and name the column, in name order; their SQL is not parsed."""
+        named = re.compile(rf"\b{re.escape(column)}\b", re.IGNORECASE)
+        return sorted(
+            node["name"]
+            for node in self.manifest()["nodes"].values()
+            if ["raw", raw_table] in node.get("sources", ()) and named.search(node.get("raw_code", ""))
+        )
 
     def build(self, select: str, as_of: dt.date, on_line: Callable[[str], None] | None = None) -> list[NodeResult]:
         """Build the selected models and seeds and run their data tests, in one invocation.

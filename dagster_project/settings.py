@@ -26,7 +26,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
 NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
 # settings of a table that say what is told and what blocks, and change no number
-WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share")
+WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share", "when_changed", "enumerations")
 IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
@@ -76,6 +76,8 @@ class TableSettings(Strict):
     is_optional: bool = False
     stale_after_hours: float | None = Field(default=None, gt=0)
     maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
+    when_changed: Literal["evolve", "freeze", "quarantine"] = "evolve"
+    enumerations: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _described(self) -> TableSettings:
@@ -83,6 +85,10 @@ class TableSettings(Strict):
             raise ValueError("a fixed_width table needs 'fields', each with name, start and width")
         if self.format != "fixed_width" and not self.columns:
             raise ValueError("a table needs 'columns', the columns that must be in its files")
+        known = {*self.columns, *(field.name for field in self.fields)}
+        if not known.issuperset(self.enumerations):
+            unknown = ", ".join(sorted({*self.enumerations} - known))
+            raise ValueError(f"'enumerations' names {unknown}, which is none of the table's columns")
         return self
 
 

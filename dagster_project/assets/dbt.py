@@ -11,6 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.catalogue import describe_table
 from dagster_project.checks import record_checks
 from dagster_project.dbt_runner import DbtFailed, DbtRunner, NodeResult
 from dagster_project.partitions import as_of_of, nightly
@@ -80,6 +81,7 @@ def _events(
                 continue
             node = manifest["nodes"][result.unique_id]
             relation = f"{node['database']}.{node['schema']}.{node['alias']}"
+            describe_table(con, node)
             yield dg.MaterializeResult(
                 asset_key=translator.get_asset_key(node), metadata=table_metadata(con, relation, seconds=result.seconds)
             )

@@ -5,19 +5,30 @@ The work is in `sources`; here it becomes one asset per source table, each with 
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.checks import record_checks, shown
+from dagster_project.dbt_runner import DbtRunner
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
 from dagster_project.sources.configured import prepare_simulated, source_tables
+from dagster_project.sources.contract import ContractBroken, ContractChange
 from dagster_project.sources.landing import Landed, land
 from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql
-from dagster_project.sources.tables import SourceTable
+from dagster_project.sources.tables import SourceError, SourceTable
 from dagster_project.warehouse import Warehouse
+from expectations.suite import CheckResult
+
+MOST_TOLD = 10  # changes of a table that a message spells out
+CONTRACT_CHECK = "deliveries_are_written_as_before"
+CONTRACT_WHY = (
+    "A column that is renamed or retyped, or a code that is new, is empty or unknown in the models that read it."
+)
 
 
 def source_file_assets(settings: Settings) -> list[dg.AssetSpec]:
@@ -65,15 +76,27 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         )
     )
 
-    @dg.multi_asset(name="raw", specs=specs, **nightly(settings), can_subset=False)
+    check_specs = [
+        dg.AssetCheckSpec(CONTRACT_CHECK, asset=raw_key(source, table), description=CONTRACT_WHY)
+        for source, described in settings.sources.items()
+        for table in described.tables
+    ]
+
+    @dg.multi_asset(name="raw", specs=specs, check_specs=check_specs, **nightly(settings), can_subset=False)
     def raw(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
-    ) -> Iterator[dg.MaterializeResult[None]]:
+        context: dg.AssetExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        warehouse: dg.ResourceParam[Warehouse],
+        dbt: dg.ResourceParam[DbtRunner],
+    ) -> Iterator[Any]:
         tables, landing = source_tables(settings), settings.home / "landing"
         prepare_simulated(settings)
-        landed = {table: _land(context, table, landing) for table in tables}
+        landed = {table: _land(context, table, landing, dbt) for table in tables}
         warehouse.begin(as_of_of(context), _raw_views(tables, landing), context.run_id)
         with warehouse.connect() as con:
+            results = [contract_result(table, counts, dbt) for table, (counts, _) in landed.items()]
+            record_checks(con, results)
+            yield from (shown(result) for result in results)
             for table, (counts, seconds) in landed.items():
                 yield dg.MaterializeResult(
                     asset_key=raw_key(table.source, table.table),
@@ -83,6 +106,7 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
                         seconds=seconds,
                         files=counts.files_seen,
                         new_files=counts.files_new,
+                        files_set_aside=list(counts.set_aside),
                         unreadable_rows=counts.rejected,
                         bytes=counts.bytes,
                     ),
@@ -105,9 +129,12 @@ def file_key(source: str, table: str) -> dg.AssetKey:
     return dg.AssetKey(["sources", f"{source}__{table}"])
 
 
-def _land(context: dg.AssetExecutionContext, table: SourceTable, landing: Path) -> tuple[Landed, float]:
+def _land(context: dg.AssetExecutionContext, table: SourceTable, landing: Path, dbt: DbtRunner) -> tuple[Landed, float]:
     began = time.perf_counter()
-    counts = land(table, landing, dt.datetime.now(dt.UTC))
+    try:
+        counts = land(table, landing, dt.datetime.now(dt.UTC))
+    except ContractBroken as fault:
+        raise SourceError(f"{fault}. {_advice(table, fault.changes, dbt)}" if fault.changes else str(fault)) from None
     context.log.info(
         f"{table.source}.{table.table}: {counts.rows:,} rows in {counts.files_seen} files, {counts.files_new} new"
     )
@@ -121,3 +148,32 @@ def _raw_views(tables: list[SourceTable], landing: Path) -> dict[str, str]:
         "unreadable_rows": 'select source as source_name, "table" as table_name, file, row_number, reason '
         f"from ({unreadable})"
     }
+
+
+def contract_result(table: SourceTable, counts: Landed, dbt: DbtRunner) -> CheckResult:
+    """Whether new deliveries are written as those before; if not, how they differ, who reads that and what to do."""
+    aside = f"set aside: {', '.join(counts.set_aside)}; " if counts.set_aside else ""
+    found = "; ".join(f"{change.file}: {change.text}" for change in counts.changes[:MOST_TOLD])
+    more = f"; and {len(counts.changes) - MOST_TOLD} more" if counts.changes[MOST_TOLD:] else ""
+    return CheckResult(
+        layer="raw",
+        table=table.view_name,
+        name=CONTRACT_CHECK,
+        engine="landing",
+        why=_advice(table, counts.changes, dbt) if counts.changes else CONTRACT_WHY,
+        severity="warning",
+        is_passed=not counts.changes,
+        failing_rows=0,
+        observed=f"{aside}{found}{more}" or "no change",
+    )
+
+
+def _advice(table: SourceTable, changes: Iterable[ContractChange], dbt: DbtRunner) -> str:
+    """Which models read what has changed, and what to do."""
+    columns = [change.column for change in changes if change.column]
+    readers = {column: dbt.readers(table.view_name, column) for column in dict.fromkeys(columns)}
+    read = "; ".join(f"'{column}' is read by {', '.join(models)}" for column, models in readers.items() if models)
+    return (
+        f"{read or 'No model reads it'}. Have the source restore it, or follow it in the models, their tests and the "
+        f"settings of {table.name}."
+    )

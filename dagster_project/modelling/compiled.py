@@ -14,29 +14,32 @@ from numba import njit
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
-_OPTIONS = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+_LOOP = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
 """Sums may be reordered, which vector instructions need; infinities and NaN keep their meaning."""
+_STEP = {"error_model": "numpy", "fastmath": {"contract", "nsz"}}
+"""Reordered, the reduction of an exponential's argument would lose its last two digits."""
 
 
 def compiled(loop: Loop) -> Loop:
     """The loop as machine code, kept on disk between processes.
 
     The cache lies beside the source, else in the user's cache folder; where neither can be written (a read-only
-    install without a home) the loop is compiled again in each process.
+    install without a home) the loop is compiled again in each process. numba notices a change of the loop's own file
+    and not of a file that it calls into: whoever edits `vector_math.py` deletes the `__pycache__` folders.
 
     Args:
         loop: a function of numbers and arrays, in the part of Python that numba knows.
     """
     try:
-        return njit(cache=True, **_OPTIONS)(loop)
+        return njit(cache=True, **_LOOP)(loop)
     except RuntimeError:
-        return njit(**_OPTIONS)(loop)
+        return njit(**_LOOP)(loop)
 
 
-def inlined(step: Loop) -> Loop:
-    """A step of loops, put into each loop that calls it before that is compiled.
+def step_of_loops(step: Loop) -> Loop:
+    """A step that loops call, small enough that the compiler puts it into each of them; its sums keep their order.
 
     Args:
         step: as for `compiled`.
     """
-    return njit(inline="always", **_OPTIONS)(step)
+    return njit(**_STEP)(step)

@@ -231,8 +231,10 @@ class GammaGamma:
         Returns:
             Money, 0 where there is no purchase: Gamma(p n) spends around the mean.
         """
-        shape = self.params_.p * np.asarray(count_purchases, dtype=np.float64)
-        return np.asarray(rng.gamma(shape) / self.params_.p * np.asarray(mean_spend, dtype=np.float64))
+        means, purchases = np.broadcast_arrays(
+            np.asarray(mean_spend, dtype=np.float64), np.asarray(count_purchases, dtype=np.float64)
+        )
+        return np.asarray(rng.gamma(self.params_.p * purchases) / self.params_.p * means)
 
     def to_dict(self) -> dict[str, Any]:
         """Name, parameters and provenance of the fit, JSON-able."""

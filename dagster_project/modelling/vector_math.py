@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from dagster_project.modelling.compiled import inlined
+from dagster_project.modelling.compiled import step_of_loops
 
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 """ln 2 in two parts, as in Cody and Waite's reduction: the first has few enough bits that its product is exact."""
 
 
-@inlined
+@step_of_loops
 def exp_of_negative(exponent: float) -> float:
     """The exponential of a number up to 0, to 2 units in the last place; below -700 that of -700, 1e-304."""
     bounded = max(exponent, -700.0)
@@ -30,7 +30,7 @@ def exp_of_negative(exponent: float) -> float:
     return series * power_of_two.view(np.float64)
 
 
-@inlined
+@step_of_loops
 def log1p_of_share(share: float) -> float:
     """log(1 + share) for a share of 0 to 1, to 3 units in the last place: 2 artanh(share / (2 + share))."""
     s = share / (2 + share)
@@ -42,7 +42,7 @@ def log1p_of_share(share: float) -> float:
     return 2 * s * (1 + z * series)
 
 
-@inlined
+@step_of_loops
 def log_of_positive(number: float) -> float:
     """The natural logarithm of a normal number above 0, to 1e-16 beside the larger of itself and 1."""
     bits = np.float64(number).view(np.int64)

@@ -9,12 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 
-from dagster_project.headlines import headline_metrics, reading
+from dagster_project.headlines import HEADLINES, reading
 from dagster_project.publishing.versions import DATABASE, Manifest, VersionError, list_versions
+
+Number: TypeAlias = tuple[float | None, str]
+"""A metric's number and its unit; no number where there is none."""
+
+# columns that every version has had, so that one made by earlier code can be compared
+LATEST = """
+select metric, period_type, metric_value, unit
+from marts.loyalty_metrics
+where segment_type = 'all'
+qualify row_number() over (partition by metric, period_type order by period_start desc) = 1
+"""
 
 
 @dataclass(frozen=True)
@@ -106,18 +117,14 @@ def _tables(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, 
     ]
 
 
-def _metrics(before: Mapping[tuple[str, str], Any], after: Mapping[tuple[str, str], Any]) -> list[MetricChange]:
-    changes = [
-        MetricChange(
-            metric=name,
-            period_type=period,
-            value_before=before[name, period].metric_value if (name, period) in before else None,
-            value_after=after[name, period].metric_value if (name, period) in after else None,
-            unit={**before, **after}[name, period].unit,
-        )
-        for name, period in {**before, **after}
+def _metrics(before: Mapping[tuple[str, str], Number], after: Mapping[tuple[str, str], Number]) -> list[MetricChange]:
+    absent: Number = (None, "")
+    return [
+        MetricChange(*key, old, new, unit or old_unit)
+        for key in HEADLINES
+        for (old, old_unit), (new, unit) in [(before.get(key, absent), after.get(key, absent))]
+        if old != new
     ]
-    return [change for change in changes if change.value_before != change.value_after]
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
@@ -132,12 +139,13 @@ def _text(setting: Any) -> str | None:
     return None if setting is None else str(setting)
 
 
-def _numbers(database: Path) -> tuple[dict[tuple[str, str], Any], dict[str, str]]:
-    """The headline metrics of a version by name and period, and how it words each metric's definition."""
+def _numbers(database: Path) -> tuple[dict[tuple[str, str], Number], dict[str, str]]:
+    """Each metric's latest number with its unit, by name and period, and how each metric's definition is worded."""
     try:
         with reading(database) as con:
-            found = {(metric.metric, metric.period_type): metric for metric in headline_metrics(con)}
-            rows = con.execute("select metric, definition from marts.metric_definitions").fetchall()
+            latest = con.execute(LATEST).fetchall()
+            wordings = con.execute("select metric, definition from marts.metric_definitions").fetchall()
     except duckdb.Error as fault:
         raise VersionError(f"{database} cannot be read: {str(fault).splitlines()[0]}") from fault
-    return found, {f"definition of {metric}": definition for metric, definition in rows}
+    found = {(metric, period): (number, unit) for metric, period, number, unit in latest}
+    return found, {f"definition of {metric}": definition for metric, definition in wordings}

@@ -32,6 +32,8 @@ def source_tables(settings: Settings) -> list[SourceTable]:
             quote=table.quote,
             encoding=table.encoding,
             is_optional=table.is_optional,
+            when_changed=table.when_changed,
+            enumerations=table.enumerations,
             fields=tuple(FixedField(field.name, field.start, field.width) for field in table.fields),
         )
         for source_name, source in settings.sources.items()

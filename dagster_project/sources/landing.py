@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from dagster_project.sources.contract import ContractChange
+from dagster_project.sources.door import Door
 from dagster_project.sources.files import SourceFile, find_files, sha256_of
 from dagster_project.sources.ledger import (
     TEMPORARY_PREFIX,
@@ -31,7 +33,7 @@ from dagster_project.sources.ledger import (
     rows_path,
     write_ledger,
 )
-from dagster_project.sources.load_writer import Delivery, write_load
+from dagster_project.sources.load_writer import Delivery
 from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql
 from dagster_project.sources.tables import SourceTable, check_required_columns
 
@@ -56,6 +58,8 @@ class Landed:
         load_ids: Current load of every file seen, by file name.
         columns: Source columns with their DuckDB types.
         bytes: Size of all files seen.
+        changes: How new deliveries differ from those before them, those set aside included.
+        set_aside: Files that were not landed, as the feed's policy asks for when a delivery differs.
     """
 
     rows: int = 0
@@ -66,6 +70,8 @@ class Landed:
     load_ids: tuple[str, ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
+    changes: tuple[ContractChange, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
 
 def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progress | None = None) -> Landed:
@@ -81,7 +87,8 @@ def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progr
         Totals over the files that lie in the folder now. The same files again: the same totals, `files_new` 0.
 
     Raises:
-        SourceError: On any structural fault; then nothing of this call is landed.
+        ContractBroken: A delivery lacks a required column, or differs from the one before where the policy is `freeze`.
+        SourceError: On any other structural fault. In all cases nothing of this call is landed.
     """
     moment = as_utc(loaded_at)
     files = find_files(table)
@@ -93,7 +100,7 @@ def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progr
                 leftover.unlink()
         ledger = read_ledger(table, landing)
         with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=folder) as scratch:
-            current, deliveries = _read_files(table, files, moment, ledger, Path(scratch), folder, progress)
+            current, deliveries, door = _read_files(table, files, moment, ledger, Path(scratch), folder, progress)
             _move_into_place(Path(scratch) / "done", folder)
             if deliveries:
                 write_ledger(table, landing, [*ledger, *deliveries])
@@ -106,6 +113,8 @@ def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progr
         load_ids=tuple(load.load_id for load in current),
         columns={name: kind for load in current for name, kind in load.columns.items()},
         bytes=sum(file.size for file in files),
+        changes=tuple(door.changes),
+        set_aside=tuple(door.set_aside),
     )
 
 
@@ -117,8 +126,9 @@ def _read_files(
     scratch: Path,
     folder: Path,
     progress: Progress | None,
-) -> tuple[list[Load], list[Load]]:
-    """The current load of each file, and those among them that the ledger does not have yet."""
+) -> tuple[list[Load], list[Load], Door]:
+    """The current load of each file, those among them that the ledger does not have yet, and what the door saw."""
+    door = Door(table, folder, ledger)
     newest = {load.file: load.load_id for load in newest_loads(ledger)}
     known = {load.load_id: load for load in ledger if rows_path(folder, load.load_id).is_file()}
     (scratch / "done").mkdir()
@@ -133,13 +143,17 @@ def _read_files(
             check_required_columns(table, tuple(load.columns), f"file {file.name!r}")
         else:
             delivery = Delivery(table, file, sha256, load_id, loaded_at, meter.reading(file))
-            load = write_load(delivery, scratch, scratch / "done")
+            admitted = door.admit(delivery, scratch, deliveries)
+            if admitted is None:
+                meter.finish(file)
+                continue
+            load = admitted
         if newest.get(file.name) != load_id:
             load = replace(load, loaded_at=loaded_at)
             deliveries.append(load)
         current.append(load)
         meter.finish(file)
-    return current, deliveries
+    return current, deliveries, door
 
 
 def _move_into_place(done: Path, folder: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 FileFormat = Literal["csv", "parquet", "fixed_width"]
+ChangePolicy = Literal["evolve", "freeze", "quarantine"]
 
 PROVENANCE_COLUMNS = ("_source", "_file", "_loaded_at", "_load_id", "_row_number")
 
@@ -23,6 +24,14 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 class SourceError(RuntimeError):
     """A source that cannot be landed: one line with what was found, what was expected and what to do."""
+
+
+class MissingColumns(SourceError):
+    """A file without a required column; `found` names those that it has, in their order."""
+
+    def __init__(self, message: str, found: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.found = found
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,9 @@ class SourceTable:
         is_optional: No file at all is then an empty table instead of an error.
         fields: Fields of a fixed-width line.
         skip_lines: Lines before the header of a CSV, or before the first record of a fixed-width file.
+        when_changed: What a delivery with other columns or new codes than the one before meets: `evolve` lands it and
+            tells, `freeze` stops, `quarantine` sets the file aside and goes on with what was landed before.
+        enumerations: Columns of codes, of which a new one is a change.
     """
 
     source: str
@@ -72,6 +84,8 @@ class SourceTable:
     is_optional: bool = False
     fields: tuple[FixedField, ...] = ()
     skip_lines: int = 0
+    when_changed: ChangePolicy = "evolve"
+    enumerations: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for kind, word in (("source", self.source), ("table", self.table)):
@@ -178,7 +192,8 @@ def check_required_columns(table: SourceTable, found: tuple[str, ...], place: st
     """Refuse a file without a required column.
 
     Raises:
-        SourceError: Naming the missing columns, the found ones, and the delimiter that the header seems to have.
+        MissingColumns: Naming the missing columns and the found ones.
+        SourceError: Naming the delimiter that the header seems to have.
     """
     missing = [name for name in table.columns if name not in found]
     if not missing:
@@ -190,7 +205,8 @@ def check_required_columns(table: SourceTable, found: tuple[str, ...], place: st
                     f"{place} looks delimited by {other!r}, not by {table.delimiter!r}: "
                     f"the header is the single field {found[0]!r}; set the delimiter in the settings"
                 )
-    raise table.error(
+    fault = table.error(
         f"{place} lacks column(s) {', '.join(map(repr, missing))}; found {', '.join(map(repr, found))}: "
         "restore them at the source or correct the columns in the settings"
     )
+    raise MissingColumns(str(fault), found)

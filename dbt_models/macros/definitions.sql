@@ -20,7 +20,7 @@
     {{ written.sql }}
 {%- endmacro %}
 
-{#- The period of a type that a day falls into, by its first day; null outside the trailing window and the one before. -#}
+{#- The period of a type that a day falls into, by its first day; null where neither trailing window holds the day. -#}
 {% macro period_start_of(period_type, date, bounds) -%}
     case {{ period_type }}
         when 'day' then {{ date }}

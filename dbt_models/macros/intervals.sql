@@ -50,7 +50,10 @@
     case when {{ n }} >= 2 and {{ x }} > 0 then
         {{ r }} {{ sign }} 1.959963984540054 * sqrt(greatest(
             0,
-            (cast({{ yy }} as double) - 2 * {{ r }} * cast({{ yx }} as double) + {{ r }} * {{ r }} * cast({{ xx }} as double))
+            (
+                cast({{ yy }} as double) - 2 * {{ r }} * cast({{ yx }} as double)
+                + {{ r }} * {{ r }} * cast({{ xx }} as double)
+            )
             * {{ n }} / ({{ n }} - 1)
         )) / cast({{ x }} as double)
     end
@@ -82,7 +85,7 @@
     end
 {%- endmacro %}
 
-{#- The bound that the registry asks for, of a row of numerator, denominator, observations, yy, xx and yx; not scaled. -#}
+{#- The bound that the registry asks for, of a row of numerator, denominator, observations, yy, xx, yx; not scaled. -#}
 {% macro interval_bound(row, sign) -%}
     case registry.interval_method
         when 'wilson' then case when {{ row }}.numerator <= {{ row }}.denominator

@@ -1,6 +1,6 @@
-{#- The counts and exact sums that metrics are made of. A metric names its bases in the seed metric_definitions; a base is
-    one line here: name -> what is summed over the rows of a period and a segment. `x_squares` and `x_by_y` are the sums
-    of squares and of products that the interval of a mean or of a ratio needs. -#}
+{#- The counts and exact sums that metrics are made of. A metric names its bases in the seed metric_definitions; a base
+    is one line here: name -> what is summed over the rows of a period and a segment. `x_squares` and `x_by_y` are the
+    sums of squares and of products that the interval of a mean or of a ratio needs. -#}
 
 {#- How a shop is split. Order metrics split by the order's own channel, device, country and main kind; customer metrics
     by those of the first order, so that the parts add up to the whole and nobody moves between them. -#}
@@ -44,7 +44,8 @@
         'total_days_since_last_order', 'case when is_active then days_since_last_order else 0 end'
     )) -%}
     {%- do bases.update(with_squares(
-        'total_days_buying', 'case when is_active and count_occasions_ever >= 2 then days_first_to_last_order else 0 end'
+        'total_days_buying',
+        'case when is_active and count_occasions_ever >= 2 then days_first_to_last_order else 0 end'
     )) -%}
     {%- do bases.update(with_products('count_occasions', 'count_occasions', 'total_days_observed', 'days_observed')) -%}
     {%- do bases.update(with_products(

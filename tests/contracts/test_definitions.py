@@ -15,6 +15,7 @@ SCHEMAS = LAYERS | {"quality"}
 PUBLISHED_MARTS = {
     "dim_customers", "dim_products", "fct_orders", "fct_order_lines", "fct_refunds", "fct_feedback", "fct_customers",
     "fct_customer_months", "loyalty_metrics", "cohort_retention", "rfm_segments", "order_exclusions", "customer_360",
+    "lifecycle_states", "lifecycle_transitions", "spec_claims",
 }  # fmt: skip
 
 
@@ -40,7 +41,8 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
     def tables(schema: str) -> set[str]:
         return {key.path[1] for key in graph if key.path[0] == schema}
 
-    seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map", "segment_types"}
+    seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map", "segment_types", "lifecycle_state_map",
+             "spec_claims_made"}  # fmt: skip
     assert tables("marts") == PUBLISHED_MARTS | seeds
     assert tables("models") == {"customer_clv", "customer_churn", "model_scores", "model_parameters"}
     assert tables("quality") == {"quarantined_rows", "reconciliation"}

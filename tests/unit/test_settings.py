@@ -15,6 +15,7 @@ SHOP: dict[str, Any] = {
     "business": {"name": "Shop", "time_zone": "Europe/Berlin", "currency": "EUR", "first_night": dt.date(2024, 6, 1)},
     "sources": {"till": {"folder": "/data", "tables": {"orders": {"files": "orders.csv", "columns": ["order_id"]}}}},
 }
+TABLE = {"files": "o.csv", "columns": ["a"]}
 WAIVER = {"table": "marts.a", "rule": "b", "from": "2026-01-01", "until": "2026-01-31", "reason": "x"}
 
 
@@ -58,6 +59,10 @@ def test_the_least_a_shop_must_say_is_enough(config: Path) -> None:
         ({"alerts": {"channels": [{"kind": "email", "hots": "x"}]}}, "did you mean 'host'?"),
         ({"alerts": {"channels": [{"kind": "pigeon"}]}}, "'pigeon' found using 'kind' does not match"),
         ({"alerts": {"channels": [{"kind": "webhook", "url_variable": "https://x"}]}}, "String should match pattern"),
+        (
+            {"sources": {"till": {"folder": "/d", "tables": {"o": TABLE | {"enumerations": ["b"]}}}}},
+            "'enumerations' names b, which is none of the table's columns",
+        ),
         ({"waivers": [{"table": "marts.a", "rule": "b", "from": "2026-01-01", "reason": "x"}]}, "until' is missing"),
         ({"waivers": [WAIVER | {"until": "2025-12-31"}]}, "must end on or after its first day and at most 366 days"),
         ({"waivers": [WAIVER | {"until": "2027-01-03"}]}, "must end on or after its first day and at most 366 days"),

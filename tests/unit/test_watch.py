@@ -16,7 +16,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from dagster_project import watch
+from dagster_project import run_sightings
 from dagster_project.cli import app
 from dagster_project.doctor import examine
 from dagster_project.nightly import dg_instance
@@ -274,4 +274,4 @@ def test_a_heartbeat_address_that_is_not_set_is_reported(
 
 
 def test_what_the_watch_calls_a_crash_is_the_suites_own_error() -> None:
-    assert CheckCrashed.__name__ == watch.CRASHED
+    assert CheckCrashed.__name__ == run_sightings.CRASHED

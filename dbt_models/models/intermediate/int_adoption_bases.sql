@@ -22,7 +22,7 @@ involved as (
     from launches
     inner join {{ ref('int_customer_occasions') }} as occasions
         on
-            occasions.order_date < launches.launch_date
+            launches.launch_date > occasions.order_date
             and {{ dbt.datediff('occasions.order_date', 'launches.launch_date', 'day') }}
             <= {{ var('active_window_days') }}
     union all
@@ -35,7 +35,7 @@ involved as (
     inner join {{ ref('fct_order_lines') }} as lines
         on
             launches.product_key = lines.product_key
-            and lines.order_date >= launches.launch_date
+            and launches.launch_date <= lines.order_date
             and {{ dbt.datediff('launches.launch_date', 'lines.order_date', 'day') }}
             < {{ var('adoption_window_days') }}
     where lines.is_valid and lines.quantity > 0

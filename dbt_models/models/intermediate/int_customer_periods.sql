@@ -1,4 +1,4 @@
--- Grain: one row per period and customer who bought in it or in the one before; every purchase rate can be recounted here.
+-- Grain: one row per period and customer who bought in it or in the one before; every purchase rate can be recounted.
 with periods as (
     select * from {{ ref('int_metric_periods') }}
     where period_type <> 'day'
@@ -10,6 +10,10 @@ bounds as (
         max(previous_start) filter (where period_type = 'trailing_window') as previous_window_start,
         max(period_start) filter (where period_type = 'lifetime') as lifetime_start
     from periods
+),
+
+period_types as (
+    select distinct period_type from periods
 ),
 
 customer_days as (
@@ -55,8 +59,8 @@ kinds as (
 
 attributed as (
     select
-        types.period_type,
-        {{ period_start_of('types.period_type', 'customer_days.order_date', 'bounds') }} as period_start,
+        period_types.period_type,
+        {{ period_start_of('period_types.period_type', 'customer_days.order_date', 'bounds') }} as period_start,
         customer_days.customer_key,
         count(*) as count_occasions,
         sum(customer_days.count_orders) as count_orders,
@@ -67,11 +71,11 @@ attributed as (
         coalesce(sum(customer_days.count_full_price_orders) filter (where customer_days.occasion_number > 1), 0)
             as count_full_price_repeat_orders
     from customer_days
-    cross join (select distinct period_type from periods) as types
+    cross join period_types
     cross join bounds
     group by
-        types.period_type,
-        {{ period_start_of('types.period_type', 'customer_days.order_date', 'bounds') }},
+        period_types.period_type,
+        {{ period_start_of('period_types.period_type', 'customer_days.order_date', 'bounds') }},
         customer_days.customer_key
 ),
 

@@ -18,8 +18,11 @@ select
     coalesce(customers.acquisition_channel, 'unknown') as acquisition_channel,
     {{ quarter_name('first_orders.order_date') }} as acquisition_cohort,
     coalesce(earlier.rfm_segment, 'first_order_since') as rfm_segment,
-    case when earlier.is_loyal then 'loyal' when earlier.customer_key is not null then 'other' else 'first_order_since' end
-        as loyalty,
+    case
+        when earlier.is_loyal then 'loyal'
+        when earlier.customer_key is not null then 'other'
+        else 'first_order_since'
+    end as loyalty,
     coalesce(present.is_loyal, false) as is_loyal,
     present.last_order_date,
     present.count_occasions,

@@ -1,4 +1,4 @@
--- Grain: one row per feed that a metric may need and that this shop has; a feed that is not here is no source, not zero.
+-- Grain: one row per feed that a metric may need and that this shop has; what is not here is no source, not zero.
 {%- set feeds = {
     'orders': "select 1 from " ~ ref('int_customer_occasions'),
     'product_kinds': "select 1 from " ~ ref('dim_products') ~ " where product_kind is not null",

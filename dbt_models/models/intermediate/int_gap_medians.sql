@@ -1,6 +1,6 @@
--- Grain: one row per segment: the median gap between purchase occasions by Kaplan and Meier (1958), the gap that is still
--- open counted as at least that long; its interval inverts the log(-log) bounds of Greenwood's variance (Brookmeyer and
--- Crowley 1982).
+-- Grain: one row per period and segment: the median gap between purchase occasions by Kaplan and Meier (1958), the gap
+-- that is still open counted as at least that long; its interval inverts the log(-log) bounds of Greenwood's variance
+-- (Brookmeyer and Crowley 1982).
 with gaps as (
     select
         customer_key,
@@ -37,7 +37,7 @@ counted as (
         count(*) as count_gaps,
         count(*) filter (where is_closed) as count_closed
     from segmented
-    group by {{ grouped_by_segments('period_type, period_start, gap_days', customer_segment_types()) }}
+    group by {{ grouped_by_segments('period_type, period_start, gap_days', customer_segment_types()) }}  -- noqa: PRS
 ),
 
 at_risk as (

@@ -1,5 +1,5 @@
 -- Grain: one row per period, segment and base that a metric may name as its numerator or denominator.
-{%- for name in ['int_customer_bases', 'int_order_bases', 'int_tenure_bases', 'int_adoption_bases', 'int_month_bases'] %}
+{%- for grain in ['customer', 'order', 'tenure', 'adoption', 'month'] %}
 select
     period_type,
     period_start,
@@ -7,6 +7,6 @@ select
     segment,
     base,
     amount
-from {{ ref(name) }}
+from {{ ref('int_' ~ grain ~ '_bases') }}
 {{ 'union all' if not loop.last }}
 {%- endfor %}

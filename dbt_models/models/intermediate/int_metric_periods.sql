@@ -4,7 +4,8 @@ with bounds as (
     select
         min(order_date) as first_date,
         cast({{ dbt.dateadd('day', 1, active_window_starts_after()) }} as date) as window_start,
-        cast({{ dbt.dateadd('day', 1 - 2 * var('active_window_days'), as_of_date()) }} as date) as previous_window_start,
+        cast({{ dbt.dateadd('day', 1 - 2 * var('active_window_days'), as_of_date()) }} as date)
+            as previous_window_start,
         cast({{ dbt.dateadd('day', 1, as_of_date()) }} as date) as next_date
     from {{ ref('int_customer_occasions') }}
     having min(order_date) is not null

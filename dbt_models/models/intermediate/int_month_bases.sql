@@ -1,7 +1,9 @@
 -- Grain: one row per segment and base: the net of each complete month of the trailing window, summed. A month
 -- without a purchase counts as zero.
 with months as (
-    select month_periods.period_start, window_period.period_start as window_start
+    select
+        month_periods.period_start,
+        window_period.period_start as window_start
     from {{ ref('int_metric_periods') }} as month_periods
     inner join {{ ref('int_metric_periods') }} as window_period
         on

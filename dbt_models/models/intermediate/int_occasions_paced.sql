@@ -1,7 +1,5 @@
 -- Grain: one row per purchase occasion, with the pace that was known then: the gap to expect next, and whether the
 -- customer came back from a lapse or has kept up a loyal pace. Nothing here looks past the occasion's own day.
-{%- set of_customer = 'partition by customer_key order by occasion_number' %}
-
 with gaps as (
     select
         customer_key,
@@ -10,10 +8,11 @@ with gaps as (
         next_order_date,
         total_net,
         {{ dbt.datediff('previous_order_date', 'order_date', 'day') }} as gap_days,
-        lag(order_date, {{ var('loyal_minimum_occasions') - 1 }}) over ({{ of_customer }}) as loyal_since_date,
-        lag(order_date, {{ [var('loyal_minimum_occasions') - 2, 0] | max }}) over ({{ of_customer }}) as kept_since_date,
+        lag(order_date, {{ var('loyal_minimum_occasions') - 1 }}) over of_customer as loyal_since_date,
+        lag(order_date, {{ [var('loyal_minimum_occasions') - 2, 0] | max }}) over of_customer as kept_since_date,
         min(order_date) over (partition by customer_key) as first_order_date
     from {{ ref('int_customer_occasions') }}
+    window of_customer as (partition by customer_key order by occasion_number asc)
 ),
 
 closed as (
@@ -78,13 +77,14 @@ expected as (
 judged as (
     select
         *,
-        gap_days > {{ var('lapsed_gap_multiple') }} * lag(expected_gap_days) over ({{ of_customer }}) as is_win_back,
+        gap_days > {{ var('lapsed_gap_multiple') }} * lag(expected_gap_days) over of_customer as is_win_back,
         {{ dbt.datediff('loyal_since_date', 'order_date', 'day') }} < {{ var('active_window_days') }}
             as enters_loyal_pace,
-        gap_days > {{ var('at_risk_gap_multiple') }} * lag(expected_gap_days) over ({{ of_customer }})
+        gap_days > {{ var('at_risk_gap_multiple') }} * lag(expected_gap_days) over of_customer
         or {{ dbt.datediff('loyal_since_date', 'order_date', 'day') }} > {{ var('active_window_days') }}
             as broke_loyal_pace
     from expected
+    window of_customer as (partition by customer_key order by occasion_number asc)
 )
 
 select
@@ -99,10 +99,11 @@ select
     loyal_since_date,
     kept_since_date,
     coalesce(is_win_back, false) as is_win_back,
-    max(case when is_win_back then order_date end) over ({{ of_customer }}) as last_win_back_date,
+    max(case when is_win_back then order_date end) over of_customer as last_win_back_date,
     coalesce(
-        max(case when enters_loyal_pace then occasion_number end) over ({{ of_customer }})
-        >= coalesce(max(case when broke_loyal_pace then occasion_number end) over ({{ of_customer }}), 0),
+        max(case when enters_loyal_pace then occasion_number end) over of_customer
+        >= coalesce(max(case when broke_loyal_pace then occasion_number end) over of_customer, 0),
         false
     ) as keeps_loyal_pace
 from judged
+window of_customer as (partition by customer_key order by occasion_number asc)

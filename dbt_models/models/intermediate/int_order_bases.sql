@@ -11,15 +11,19 @@ bounds as (
     from periods
 ),
 
+period_types as (
+    select distinct period_type from periods
+),
+
 attributed as (
     select
-        types.period_type,
-        {{ period_start_of('types.period_type', 'orders.order_date', 'bounds') }} as period_start,
+        period_types.period_type,
+        {{ period_start_of('period_types.period_type', 'orders.order_date', 'bounds') }} as period_start,
         orders.customer_key,
         orders.net_amount,
         {{ order_segment_types() | join(',\n        ') }}
     from {{ ref('int_orders_segmented') }} as orders
-    cross join (select distinct period_type from periods) as types
+    cross join period_types
     cross join bounds
 ),
 
@@ -31,7 +35,7 @@ in_periods as (
 ),
 
 sums as (
-    {{ bases_by_segment('in_periods', order_segment_types(), order_bases()) }}
+    {{ bases_by_segment('in_periods', order_segment_types(), order_bases()) }}  -- noqa: PRS
 )
 
 {{ bases_in_rows('sums', order_bases()) }}

@@ -88,12 +88,12 @@ multiples as (
         above.is_over and below.is_over as is_over,
         {{ ratio('above.metric_value', 'below.metric_value') }} as metric_value,
         {{ multiple_bound(
-            'above.metric_value', 'above.ci_low', 'above.ci_high', 'below.metric_value', 'below.ci_low', 'below.ci_high',
-            '-'
+            'above.metric_value', 'above.ci_low', 'above.ci_high',
+            'below.metric_value', 'below.ci_low', 'below.ci_high', '-'
         ) }} as ci_low,
         {{ multiple_bound(
-            'above.metric_value', 'above.ci_low', 'above.ci_high', 'below.metric_value', 'below.ci_low', 'below.ci_high',
-            '+'
+            'above.metric_value', 'above.ci_low', 'above.ci_high',
+            'below.metric_value', 'below.ci_low', 'below.ci_high', '+'
         ) }} as ci_high
     from registry
     inner join valued as above on registry.numerator = above.metric

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from derivative_checks import assert_derivatives_agree
 
+from dagster_project.modelling import spend
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
 from dagster_project.modelling.spend import GammaGamma, GammaGammaParams
 
@@ -100,3 +101,40 @@ def test_undetermined_parameters_are_refused(count, mean):
 def test_impossible_spend_is_refused(count, mean):
     with pytest.raises(ValueError, match="customer 0"):
         GammaGamma.fit([count], [mean])
+
+
+def test_drawn_means_and_totals_agree_with_the_expectation():
+    known = GammaGamma.from_params(*PUBLISHED)
+    count, mean = np.repeat([[0.0], [1.0], [9.0]], 60_000, axis=1), np.repeat([[0.0], [50.0], [20.0]], 60_000, axis=1)
+    drawn = known.draw_mean_spend(count, mean, np.random.default_rng(1))
+    expected = known.expected_mean_spend(count[:, 0], mean[:, 0])
+    error = drawn.std(axis=1) / np.sqrt(60_000)
+    assert (np.abs(drawn.mean(axis=1) - expected) < 4 * error).all()
+    totals = known.draw_total_spend(drawn, [[0], [1], [3]], np.random.default_rng(2))
+    assert (totals[0] == 0).all()
+    for row, purchases in ((1, 1), (2, 3)):
+        error = totals[row].std() / np.sqrt(60_000)
+        assert abs(totals[row].mean() - purchases * expected[row]) < 4 * error
+    # one purchase of a customer varies around the own mean as Gamma(p, ...): relative variance 1 / p
+    assert np.var(totals[1] / drawn[1]) == pytest.approx(1 / 6.25, rel=0.03)
+
+
+def test_counted_rows_give_the_fit_of_all_customers():
+    count, mean, _ = simulated(PUBLISHED, 1_000, seed=5)
+    customers = np.random.default_rng(5).integers(1, 4, 1_000)
+    grouped = GammaGamma.fit(count, mean, customers)
+    single = GammaGamma.fit(np.repeat(count, customers), np.repeat(mean, customers))
+    assert grouped.log_likelihood_ == pytest.approx(single.log_likelihood_, rel=1e-12)
+    ours, theirs = grouped.params_, single.params_
+    assert (ours.p, ours.q, ours.gamma) == pytest.approx((theirs.p, theirs.q, theirs.gamma), rel=1e-9)
+    assert grouped.certificate_.count_customers == single.certificate_.count_customers
+
+
+def test_starting_from_a_sample_does_not_change_the_fit(monkeypatch):
+    count, mean, _ = simulated(PUBLISHED, 6_000, seed=6)
+    whole = GammaGamma.fit(count, mean)
+    monkeypatch.setattr(spend, "_SAMPLE_ROWS", 400)
+    sampled = GammaGamma.fit(count, mean)
+    assert sampled.params_.p == pytest.approx(whole.params_.p, rel=1e-9)
+    other = whole.with_params(whole.draw_params(np.random.default_rng(1), 3)[2])
+    assert other.params_ != whole.params_

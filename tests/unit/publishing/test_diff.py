@@ -12,10 +12,7 @@ import pytest
 from dagster_project.publishing.diff import Change, MetricChange, TableChange, compare_versions
 from dagster_project.publishing.versions import VersionError
 
-METRICS = (
-    "metric, period_type, period_start, metric_value, ci_low, ci_high, denominator, unit, is_mature, has_minimum_base, "
-    "definition, segment_type"
-)
+METRICS = "metric, period_type, period_start, metric_value, unit, segment_type"
 
 
 def version(published: Path, name: str, nps: float | None, repeat: float, wording: str, **manifest: Any) -> None:
@@ -27,9 +24,9 @@ def version(published: Path, name: str, nps: float | None, repeat: float, wordin
         con.execute("create table marts.metric_definitions as select 'nps' as metric, ? as definition", [wording])
         con.execute(
             f"create table marts.loyalty_metrics as select * from (values "
-            "('nps', 'trailing_window', date '2025-11-01', 1.0, 0.0, 2.0, 50, 'score', true, true, 'd', 'all'), "
-            "('nps', 'trailing_window', date '2025-12-01', ?, 0.0, 2.0, 50, 'score', true, true, 'd', 'all'), "
-            "('repeat_purchase_rate', 'lifetime', date '2025-12-01', ?, 0.0, 1.0, 50, 'share', true, true, 'd', 'all')"
+            "('nps', 'trailing_window', date '2025-11-01', 1.0, 'score', 'all'), "
+            "('nps', 'trailing_window', date '2025-12-01', ?, 'score', 'all'), "
+            "('repeat_purchase_rate', 'lifetime', date '2025-12-01', ?, 'share', 'all')"
             f") as t ({METRICS})",
             [nps, repeat],
         )

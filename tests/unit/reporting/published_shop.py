@@ -18,7 +18,7 @@ COLUMNS = {
     ),
     "marts.loyalty_metrics": (
         "metric varchar, segment_type varchar, segment varchar, period_type varchar, period_start date, "
-        "numerator decimal(18, 4), denominator bigint, metric_value double, ci_low double, ci_high double, "
+        "numerator decimal(18, 4), denominator decimal(18, 4), metric_value double, ci_low double, ci_high double, "
         "count_customers bigint, is_mature boolean, has_minimum_base boolean, unit varchar, definition varchar"
     ),
     "marts.cohort_retention": (

@@ -1,0 +1,161 @@
+"""The contract of a feed: what counts as a change, and what each policy makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from source_cases import FIRST_NIGHT, Rows
+
+from dagster_project.sources.contract import ContractBroken, column_changes
+from dagster_project.sources.landing import land
+from dagster_project.sources.ledger import read_ledger
+from dagster_project.sources.tables import SourceTable
+
+SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)
+A = "order_id,amount\no1,10\no2,20\n"
+
+
+def kinds(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(change.kind, change.column) for change in column_changes("f.csv", before, after)]
+
+
+def text_columns(*names: str) -> dict[str, str]:
+    return dict.fromkeys(names, "VARCHAR")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        (text_columns("a", "b"), text_columns("b", "a"), []),
+        (text_columns("a"), text_columns("a", "coupon"), [("new", "coupon")]),
+        (text_columns("a", "coupon"), text_columns("a"), [("missing", "coupon")]),
+        (text_columns("id", "status"), text_columns("id", "order_status"), [("renamed", "status")]),
+        (text_columns("id", "status"), text_columns("id", "STATUS"), [("renamed", "status")]),
+        (text_columns("id", "status"), text_columns("id", "phase"), [("renamed", "status")]),
+        (text_columns("id", "status"), text_columns("phase", "id"), [("missing", "status"), ("new", "phase")]),
+        ({"a": "BIGINT"}, {"a": "VARCHAR"}, [("retyped", "a")]),
+        ({"a": "BIGINT"}, {"a": ""}, []),
+    ],
+)
+def test_columns_are_new_missing_renamed_or_retyped(
+    before: dict[str, str], after: dict[str, str], found: list[tuple[str, str]]
+) -> None:
+    assert kinds(before, after) == found
+
+
+NAMES = st.lists(st.from_regex("[a-z]{1,6}", fullmatch=True), unique=True, max_size=6)
+
+
+@given(NAMES, NAMES)
+def test_every_column_that_comes_or_goes_is_told_once(before: list[str], after: list[str]) -> None:
+    changes = column_changes("f.csv", text_columns(*before), text_columns(*after))
+    renamed = [change for change in changes if change.kind == "renamed"]
+    gone = [change.column for change in changes if change.kind in {"missing", "renamed"}]
+    assert sorted(gone) == sorted(set(before) - set(after))
+    come = [change.column for change in changes if change.kind == "new"]
+    assert len(come) + len(renamed) == len(set(after) - set(before))
+
+
+@pytest.fixture
+def feed(orders: SourceTable, landing: Path) -> SourceTable:
+    """A table whose first file is landed."""
+    (orders.folder / "orders.csv").write_text(A)
+    assert land(orders, landing, FIRST_NIGHT).changes == ()
+    return orders
+
+
+def deliver(feed: SourceTable, text: str) -> None:
+    (feed.folder / "orders.csv").write_text(text)
+
+
+def test_evolve_lands_a_new_column_and_tells_it_once(feed: SourceTable, landing: Path, landed_rows: Rows) -> None:
+    deliver(feed, "order_id,amount,coupon\no1,10,X\n")
+    landed = land(feed, landing, SECOND_NIGHT)
+    assert [change.text for change in landed.changes] == ["column 'coupon' is new"]
+    assert (landed.set_aside, landed_rows(feed)[0][:3]) == ((), ("o1", "10", "X"))
+    assert land(feed, landing, SECOND_NIGHT).changes == ()
+
+
+def test_a_missing_required_column_stops_with_what_has_changed_since_when(feed: SourceTable, landing: Path) -> None:
+    deliver(feed, "order_id,net_amount\no1,10\n")
+    with pytest.raises(ContractBroken) as caught:
+        land(feed, landing, SECOND_NIGHT)
+    assert "lacks column(s) 'amount'" in str(caught.value)
+    assert str(caught.value).endswith(
+        "; since the load of 2026-01-05 02:00 UTC column 'amount' is missing and 'net_amount' is new, "
+        "which looks like a rename"
+    )
+    assert len(read_ledger(feed, landing)) == 1
+
+
+def test_freeze_stops_at_any_change_and_lands_nothing(feed: SourceTable, landing: Path) -> None:
+    deliver(feed, "order_id,amount,coupon\no1,10,X\n")
+    with pytest.raises(
+        ContractBroken, match=r"'orders\.csv' breaks a frozen contract: since .* column 'coupon' is new"
+    ):
+        land(replace(feed, when_changed="freeze"), landing, SECOND_NIGHT)
+    assert len(read_ledger(feed, landing)) == 1
+    deliver(feed, "order_id,amount\no9,90\n")
+    assert land(replace(feed, when_changed="freeze"), landing, SECOND_NIGHT).files_new == 1
+
+
+@pytest.mark.parametrize("text", ["order_id,amount,coupon\no1,10,X\n", "order_id,net_amount\no1,10\n"])
+def test_quarantine_sets_the_file_aside_each_night_and_goes_on_with_what_there_was(
+    text: str, feed: SourceTable, landing: Path, landed_rows: Rows
+) -> None:
+    guarded = replace(feed, when_changed="quarantine")
+    before = landed_rows(feed)
+    deliver(feed, text)
+    for _ in range(2):
+        landed = land(guarded, landing, SECOND_NIGHT)
+        assert (landed.set_aside, landed.files_new, len(landed.changes)) == (("orders.csv",), 0, 1)
+    assert landed_rows(feed) == before
+    assert len(list((landing / "demo" / "orders").glob("*.parquet"))) == 1
+    deliver(feed, "order_id,amount\no9,90\n")
+    assert land(guarded, landing, SECOND_NIGHT).set_aside == ()
+    assert landed_rows(feed)[0][:2] == ("o9", "90")
+
+
+def test_quarantine_has_nothing_to_go_on_with_at_the_first_landing(orders: SourceTable, landing: Path) -> None:
+    deliver(orders, "order_id\no1\n")
+    with pytest.raises(ContractBroken, match=r"lacks column\(s\) 'amount'"):
+        land(replace(orders, when_changed="quarantine"), landing, FIRST_NIGHT)
+
+
+def test_a_retyped_column_of_a_typed_file_is_told(shop: Path, landing: Path) -> None:
+    table = SourceTable("demo", "orders", shop, "orders.parquet", "parquet", ("amount",))
+    pq.write_table(pa.table({"amount": pa.array([1], pa.int64())}), shop / "orders.parquet")
+    land(table, landing, FIRST_NIGHT)
+    pq.write_table(pa.table({"amount": pa.array(["1"])}), shop / "orders.parquet")
+    [change] = land(table, landing, SECOND_NIGHT).changes
+    assert change.text == "column 'amount' was BIGINT and is VARCHAR"
+
+
+def test_a_new_code_is_told_and_one_that_was_ever_landed_is_not(orders: SourceTable, landing: Path) -> None:
+    table = replace(orders, columns=("order_id", "status"), enumerations=("status",))
+    told = []
+    for day, codes in enumerate((["paid", "sent"], ["sent", "lost", " "], ["paid", "lost"])):
+        rows = "".join(f"o{number},{code}\n" for number, code in enumerate(codes))
+        deliver(table, f"order_id,status\n{rows}")
+        told.append([change.text for change in land(table, landing, FIRST_NIGHT + timedelta(days=day)).changes])
+    assert told == [[], ["column 'status' has new values: 'lost'"], []]
+
+
+def test_what_does_not_look_like_a_code_is_not_quoted(orders: SourceTable, landing: Path) -> None:
+    table = replace(orders, columns=("order_id", "status"), enumerations=("status",))
+    deliver(table, "order_id,status\no1,paid\n")
+    land(table, landing, FIRST_NIGHT)
+    deliver(table, "order_id,status\no1,lost\no2,anna@mail.example\no3,Anna Schmidt\n")
+    [change] = land(table, landing, SECOND_NIGHT).changes
+    assert change.text == "column 'status' has new values: 'lost', 2 that are no code"
+    deliver(table, "order_id,status\n" + "".join(f"o{number},n{number}\n" for number in range(11)))
+    [change] = land(table, landing, SECOND_NIGHT).changes
+    assert change.text == "column 'status' has more than 10 new values, as a column in the wrong place has"

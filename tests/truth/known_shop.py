@@ -85,10 +85,10 @@ class KnownShop:
         return found
 
     def said(self, metric: str, period: str = "lifetime") -> dict[dt.date | None, tuple[Decimal, int]]:
-        """The same as the warehouse publishes it."""
+        """The same as the warehouse publishes it, where it has a base."""
         rows = self.rows(
             "select period_start, numerator, denominator from warehouse.marts.loyalty_metrics "
-            "where metric = ? and period_type = ? and segment_type = 'all'",
+            "where metric = ? and period_type = ? and segment_type = 'all' and denominator <> 0",
             [metric, period],
         )
         whole = period in ("lifetime", "trailing_window")

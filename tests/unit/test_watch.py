@@ -143,6 +143,7 @@ def test_a_failure_that_was_cured_before_the_look_is_not_told(settings: Settings
 
 
 def test_a_run_of_which_no_process_is_left_is_told_as_dead(settings: Settings, instance: dg.DagsterInstance) -> None:
+    now = dt.datetime.now(dt.UTC)  # Dagster stamps the run with the clock
     run = dg.DagsterRun(
         job_name="nightly_job", run_id=dg._core.utils.make_new_run_id(), status=dg.DagsterRunStatus.NOT_STARTED,
         tags={"dagster/partition": "2025-12-31"},
@@ -154,12 +155,12 @@ def test_a_run_of_which_no_process_is_left_is_told_as_dead(settings: Settings, i
     settings.home.mkdir()
     lock = settings.home / "run.lock"
     lock.write_text(f"process {os.getpid()}", encoding="utf-8")
-    later = NOW + dt.timedelta(minutes=10)
+    later = now + dt.timedelta(minutes=10)
     assert look(settings, instance, later).message is None, "its process is alive"
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     lock.write_text(f"process {dead.pid}", encoding="utf-8")
-    assert look(settings, instance, NOW).message is None, "it may not hold its home yet"
+    assert look(settings, instance, now).message is None, "it may not hold its home yet"
     look(settings, instance, later)
     [message] = told(settings)
     assert "the run of the night of 2025-12-31 died" in message["subject"]

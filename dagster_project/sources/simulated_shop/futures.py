@@ -22,6 +22,8 @@ from dagster_project.sources.simulated_shop.purchases import CHANNEL_SHARES, STO
 from dagster_project.sources.simulated_shop.streams import Bools, Floats, kept
 
 HORIZONS = (30, 90, 365)
+_LEAST_FELT = 1e-10
+"""Below it, hazard times days changes the integral by less than the nine digits that are kept."""
 
 
 def expected_purchases(block: Block, horizon_days: int) -> Floats:
@@ -71,7 +73,8 @@ def _hazard(block: Block, has_risen: bool) -> Floats:
 
 def _integral(hazard: Floats, until: Floats | float) -> Floats:
     """Integral of exp(-hazard t) from 0."""
-    return np.asarray(np.where(hazard > 0, -np.expm1(-hazard * until) / np.where(hazard > 0, hazard, 1.0), until))
+    is_felt = hazard * until > _LEAST_FELT
+    return np.asarray(np.where(is_felt, -np.expm1(-hazard * until) / np.where(is_felt, hazard, 1.0), until))
 
 
 def counted_share(plan: ShopPlan) -> float:

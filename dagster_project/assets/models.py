@@ -195,11 +195,12 @@ def _value_assets(common: dict[str, Any], night: dict[str, Any]) -> dg.AssetsDef
 
 def valued(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -> dict[str, Any]:
     """Write the tables of a night's value; what was believed and why, JSON-able."""
-    reading = Reading(con.cursor(), as_of, settings.definitions.counts_zero_value_orders)
-    night = value_night(reading, value_settings(settings), settings.definitions.churn_horizon_days)
-    totals = ShopValue(night.model)
-    scored = scored_customers(reading, night.model, totals)
-    replace_table_in_batches(con, "models", "customer_clv", scored, CUSTOMER_CLV)
+    with con.cursor() as cursor:  # left to the garbage collector, it would keep the build open past its publishing
+        reading = Reading(cursor, as_of, settings.definitions.counts_zero_value_orders)
+        night = value_night(reading, value_settings(settings), settings.definitions.churn_horizon_days)
+        totals = ShopValue(night.model)
+        scored = scored_customers(reading, night.model, totals)
+        replace_table_in_batches(con, "models", "customer_clv", scored, CUSTOMER_CLV)
     replace_table(con, "models", "value_totals", totals.table(), VALUE_TOTALS)
     replace_table(con, "models", "model_parameters", night.parameters, MODEL_PARAMETERS)
     replace_table(con, "models", "model_scores", night.scores, MODEL_SCORES)

@@ -163,7 +163,8 @@ class OneStageGaps(BetaGeometric):
             u = (_NODES[:, None] + 1) / 2 * span
             first, second, third = (side[doubtful] for side in (first + is_plain, second + ~is_plain, a + failures))
             density = np.exp(-power[doubtful] * u) * hypergeometric(first, second, third, -np.expm1(-u))
-            if_alive[doubtful] = shape[doubtful] * span / 2 * (_WEIGHTS @ density)
+            # row by row: a matrix product's last digit depends on where the array lies in memory
+            if_alive[doubtful] = shape[doubtful] * span / 2 * (_WEIGHTS[:, None] * density).sum(axis=0)
         return if_alive
 
     def _draw_if_alive(

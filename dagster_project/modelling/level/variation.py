@@ -33,6 +33,7 @@ rolling origins of Online Retail (91 days) the log of the total missed by .27, .
 AGE_SHIFT_DAYS, AGE_REACH = 7.0, 1.0
 """Ages resemble each other by their ratio: one month and three, one year and three."""
 COHORT_REACH_DAYS = 182.0
+_LOG_DIGITS, _SIZE_DIGITS = 9, 6  # decimals that are kept: far more than any of it is known to
 PRIOR_SPREAD = 0.7
 """Of the log of each size: a part may be half or double its usual size (one standard deviation) without evidence."""
 SIZE_BOUNDS = (-6.0, 0.7)
@@ -125,7 +126,7 @@ class Variation:
             name: key of `sizes`.
             wanted: where.
         """
-        return np.asarray(self._covariance((name,), wanted, self.moments) @ self.weights_, dtype=np.float64)
+        return _settled(self._covariance((name,), wanted, self.moments) @ self.weights_)
 
     def uncertainty(self, names: Sequence[str], wanted: Moments) -> FloatArray:
         """Covariance of the sum of some parts given what was seen, shape (m, m).
@@ -136,11 +137,16 @@ class Variation:
         """
         across = self._covariance(names, wanted, self.moments)
         prior = self._covariance(names, wanted, wanted)
-        return np.asarray(prior - across @ self.precision_ @ across.T, dtype=np.float64)
+        return _settled(prior - across @ self.precision_ @ across.T)
 
     def _covariance(self, names: Sequence[str], left: Moments, right: Moments) -> FloatArray:
         parts = [self.sizes[name] ** 2 * PARTS[name][0](left, right) for name in names]
         return np.asarray(sum(parts), dtype=np.float64)
+
+
+def _settled(logs: FloatArray) -> FloatArray:
+    """Logarithms without the last digits of a matrix product, which depend on where arrays lie in memory."""
+    return np.asarray(logs.round(_LOG_DIGITS), dtype=np.float64)
 
 
 def prior_uncertainty(names: Sequence[str], wanted: Moments) -> FloatArray:
@@ -197,7 +203,7 @@ def told_apart(
     first = medians if start is None else np.log([start[name] for name in names])
     bounds = [SIZE_BOUNDS] * len(names)
     found = minimize(surprise, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 50}).x
-    sizes = {name: float(np.exp(log_size)) for name, log_size in zip(names, found, strict=True)}
+    sizes = {name: float(np.exp(log_size)) for name, log_size in zip(names, found.round(_SIZE_DIGITS), strict=True)}
     covariance = known + sum(sizes[name] ** 2 * part for name, part in zip(names, correlations, strict=True))
     precision = np.asarray(np.linalg.inv(covariance), dtype=np.float64)
     return Variation(sizes, moments, precision, precision @ log_ratio)

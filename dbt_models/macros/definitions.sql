@@ -34,13 +34,16 @@
     end
 {%- endmacro %}
 
+{#- Whether an instrument asks the question of the net promoter score; its surveys are scored apart. -#}
+{% macro is_nps(instrument) -%}{{ instrument }} in ('nps', 'nps_transactional', 'nps_unassigned'){%- endmacro %}
+
 {#- What an answer says, in words: NPS bands on 0-10, otherwise the top and bottom boxes of the scale. -#}
 {% macro feedback_band(instrument, score, score_0_100) -%}
     case
-        when {{ instrument }} = 'nps' and {{ score }} between 9 and 10 then 'promoter'
-        when {{ instrument }} = 'nps' and {{ score }} between 7 and 8 then 'passive'
-        when {{ instrument }} = 'nps' and {{ score }} between 0 and 6 then 'detractor'
-        when {{ instrument }} = 'nps' then null
+        when {{ is_nps(instrument) }} and {{ score }} between 9 and 10 then 'promoter'
+        when {{ is_nps(instrument) }} and {{ score }} between 7 and 8 then 'passive'
+        when {{ is_nps(instrument) }} and {{ score }} between 0 and 6 then 'detractor'
+        when {{ is_nps(instrument) }} then null
         when {{ score_0_100 }} >= 75 then 'satisfied'
         when {{ score_0_100 }} <= 25 then 'dissatisfied'
         when {{ score_0_100 }} is not null then 'neutral'

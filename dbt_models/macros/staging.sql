@@ -60,6 +60,21 @@
     {{ return(rule_unreadable(column, moment('raw.' ~ column), 'a time like 2025-01-31 13:45:00')) }}
 {%- endmacro %}
 
+{#- A code that the staging model does not know; case and blanks around it do not matter. -#}
+{% macro rule_none_of(column, codes) -%}
+    {{ return([
+        '`' ~ column ~ '` is none of ' ~ codes | join(', '),
+        'lower(' ~ text('raw.' ~ column) ~ ") not in ('" ~ codes | join("', '") ~ "')"
+    ]) }}
+{%- endmacro %}
+
+{#- Whether a line of the registry of questions, called `questions`, is that of a source's code, asked in a survey. -#}
+{% macro is_question(source_name, code, survey=none) -%}
+    questions.source_name = '{{ source_name }}'
+    and questions.question_code = {{ code }}
+    and questions.asked_in in ('any', {{ "coalesce(" ~ survey ~ ", 'unknown')" if survey else "'unknown'" }})
+{%- endmacro %}
+
 {#- Every reason that holds, joined; an empty text when the row is good. -#}
 {% macro refusals(rules) -%}
     concat_ws(

@@ -51,14 +51,19 @@ WITHOUT_UNIT_TESTS = {
     "int_adoption_bases",
     "int_customer_bases",
     "int_feedback_united",
+    "int_mentions_united",
     "int_metric_bases",
     "int_month_bases",
     "int_order_bases",
     "int_order_lines_united",
+    "int_support_contacts_united",
+    "int_survey_invitations_united",
     "int_tenure_bases",
+    "int_texts_united",
     "quarantined_rows",
     "reconciliation",
-    "stg_demo__feedback",
+    "stg_demo__texts",
+    "stg_olist__texts",
 }
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from known_shop import ONE_CURRENCY, KnownShop
 
 from dagster_project.sources.simulated_shop import ShopPlan
+from dagster_project.sources.simulated_shop.calendar import Calendar
+from dagster_project.sources.simulated_shop.office_hours import work_seconds
 
 OUT_OF_COUNT = {"cancelled", "unpaid", "test", "gift_card", "zero_value"}
 
@@ -17,6 +20,7 @@ OUT_OF_COUNT = {"cancelled", "unpaid", "test", "gift_card", "zero_value"}
 def shop(tmp_path_factory: pytest.TempPathFactory) -> KnownShop:
     plan = ShopPlan(customers=1_500, days=800, seed=22, countries=ONE_CURRENCY)
     plan = replace(plan, orders=replace(plan.orders, second_account_share=0.15))
+    plan = replace(plan, voice=replace(plan.voice, mentions=replace(plan.voice.mentions, per_year=3.0)))
     return KnownShop.after_one_night(tmp_path_factory.mktemp("busy"), plan)
 
 
@@ -84,14 +88,100 @@ def test_accounts_hide_repeats_of_persons(shop: KnownShop) -> None:
 
 
 def test_score_of_answers_is_exact_and_better_than_the_truth(shop: KnownShop) -> None:
-    """The satisfied answer more often: the published interval lies above what everybody would have said."""
-    [counts] = shop.true("nps_of_answers", period="trailing_window").values()
+    """The satisfied answer more often, so answers say more than everybody would have said."""
+    [counts] = shop.true("nps_of_answers", "relationship", "trailing_window").values()
     assert shop.said("nps", "trailing_window") == {None: counts}
-    [(promoters_less_detractors, asked)] = shop.true("nps_of_everybody", period="trailing_window").values()
-    [(low,)] = shop.rows(
-        "select ci_low from warehouse.marts.loyalty_metrics where metric = 'nps' and period_type = 'trailing_window'"
+    [(promoters_less_detractors, asked)] = shop.true("nps_of_everybody", "relationship", "trailing_window").values()
+    assert counts[0] / counts[1] > promoters_less_detractors / asked + 0.02
+
+
+def test_every_invitation_is_in_the_state_that_it_truly_is(shop: KnownShop) -> None:
+    said = shop.rows(
+        "select invitation_id, survey, invitation_status, is_answered from warehouse.marts.fct_survey_invitations "
+        "order by 1"
     )
-    assert low > 100 * promoters_less_detractors / asked
+    true = shop.rows("select invitation_id, survey, status, is_answered from memory.truth.invitations order by 1")
+    assert len(true) > 2_000
+    assert said == true
+
+
+def test_no_invitation_breaks_the_throttle_that_the_shop_keeps(shop: KnownShop) -> None:
+    """The shop spares persons: of a person with two accounts the warehouse sees each account spared apart."""
+    assert shop.rows("select count(*) from warehouse.marts.fct_survey_invitations where is_sent_too_soon") == [(0,)]
+    [(held_back,)] = shop.rows("select count(*) from warehouse.marts.fct_survey_invitations where is_throttled")
+    assert held_back > 100
+
+
+def test_net_promoter_scores_of_the_two_surveys_are_never_pooled(shop: KnownShop) -> None:
+    rows = shop.rows("""
+        select feedback.instrument, truth.survey, count(*)
+        from warehouse.marts.fct_feedback as feedback
+        left join warehouse.marts.fct_survey_invitations as invitations using (invitation_key)
+        left join memory.truth.invitations as truth on invitations.invitation_id = truth.invitation_id
+        where feedback.instrument like 'nps%' group by all
+    """)
+    assert {(instrument, survey) for instrument, survey, _ in rows} == {
+        ("nps", "relationship"), ("nps_transactional", "transactional"),
+    }  # fmt: skip
+
+
+def test_waits_in_business_hours_are_those_of_the_shops_own_office_clock(shop: KnownShop) -> None:
+    """Counted anew by the simulator's clock, in local seconds, from the events as they were exported."""
+    rows = shop.rows(f"""
+        with events as (
+            select contact_id, event, epoch(happened_at::timestamp)::bigint as second
+            from read_csv('{shop.root}/deliveries/support_events.csv', all_varchar = true)
+        ),
+        steps as (
+            select contact_id, min(second) filter (event = 'opened') as opened,
+                min(second) filter (event = 'agent_reply') as replied, min(second) filter (event = 'resolved') as solved
+            from events group by contact_id
+        )
+        select opened, replied, solved, first_reply_business_hours, resolution_business_hours
+        from steps join warehouse.marts.fct_support_contacts using (contact_id) order by contact_id
+    """)
+    assert len(rows) > 400
+    calendar = Calendar(shop.plan)
+    start = int(dt.datetime.combine(shop.plan.first_day, dt.time(), dt.UTC).timestamp())
+    for place, hours in ((1, 3), (2, 4)):
+        done = [row for row in rows if row[place] is not None]
+        ends = np.array([[row[0], row[place]] for row in done], dtype=np.int64) - start
+        worked = work_seconds(calendar, ends[:, 1]) - work_seconds(calendar, ends[:, 0])
+        assert np.array_equal(worked, np.rint([row[hours] * 3_600 for row in done]))
+        assert len(done) < len(rows), "some still wait"
+
+
+def test_bots_and_reposts_are_told_from_customers(shop: KnownShop) -> None:
+    rows = shop.rows("""
+        select truth.is_bot, truth.is_repost, said.is_bot, said.is_repost, said.is_counted, count(*)
+        from warehouse.marts.fct_mentions as said
+        join memory.truth.texts_of_mentions as truth
+            on said.mention_id = truth.platform || ':' || truth.mention_id
+        group by all
+    """)
+    count = {tuple(row[:5]): row[5] for row in rows}
+    assert sum(count.values()) > 200
+    assert all(was_repost == said_repost for _, was_repost, _, said_repost, _ in count)
+    assert all(was_bot or not said_bot for was_bot, _, said_bot, _, _ in count), "a customer was taken for a machine"
+    bots = {said: sum(n for key, n in count.items() if key[0] and key[2] == said) for said in (True, False)}
+    assert bots[True] > 2 * bots[False], "machines that have said too little yet are not known as such"
+    counted_bots = sum(n for key, n in count.items() if key[0] and key[4])
+    assert counted_bots <= 12, "a machine's words count once at most"
+
+
+def test_known_authors_of_posts_are_the_persons_who_wrote_them(shop: KnownShop) -> None:
+    rows = shop.rows("""
+        select customers.customer_id, truth.person_id, accounts.person_id
+        from warehouse.marts.fct_mentions as said
+        join memory.truth.texts_of_mentions as truth
+            on said.mention_id = truth.platform || ':' || truth.mention_id
+        left join warehouse.marts.dim_customers as customers using (customer_key)
+        left join memory.truth.accounts as accounts using (customer_id)
+    """)
+    known = [(person, owner) for customer, person, owner in rows if customer]
+    assert len(known) > 40
+    assert all(person == owner for person, owner in known)
+    assert len(known) < len(rows), "posts of nobody known stay in the brand's totals"
 
 
 def test_customers_who_buy_several_kinds_are_counted(shop: KnownShop) -> None:

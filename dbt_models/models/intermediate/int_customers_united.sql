@@ -1,4 +1,5 @@
--- Grain: one row per customer whom a source's customer table, an order, a refund or an answer names.
+-- Grain: one row per customer whom a source's customer table, an order, a refund, an answer, an invitation or a
+-- request for help names.
 with named as (
     {{ united('customers') }}
 ),
@@ -20,6 +21,18 @@ mentioned as (
         source_name,
         customer_id
     from {{ ref('int_feedback_united') }}
+    where customer_id is not null
+    union distinct
+    select distinct
+        source_name,
+        customer_id
+    from {{ ref('int_survey_invitations_united') }}
+    where customer_id is not null
+    union distinct
+    select distinct
+        source_name,
+        customer_id
+    from {{ ref('int_support_contacts_united') }}
     where customer_id is not null
     union distinct
     select

@@ -14,7 +14,10 @@ with totals as (
         'orders': 'fct_orders',
         'order_lines': 'fct_order_lines',
         'refunds': 'fct_refunds',
-        'feedback': 'fct_feedback'
+        'feedback': 'fct_feedback',
+        'survey_invitations': 'fct_survey_invitations',
+        'support_contacts': 'fct_support_contacts',
+        'mentions': 'fct_mentions'
     }.items() %}
     select
         'staging' as layer_from,

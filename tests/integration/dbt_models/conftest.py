@@ -35,7 +35,13 @@ UNREADABLE = {
     "reason": "varchar",
 }
 TYPED = {  # Parquet; every other file is text
-    ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"}
+    ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"},
+    ("demo", "social_mentions"): {
+        "likes": "bigint",
+        "shares": "bigint",
+        "reach": "bigint",
+        "created_at": "timestamp",
+    },
 }
 EVERYTHING_BUT_TESTS = "resource_type:model resource_type:seed !resource_type:test !tag:after_models"
 

@@ -34,7 +34,7 @@ so."""
 
 def _whole(settings: dict[str, Any]) -> None:
     """So small a shop has few refunds: one that is refused is more than the usual limit."""
-    for name in ("refunds", "survey_answers", "reviews"):
+    for name in ("refunds", "survey_invitations", "survey_answers", "reviews", "support_contacts", "support_events"):
         settings["sources"]["demo"]["tables"][name] |= {"is_optional": True, "maximum_quarantined_share": 0.5}
 
 

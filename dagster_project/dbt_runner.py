@@ -31,7 +31,8 @@ DEFINITION_VARIABLES = (
     "lapsed_gap_multiple", "won_back_days", "gap_prior_weight", "adoption_window_days",
     "survey_throttle_days", "survey_answer_days", "first_reply_hours", "resolution_hours",
     "is_service_level_in_business_hours", "service_opening_hour", "service_closing_hour", "service_weekdays",
-    "service_holidays", "reopen_window_days", "bot_minimum_posts", "bot_text_share",
+    "service_holidays", "reopen_window_days", "bot_minimum_posts", "bot_text_share", "loyalty_index_average",
+    "loyalty_index_above_average", "loyalty_index_minimum_items", "feedback_reply_days",
 )  # fmt: skip
 """The settings under `definitions` that SQL reads as variables of the same name."""
 PASSED = frozenset({"success", "pass"})

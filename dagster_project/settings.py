@@ -156,6 +156,10 @@ class Definitions(Strict):
     reopen_window_days: int = Field(default=7, ge=0)
     bot_minimum_posts: int = Field(default=4, ge=2)
     bot_text_share: float = Field(default=0.5, ge=0, lt=1)
+    loyalty_index_average: float = Field(default=40, gt=0, lt=100)
+    loyalty_index_above_average: float = Field(default=75, gt=0, lt=100)
+    loyalty_index_minimum_items: int = Field(default=2, ge=1, le=3)
+    feedback_reply_days: int = Field(default=7, ge=1)
     minimum_base: int = Field(default=30, ge=1)
     revenue_includes_shipping: bool = False
     counts_zero_value_orders: bool = False

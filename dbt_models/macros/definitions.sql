@@ -7,7 +7,9 @@
 {% macro definition_settings() -%}
     {{ return([
         'repeat_window_days', 'late_grace_days', 'active_window_days', 'loyal_minimum_occasions', 'loyal_gap_multiple',
-        'adoption_window_days', 'margin_share'
+        'adoption_window_days', 'margin_share', 'survey_answer_days', 'survey_throttle_days', 'first_reply_hours',
+        'resolution_hours', 'reopen_window_days', 'bot_minimum_posts', 'bot_text_share', 'feedback_reply_days',
+        'loyalty_index_average', 'loyalty_index_above_average', 'loyalty_index_minimum_items'
     ]) }}
 {%- endmacro %}
 
@@ -15,7 +17,8 @@
 {% macro definition_text(column) -%}
     {%- set written = namespace(sql=column) -%}
     {%- for name in definition_settings() -%}
-        {%- set written.sql = "replace(" ~ written.sql ~ ", '{" ~ name ~ "}', '" ~ var(name) ~ "')" -%}
+        {%- set told = var(name) | int if var(name) == var(name) | int else var(name) -%}
+        {%- set written.sql = "replace(" ~ written.sql ~ ", '{" ~ name ~ "}', '" ~ told ~ "')" -%}
     {%- endfor -%}
     {{ written.sql }}
 {%- endmacro %}

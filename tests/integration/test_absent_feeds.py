@@ -8,7 +8,6 @@ from corner_shop import CornerShop
 
 from dagster_project.publishing.versions import read_manifest
 
-
 ABSENT = {
     "refunds": "refunds.csv",
     "reviews": "reviews.parquet",

@@ -30,7 +30,8 @@ judged as (
             ['`platform` is missing', 'raw.platform is null'],
             ['`created_at` is missing', 'raw.created_at is null'],
             ['`created_at` is not a time', 'raw.created_at is not null and ' ~ moment('raw.created_at') ~ ' is null'],
-            ['`likes`, `shares` or `reach` is below zero', 'least(try_cast(raw.likes as bigint), try_cast(raw.shares as bigint), try_cast(raw.reach as bigint)) < 0']
+            ['`likes`, `shares` or `reach` is below zero',
+                'least(try_cast(raw.likes as bigint), try_cast(raw.shares as bigint), try_cast(raw.reach as bigint)) < 0']
         ]) }} as refusals
     from {{ source('raw', 'demo__social_mentions') }} as raw
     left join owners on lower({{ text('cast(raw.author_handle as varchar)') }}) = owners.social_handle

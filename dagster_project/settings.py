@@ -143,6 +143,9 @@ class Definitions(Strict):
     won_back_days: int = Field(default=90, ge=0)
     gap_prior_weight: float = Field(default=3.0, ge=0)
     adoption_window_days: int = Field(default=90, ge=1)
+    maximum_rate_age_days: int = Field(default=7, ge=0)
+    subscription_grace_days: int = Field(default=14, ge=0)
+    response_window_days: int = Field(default=14, ge=1)
     minimum_base: int = Field(default=30, ge=1)
     revenue_includes_shipping: bool = False
     counts_zero_value_orders: bool = False

@@ -23,7 +23,7 @@ PREVIOUS_WINDOW_START = WINDOW_START - dt.timedelta(days=365)
 CHANNELS, KINDS = ("web", "app"), ("tea", "pots")
 PARTITIONS = (
     "channel", "device", "country", "product_kind", "acquisition_channel", "acquisition_cohort", "rfm_segment",
-    "loyalty",
+    "loyalty", "tier",
 )  # fmt: skip
 NOT_ADDITIVE = ("loyal_spend_multiple", "loyal_to_other_spend_multiple", "revenue_variation")
 Found = dict[tuple[str, str, str, str, dt.date], tuple[Any, ...]]

@@ -30,6 +30,11 @@ def test_a_past_night_rebuilt_after_later_rows_gives_the_same_tables(shop: Corne
         "orders.csv": ("ordered_at", "updated_at"),
         "refunds.csv": ("refunded_at",),
         "survey_answers.csv": ("answered_at",),
+        "points_ledger.csv.gz": ("effective_at", "recorded_at"),
+        "tier_changes.csv": ("valid_from",),
+        "referrals.csv": ("invited_at", "updated_at"),
+        "campaign_messages.csv.gz": ("sent_at",),
+        "subscription_events.csv": ("happened_at",),
     }.items():
         row = shop.row(file, 1)
         row[0] = "later"
@@ -37,6 +42,8 @@ def test_a_past_night_rebuilt_after_later_rows_gives_the_same_tables(shop: Corne
             row[shop.place(file, column)] = f"{soon} 12:00:00"
         shop.append(file, row)
     shop.append("order_lines.csv.gz", ["later", "1", "p001", "2", "10.00"])
+    shop.append("exchange_rates.csv", [soon, "CHF", "2.000000"])
+    shop.append("marketing_costs.csv", [soon, "retention", "email", "", "EUR", "5.00"])
     shop.run()
     after = shop.seen()
     assert after.version == "2025-12-30_002"

@@ -77,6 +77,23 @@ NO_ORDER: Mapping[str, Candidate] = {
 }
 
 
+def parts_of(fits: Fits, orders: str, net: str) -> set[str]:
+    """Names of the purchase and spend models that two candidates speak by.
+
+    Args:
+        fits: of the evening.
+        orders: key of `ORDERS` or `BASELINES`.
+        net: key of `NET` or `BASELINES`.
+    """
+    candidates = [orders, net]
+    parts: set[str | None] = set()
+    if net in NET:
+        candidates.append(NET[net].orders or "")
+        parts.add(NET[net].spend)
+    parts |= {ORDERS[name].model or fits.base for name in candidates if name in ORDERS}
+    return {name for name in parts if name is not None}
+
+
 class Forecast:
     """What the candidates say of some customers up to each step; parts are computed once, and only when asked for.
 

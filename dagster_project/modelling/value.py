@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from dagster_project.modelling.backtest import Past, incumbent, level_errors, predicted
-from dagster_project.modelling.candidates import BASELINES, Forecast
+from dagster_project.modelling.candidates import BASELINES, Forecast, parts_of
 from dagster_project.modelling.champion_errors import LEVELS, ChampionErrors, champion_errors
 from dagster_project.modelling.cohorts import CohortMeans
-from dagster_project.modelling.fits import Fits, fit_models, levelled, spend_levelled
+from dagster_project.modelling.everybody import Everybody, fitted_on_all
+from dagster_project.modelling.fits import Fits, fit_models, levelled, prior_parts, spend_levelled
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.intervals import outcomes as intervals
 from dagster_project.modelling.level.activity import Activity
@@ -200,7 +201,7 @@ def fit_value(
     features: pd.DataFrame,
     as_of: dt.date,
     settings: ValueSettings | None = None,
-    histories: pd.DataFrame | None = None,
+    everybody: Everybody | None = None,
     activity: Activity | None = None,
     past: Past | None = None,
     trials: Mapping[Prediction, Sequence[Trial]] | None = None,
@@ -211,7 +212,7 @@ def fit_value(
         features: rows of `customer_features` on the night, all customers or a sample; may be empty.
         as_of: the night.
         settings: what value rests on.
-        histories: from `distinct_histories_seen`, of the whole shop; needed where the features are a sample.
+        everybody: of the night; needed where the features are a sample.
         activity: from `repeat_activity` on the night; none means no correction for season and level.
         past: of the night's plan, for the learners; none means that nothing is learned.
         trials: of `past`; none means that the incumbents stay.
@@ -222,14 +223,17 @@ def fit_value(
     settings = settings or ValueSettings()
     check_as_of(features, as_of)
     lesson_days = past.plan.horizon_days if past else settings.horizon_days
-    refusal = settings.gate.refusal(features if histories is None else histories)
+    refusal = settings.gate.refusal(features if everybody is None else everybody.histories)
     if refusal is not None:
         fits = Fits(lesson_days, {}, {}, CohortMeans.of(features))
         return ValueModel(as_of, settings, "insufficient_data", refusal, fits, {})
-    fits = fit_models(features, lesson_days, settings.purchase_model, histories=histories)
+    fits = fit_models(features, lesson_days, settings.purchase_model)
     tried = trials if trials and settings.is_chosen_by_backtest else {}
     if activity is not None:
-        fits = levelled(fits, activity, features if histories is None else histories)
+        fits = levelled(fits, activity, features)
+    if everybody is not None:
+        fits = fitted_on_all(fits, prior_parts(fits), everybody)
+    if activity is not None:
         if past is not None:
             fits = spend_levelled(fits, partial(past.spend_activity, as_of))
         fits = fits if keeps_level(tried.get("orders", ())) else fits.out_of_season()
@@ -246,5 +250,8 @@ def fit_value(
             prediction, tried.get(prediction, ()), stays[prediction] or "", able, as_they_stand=BASELINES
         )
     champions = {prediction: choice.champion for prediction, choice in choices.items()}
+    if everybody is not None:
+        others = parts_of(fits, champions["orders"], champions["net"]) - set(prior_parts(fits))
+        fits = fitted_on_all(fits, sorted(others), everybody)
     errors = champion_errors(tried, champions, level_errors(fits, settings.horizon_days))
     return ValueModel(as_of, settings, "fitted", None, fits, choices, errors)

@@ -23,6 +23,7 @@ from dagster_project.modelling.challengers import Prior, design_matrix
 from dagster_project.modelling.features import WINDOWS_DAYS
 from dagster_project.modelling.fits import SPEND_COLUMNS, Fits, histories_of
 from dagster_project.modelling.histories import FloatArray, Histories
+from dagster_project.modelling.intervals.outcomes import none_in_keeping
 
 OWN = "own"
 """A part of a blend that leaves the purchase model as it is."""
@@ -154,6 +155,17 @@ class Forecast:
         odds = kept / (1 - kept)
         parts = [said if part == OWN else self._corrected_odds(odds, part) for part in candidate.parts]
         return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
+
+    def no_order_in_keeping(self, name: str) -> FloatArray | None:
+        """Probability of no order that agrees with a candidate's expected orders, shape (n, k); None without a model.
+
+        Args:
+            name: key of `ORDERS` or `BASELINES`.
+        """
+        none, expected, corrected = self.no_order(self.fits.base or ""), self.model_orders(None), self.orders(name)
+        if none is None or expected is None or corrected is None:
+            return None
+        return none_in_keeping(none, expected, corrected)
 
     def alive(self) -> FloatArray:
         """P(alive) by the first purchase model, shape (n,); NaN where none is certified."""

@@ -80,10 +80,10 @@ class ValueModel:
             champions; `cohort_mean` unless fitted), count_repeat_occasions, days_first_to_last_order, days_observed,
             probability_alive (null unless fitted); within the horizon predicted_orders, predicted_net (not
             discounted), predicted_mean_order_net (the one over the other) and predicted_clv (margin, discounted);
-            probability_no_order (by the first purchase model; null unless fitted); the central 50, 80 and 95 % of what
-            may come, predicted_orders_low_<p> to _high_<p> (whole orders, both included) and predicted_net_low_<p> to
-            _high_<p> (null unless fitted); predicted_orders_<n>d, predicted_net_<n>d, predicted_clv_<n>d and
-            probability_no_order_<n>d for 30, 90 and 365 days;
+            probability_no_order (by the first purchase model, in keeping with predicted_orders; null unless fitted);
+            the central 50, 80 and 95 % of what may come, predicted_orders_low_<p> to _high_<p> (whole orders, both
+            included) and predicted_net_low_<p> to _high_<p> (null unless fitted); predicted_orders_<n>d,
+            predicted_net_<n>d, predicted_clv_<n>d and probability_no_order_<n>d for 30, 90 and 365 days;
             predicted_clv_residual, from the horizon to lifetime_days; historic_net, historic_margin;
             acquisition_cost, days_to_payback (from the night on; 0 where historic margin has paid, null with its
             payback_reason). Predictions are null only where cohort averages have no base at all: nobody observed for
@@ -110,7 +110,7 @@ class ValueModel:
         with np.errstate(divide="ignore", invalid="ignore"):
             rows["predicted_mean_order_net"] = np.where(orders[:, here] > 0, net[:, here] / orders[:, here], np.nan)
         rows["predicted_clv"] = margin[:, here]
-        no_order = forecast.no_order(self.fits.base or "")
+        no_order = forecast.no_order_in_keeping(self.champion)
         none = np.full(orders.shape, np.nan) if no_order is None or self.status != "fitted" else no_order
         rows["probability_no_order"] = none[:, here]
         self._add_intervals(rows)

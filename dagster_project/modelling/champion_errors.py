@@ -81,10 +81,13 @@ def champion_errors(
 
 
 def _records(trials: Mapping[Prediction, Sequence[Trial]], champions: Mapping[Prediction, str]) -> list[Record]:
-    """The evenings on which both champions spoke, latest first."""
+    """The evenings of the past, latest first; the incumbent speaks where a champion had nothing to learn from yet."""
     found = []
     for orders, net in zip(trials.get("orders", ()), trials.get("net", ()), strict=True):
-        said = orders.predicted.get(champions["orders"]), net.predicted.get(champions["net"])
+        said = (
+            orders.predicted.get(champions["orders"], orders.incumbent),
+            net.predicted.get(champions["net"], net.incumbent),
+        )
         if said[0] is None or said[1] is None or orders.incumbent is None or orders.no_order is None:
             continue
         if orders.actual.any():

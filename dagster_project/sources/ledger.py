@@ -32,7 +32,8 @@ class Load:
     """One delivery of one file.
 
     `columns` maps each source column to its DuckDB type, in file order; `landed_sha256` is of the Parquet of its rows,
-    and empty where it was landed before that was kept.
+    and empty where it was landed before that was kept; `repeats` is the share of the rows of the delivery before, under
+    the same name, that stand in it unchanged, where there was one to compare with.
     """
 
     file: str
@@ -44,6 +45,7 @@ class Load:
     loaded_at: datetime
     columns: dict[str, str]
     landed_sha256: str = ""
+    repeats: float | None = None
 
     @property
     def delivery(self) -> str:

@@ -40,7 +40,8 @@ STEPS = {
     "models__customer_churn": "churn",
     "models_checks": "checking models",
     "dbt_after_models": "customer 360",
-    "after_models_checks": "checking customer 360",
+    "metric_changes": "why numbers moved",
+    "after_models_checks": "checking what rests on models",
     "publish__published_version": "audit and publish",
     "report__loyalty_report": "report",
 }

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 import dagster as dg
+
 from dagster_project.assets.metadata import OWNERS
 from dagster_project.checks import CHECKED_LAYERS, suites_of
+from dagster_project.explaining.nights import fingerprint_of, version_compared_with
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.publishing.audit import Audit, audit
-from dagster_project.explaining.nights import fingerprint_of, version_compared_with
 from dagster_project.publishing.versions import Manifest, next_version, publish
 from dagster_project.settings import Settings
 from dagster_project.waivers import traces

@@ -27,6 +27,7 @@ class Headline:
         unit: `share`, `points`, `customers`, `money` or a ratio's unit.
         scale: what the ratio is multiplied by.
         published: for a number that `marts.loyalty_metrics` does not tell: the published tables that do.
+        meaning: of such a number, in words; that of others stands in `marts.metric_definitions`.
     """
 
     metric: str
@@ -37,6 +38,7 @@ class Headline:
     unit: str
     scale: int = 1
     published: str | None = None
+    meaning: str = ""
 
     @property
     def is_total(self) -> bool:
@@ -53,6 +55,7 @@ HEADLINES = (
         TOTAL,
         "customers",
         published="select count(*) from {catalogue}.marts.fct_customers where count_occasions > 0",
+        meaning="Customers with at least one purchase occasion up to the as-of day",
     ),
     Headline(
         "total_net",
@@ -62,6 +65,9 @@ HEADLINES = (
         TOTAL,
         "money",
         published="select coalesce(sum(net_amount), 0) from {catalogue}.marts.fct_orders where is_revenue",
+        meaning=(
+            "Net revenue of all orders so far, guests included: items less discounts less refunds, on the order's day"
+        ),
     ),
     Headline(
         "average_order_value",
@@ -135,6 +141,7 @@ HEADLINES = (
         published=(
             "select coalesce(sum(cast(predicted_clv as decimal(18, 4))), 0) from {catalogue}.models.customer_clv"
         ),
+        meaning="Discounted margin expected of all customers so far over the value horizon",
     ),
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -109,6 +110,20 @@ def changes_between(
     return explain_changes(con, compared, Rules.of(second.definitions), headlines)
 
 
+def customers_who_moved(con: duckdb.DuckDBPyConnection, limit: int) -> list[tuple[Any, ...]]:
+    """Customer, metric, period type, cause and part of those who moved a headline most, after `changes_between`."""
+    names = " ".join(f"when {step} then '{cause}'" for cause, step in STEPS.items())
+    return con.execute(
+        f"""
+        select customer_key, metric, period_type, case step {names} end as cause, part
+        from customer_changes
+        where part <> 0
+        order by abs(part) desc, customer_key nulls last, metric, period_type, cause
+        limit {limit}
+        """
+    ).fetchall()
+
+
 def version_compared_with(con: duckdb.DuckDBPyConnection) -> str | None:
     """The version that a build's changes are told from."""
     [(version,)] = con.execute("select any_value(version_before) from quality.metric_changes").fetchall()
@@ -143,11 +158,12 @@ def _write(
     declared = ", ".join(f"{column} {kind}" for column, kind in METRIC_CHANGE_CUSTOMERS.items())
     con.execute(f"create or replace table quality.metric_change_customers ({declared})")
     if found:
+        names = " ".join(f"when {step} then '{cause}'" for cause, step in STEPS.items())
         con.execute(
             f"""
             insert into quality.metric_change_customers
             select changes.metric, changes.period_type,
-                case changes.step {" ".join(f"when {step} then '{cause}'" for cause, step in STEPS.items())} end,
+                case changes.step {names} end,
                 customers.customer_key, sum(changes.numerator_change), sum(changes.denominator_change),
                 sum(changes.part)
             from customer_changes as changes

@@ -24,42 +24,42 @@ def recount(headlines: Iterable[Headline], rules: Rules) -> str:
         predictions are left out, as they are no count of orders.
     """
     chosen = [headline for headline in headlines if headline.grain != "predictions"]
-    grains = _grains(rules)
     used = {headline.grain for headline in chosen}
-    return (
-        f"with {_shared(rules)},\n"
-        + ",\n".join(f"{grain}_counted as ({grains[grain]})" for grain in grains if grain in used)
-        + "\nunion all\n".join(["", *map(_select, chosen)]).removeprefix("\nunion all")
-    )
+    relations = _shared(rules) if "customers" in used else {}
+    relations |= {f"{grain}_counted": sql for grain, sql in _grains(rules).items() if grain in used}
+    named = ",\n".join(f"{name} as ({sql}\n)" for name, sql in relations.items())
+    return f"with {named}\n" + "\nunion all\n".join(map(_select, chosen))
 
 
 def _select(headline: Headline) -> str:
-    return f"""
-select '{headline.metric}' as metric, '{headline.period_type}' as period_type, state, unit, customer_key,
+    return f"""select '{headline.metric}' as metric, '{headline.period_type}' as period_type, state, unit, customer_key,
     cast({headline.numerator} as decimal(18, 4)) as numerator,
     cast({headline.denominator} as decimal(18, 4)) as denominator
 from {headline.grain}_counted"""
 
 
-def _shared(rules: Rules) -> str:
-    """Occasions, and the latest NPS band of each customer: the loyal rule and the counts of customers need both."""
+def _shared(rules: Rules) -> dict[str, str]:
+    """What counts of customers rest on: their occasions, and for the loyal rule their latest NPS band."""
     separate = ", order_key" if rules.counts_orders_apart else ""
-    return f"""occasions as (
+    return {
+        "occasions": f"""
     select state, as_of_date, customer_key, order_date,
         row_number() over (partition by state, customer_key order by order_date{separate}) as occasion_number,
         order_date - lag(order_date) over (partition by state, customer_key order by order_date{separate}) as gap_days
-    from (select distinct state, as_of_date, customer_key, order_date{separate} 
-        from order_states where is_valid and customer_key is not null)
-),
-bands as (
+    from (
+        select distinct state, as_of_date, customer_key, order_date{separate}
+        from order_states
+        where is_valid and customer_key is not null
+    )""",
+        "bands": """
     select state, customer_key, band
     from answer_states
     where instrument = 'nps' and band is not null and customer_key is not null and feedback_date <= as_of_date
     qualify row_number() over (
         partition by state, customer_key
         order by feedback_date desc, submitted_at desc nulls last, feedback_key desc
-    ) = 1
-)"""
+    ) = 1""",
+    }
 
 
 def _grains(rules: Rules) -> dict[Grain, str]:

@@ -30,7 +30,7 @@ where metric = ?
 """
 TOLD = """
 select period_type, period_start, metric_value, ci_low, ci_high, numerator, denominator, count_observations, unit,
-    is_mature, has_minimum_base, status, status_reason, definition
+    is_mature, has_minimum_base, status, status_reason
 from marts.loyalty_metrics
 where metric = ? and segment_type = 'all'
 qualify row_number() over (partition by period_type order by period_start desc) = 1
@@ -123,7 +123,6 @@ def explain_metric(
         totals = [one.metric for one in HEADLINES if one.published]
         raise NotExplained(f"no metric '{metric}'; there are: {', '.join(sorted({*known, *totals}))}")
     rules = Rules.of(definitions)
-    rows = con.execute(TOLD, [metric]).fetchall()
     requirement, _, definition, spec, field, numerator, denominator, interval_method, feeds = (
         registered[0]
         if registered
@@ -137,19 +136,26 @@ def explain_metric(
     return Explanation(
         metric=metric,
         as_of=as_of,
-        definition=rows[-1][-1] if rows else definition,
+        definition=with_settings(definition, definitions),
         formulas={whose: formula for whose, formula in (("specification", spec), ("field", field)) if formula},
         bases={role: base for role, base in (("numerator", numerator), ("denominator", denominator)) if base},
         interval_method=interval_method,
         inputs=_inputs(con, metric, headline, feeds),
         sql=query_of(metric, headline, as_of, rules),
-        told=tuple(Told(*row[:-1]) for row in rows),
+        told=tuple(Told(*row) for row in con.execute(TOLD, [metric]).fetchall()),
         left_out=tuple(waterfall(con, headline, as_of, rules)) if headline else (),
         decisions={claim.claim: claim.verdict for claim in claims}
         | (decisions.on(estimate(con, metric, headline, rules)) if is_tried else {}),
         tried=tuple(try_rules(con, metric, headline, rules, decisions)) if is_tried else (),
         beside=_beside(con, metric, requirement),
     )
+
+
+def with_settings(definition: str, definitions: Mapping[str, Any]) -> str:
+    """A definition of the registry with the night's settings in place of their names in braces."""
+    for name, given in definitions.items():
+        definition = definition.replace(f"{{{name}}}", str(given))
+    return definition
 
 
 def query_of(metric: str, headline: Headline | None, as_of: dt.date, rules: Rules) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,8 +27,11 @@ def explain(shop: CornerShop, *arguments: str) -> Result:
 
 
 @pytest.fixture(scope="module")
-def con(published_shop: CornerShop) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(current_database(published_shop.home / "published")), read_only=True) as found:
+def con(published_shop: CornerShop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A copy of the version: the commands open the version itself, and one process opens a file in one way."""
+    copy = tmp_path_factory.mktemp("version") / "loyalty.duckdb"
+    shutil.copyfile(current_database(published_shop.home / "published"), copy)
+    with duckdb.connect(str(copy), read_only=True) as found:
         yield found
 
 

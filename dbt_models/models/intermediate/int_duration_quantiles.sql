@@ -1,5 +1,5 @@
--- Grain: one row per duration, quantile, period and segment, by Kaplan and Meier (1958): what is still open counts as at
--- least that long. Intervals invert the log(-log) bounds of Greenwood's variance (Brookmeyer and Crowley 1982).
+-- Grain: one row per duration, quantile, period and segment, by Kaplan and Meier (1958): what is still open counts as
+-- at least that long. Intervals invert the log(-log) bounds of Greenwood's variance (Brookmeyer and Crowley 1982).
 with gaps as (
     select
         customer_key,
@@ -64,6 +64,7 @@ waits_in_periods as (
 ),
 
 counted as (
+    {%- set keys = 'duration, period_type, period_start, duration_length' %}
     {%- for rows, segment_types in [
         ['gaps_in_periods', customer_segment_types()], ['waits_in_periods', ['contact_channel']]
     ] %}
@@ -78,7 +79,7 @@ counted as (
         count(*) filter (where is_closed) as count_closed,
         count(*) filter (where is_subject) as count_subjects
     from {{ rows }}
-    group by {{ grouped_by_segments('duration, period_type, period_start, duration_length', segment_types) }}  -- noqa: PRS
+    group by {{ grouped_by_segments(keys, segment_types) }}  -- noqa: PRS
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),

@@ -8,7 +8,12 @@
     'survey_invitations': "select 1 from " ~ ref('fct_survey_invitations'),
     'support_contacts': "select 1 from " ~ ref('fct_support_contacts'),
     'complaints': "select 1 from " ~ ref('fct_support_contacts') ~ " where is_complaint",
-    'mentions': "select 1 from " ~ ref('fct_mentions')
+    'mentions': "select 1 from " ~ ref('fct_mentions'),
+    'points': "select 1 from " ~ ref('fct_points_ledger'),
+    'referrals': "select 1 from " ~ ref('fct_referrals'),
+    'subscriptions': "select 1 from " ~ ref('fct_subscriptions'),
+    'campaign_messages': "select 1 from " ~ ref('fct_campaign_messages'),
+    'costs': "select 1 from " ~ ref('fct_costs')
 } %}
 {%- for instrument in ['nps', 'nps_transactional'] + satisfaction_instruments() + index_instruments() %}
     {%- do feeds.update({

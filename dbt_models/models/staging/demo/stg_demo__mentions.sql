@@ -1,5 +1,8 @@
 -- Grain: one row per public post that names the shop. Its author is a customer where one account alone has the handle.
 {{ config(materialized='staged', meta={'judges': 'demo__social_mentions'}) }}
+{%- set count_likes, count_shares, count_reached = [
+    'try_cast(raw.likes as bigint)', 'try_cast(raw.shares as bigint)', 'try_cast(raw.reach as bigint)'
+] %}
 
 with owners as (
     select
@@ -20,9 +23,9 @@ judged as (
         lower(cast(raw.platform as varchar)) || ':' || {{ text('cast(raw.repost_of as varchar)') }} as repost_of_id,
         cast(raw.language as varchar) as language_code,
         {{ text('cast(raw.text as varchar)') }} as written_text,
-        try_cast(raw.likes as bigint) as count_likes,
-        try_cast(raw.shares as bigint) as count_shares,
-        try_cast(raw.reach as bigint) as count_reached,
+        {{ count_likes }} as count_likes,
+        {{ count_shares }} as count_shares,
+        {{ count_reached }} as count_reached,
         {{ local_to_utc(moment('raw.created_at')) }} as mentioned_at,
         {{ provenance() }},
         {{ refusals([
@@ -31,7 +34,7 @@ judged as (
             ['`created_at` is missing', 'raw.created_at is null'],
             ['`created_at` is not a time', 'raw.created_at is not null and ' ~ moment('raw.created_at') ~ ' is null'],
             ['`likes`, `shares` or `reach` is below zero',
-                'least(try_cast(raw.likes as bigint), try_cast(raw.shares as bigint), try_cast(raw.reach as bigint)) < 0']
+                'least(' ~ count_likes ~ ', ' ~ count_shares ~ ', ' ~ count_reached ~ ') < 0']
         ]) }} as refusals
     from {{ source('raw', 'demo__social_mentions') }} as raw
     left join owners on lower({{ text('cast(raw.author_handle as varchar)') }}) = owners.social_handle

@@ -21,8 +21,8 @@ with judged as (
             rule_missing('opened_at'),
             rule_not_a_moment('opened_at'),
             rule_missing('kind'),
-            rule_none_of('kind', ['question', 'request', 'complaint']),
-            rule_none_of('severity', ['low', 'medium', 'high']),
+            rule_not_one_of('kind', ['question', 'request', 'complaint']),
+            rule_not_one_of('severity', ['low', 'medium', 'high']),
             rule_not_a_whole_number('csat_score'),
             ['`csat_score` is off the scale of its question',
                 'not (' ~ whole_number('raw.csat_score') ~ ' between questions.scale_min and questions.scale_max)']

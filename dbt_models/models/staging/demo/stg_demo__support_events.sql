@@ -15,7 +15,7 @@ with judged as (
             rule_missing('event_number'),
             rule_not_a_whole_number('event_number'),
             rule_missing('event'),
-            rule_none_of('event', ['opened', 'auto_reply', 'agent_reply', 'resolved', 'reopened']),
+            rule_not_one_of('event', ['opened', 'auto_reply', 'agent_reply', 'resolved', 'reopened']),
             rule_missing('happened_at'),
             rule_not_a_moment('happened_at')
         ]) }} as refusals

@@ -15,11 +15,11 @@ with judged as (
         {{ refusals([
             rule_missing('invitation_id'),
             rule_missing('survey'),
-            rule_none_of('survey', ['relationship', 'transactional']),
+            rule_not_one_of('survey', ['relationship', 'transactional']),
             rule_missing('sent_at'),
             rule_not_a_moment('sent_at'),
             rule_missing('status'),
-            rule_none_of('status', ['delivered', 'bounced', 'throttled'])
+            rule_not_one_of('status', ['delivered', 'bounced', 'throttled'])
         ]) }} as refusals
     from {{ source('raw', 'demo__survey_invitations') }} as raw
 )

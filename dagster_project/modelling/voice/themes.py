@@ -18,19 +18,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.voice.ngrams import normalised, text_hashes
+from dagster_project.modelling.voice.factorisation import DIGITS, factorised, overlaps, with_leaders
 from dagster_project.modelling.voice.terms import Clauses, Vocabulary, clauses_of, learn_vocabulary, weigh_terms
 
 _MONTHS_PER_QUARTER = 3
-_ROUNDS_FIRST, _ROUNDS_LATER, _ROUNDS_READING = 40, 15, 20
-_PASSES = 2  # over the parts, in each round
-_LEADERS_LIKENESS = 0.3  # two first guesses more alike than this would be one theme
+_ROUNDS_FIRST, _ROUNDS_LATER, _ROUNDS_SETTLING, _ROUNDS_READING = 40, 15, 5, 20
+_NEWCOMERS = 3  # parts that are tried beyond those that stay, so that what is new can take the place of the weakest
 _COUNT_NAME_TERMS = 4
-_DIGITS = 6  # of strengths: far fewer than the sums have, so that no last digit shows
 
 
 @dataclass(frozen=True)
@@ -196,8 +194,10 @@ def _found(
     weights = weigh_terms(sample, vocabulary)
     count = max(1, min(settings.count_themes, 20 * len(sample) // settings.minimum_clauses))
     carried = _carried(before, vocabulary) if before else np.zeros((0, len(vocabulary)))
-    start = _with_leaders(weights, carried[carried.any(axis=1)], count)
-    parts = _factorised(weights, start, _ROUNDS_LATER if before else _ROUNDS_FIRST)
+    start = with_leaders(weights, carried[carried.any(axis=1)], count + _NEWCOMERS)
+    parts, sizes = factorised(weights, start, _ROUNDS_LATER if before else _ROUNDS_FIRST)
+    strongest = np.sort(np.argsort(-sizes, kind="stable")[:count])
+    parts, _ = factorised(weights, parts[strongest], _ROUNDS_SETTLING)
     keys, first = _keyed(language, parts, day, before, carried, settings.kept_likeness)
     return Themes(day, vocabulary, parts, keys, first)
 
@@ -209,48 +209,6 @@ def _carried(before: Themes, vocabulary: Vocabulary) -> FloatArray:
     return np.where(is_known, before.parts[:, place], 0.0)
 
 
-def _with_leaders(weights: sparse.csr_matrix, parts: FloatArray, count: int) -> FloatArray:
-    """Parts to start from, shape (up to count, terms): those given, then the terms that stand for most that is left.
-
-    A leader is a term with the terms beside it; it must be unlike every part that is there.
-    """
-    together = (weights.T @ weights).toarray()
-    lengths = np.sqrt((together**2).sum(axis=1))
-    directions = together / np.maximum(lengths, 1e-12)[:, None]
-    chosen = [part / np.sqrt((part**2).sum()) for part in parts]
-    likeness = np.zeros(len(together))
-    for part in chosen:
-        likeness = np.maximum(likeness, (directions * part).sum(axis=1))
-    for term in np.argsort(-together.sum(axis=1), kind="stable").tolist():
-        if len(chosen) >= count:
-            break
-        if likeness[term] < _LEADERS_LIKENESS and lengths[term] > 0:
-            chosen.append(directions[term])
-            likeness = np.maximum(likeness, (directions * directions[term]).sum(axis=1))
-    return np.array(chosen)
-
-
-def _factorised(weights: sparse.csr_matrix, start: FloatArray, rounds: int) -> FloatArray:
-    """Parts of a non-negative factorisation, each of length 1; those that nothing is left of are dropped."""
-    from dagster_project.modelling.voice.theme_loops import improve
-
-    parts, terms = start.copy(), weights.T.tocsr()
-    shares = np.full((weights.shape[0], len(parts)), 0.1)
-    for _ in range(rounds):
-        improve(shares, weights @ parts.T, _overlaps(parts.T), _PASSES)
-        turned = np.ascontiguousarray(parts.T)
-        improve(turned, terms @ shares, _overlaps(shares), _PASSES)
-        parts = np.ascontiguousarray(turned.T)
-    lengths = np.sqrt((parts**2).sum(axis=1))
-    return np.round(parts[lengths > 0] / lengths[lengths > 0, None], _DIGITS)
-
-
-def _overlaps(columns: FloatArray) -> FloatArray:
-    """Inner products of columns, summed in NumPy's own order and not in a BLAS."""
-    rows = np.ascontiguousarray(columns.T)
-    return np.einsum("ij,kj->ik", rows, rows)
-
-
 def _keyed(
     language: str, parts: FloatArray, day: dt.date, before: Themes | None, carried: FloatArray, kept_likeness: float
 ) -> tuple[tuple[str, ...], tuple[dt.date, ...]]:
@@ -258,7 +216,7 @@ def _keyed(
     heirs: dict[int, int] = {}
     if before is not None:
         lengths = np.maximum(np.sqrt((carried**2).sum(axis=1)), 1e-12)
-        likeness = np.round(np.einsum("ij,kj->ik", parts, carried / lengths[:, None]), _DIGITS)
+        likeness = np.round(np.einsum("ij,kj->ik", parts, carried / lengths[:, None]), DIGITS)
         pairs = zip(*linear_sum_assignment(-likeness), strict=True)
         heirs = {int(part): int(earlier) for part, earlier in pairs if likeness[part, earlier] >= kept_likeness}
     keys, first, count_fresh = [], [], 0
@@ -280,9 +238,9 @@ def _strengths(clauses: Clauses, themes: Themes) -> FloatArray:
     distinct, place_of = np.unique(np.array(clauses.words, dtype=object), return_inverse=True)
     weights = weigh_terms(distinct.tolist(), themes.vocabulary)
     shares = np.full((len(distinct), len(themes.parts)), 0.1)
-    improve(shares, weights @ themes.parts.T, _overlaps(themes.parts.T), _ROUNDS_READING)
+    improve(shares, weights @ themes.parts.T, overlaps(themes.parts.T), _ROUNDS_READING)
     shares[np.diff(weights.indptr) == 0] = 0
-    return np.round(np.minimum(shares, 1), _DIGITS)[place_of]
+    return np.round(np.minimum(shares, 1), DIGITS)[place_of]
 
 
 def _telling(names: np.ndarray, count: int) -> list[str]:

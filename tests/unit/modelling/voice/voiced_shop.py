@@ -35,7 +35,7 @@ def block_of(plan: ShopPlan) -> Block:
 
 @cache
 def texts(plan: ShopPlan) -> pd.DataFrame:
-    """Every text: text_key, text, language, written_date, is_positive (beside a score), and its true themes and tone."""
+    """Every text: text_key, text, language, written_date, is_positive (beside a score), its true themes and tone."""
     made = []
     for name, (topic, key, text, moment) in TEXTS.items():
         drawn = topic(block_of(plan))

@@ -21,8 +21,8 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from dagster_project.modelling.histories import FloatArray
-from dagster_project.modelling.voice.ngrams import normalised, text_hashes
 from dagster_project.modelling.voice.factorisation import DIGITS, factorised, overlaps, with_leaders
+from dagster_project.modelling.voice.ngrams import normalised, text_hashes
 from dagster_project.modelling.voice.terms import Clauses, Vocabulary, clauses_of, learn_vocabulary, weigh_terms
 
 _MONTHS_PER_QUARTER = 3

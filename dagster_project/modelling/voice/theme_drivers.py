@@ -1,6 +1,7 @@
 """Which driver of loyalty a theme belongs to, by lists of words that a shop may change.
 
-Belongs here: matching terms with listed words. Does not belong here: the lists (a seed of the warehouse), themes.
+Belongs here: matching terms with listed words. The lists stand in `driver_words.csv`, or in a file of the shop's own.
+Does not belong here: themes.
 
 The drivers are quality, service, brand, price, promotion, experience and social, and delivery, which is kept apart from
 service because it has causes of its own.
@@ -10,10 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
 DRIVERS = ("quality", "service", "brand", "price", "promotion", "experience", "social", "delivery")
+DRIVER_WORDS = Path(__file__).with_name("driver_words.csv")
+"""The lists that serve unless a shop names its own: English, Portuguese, and Chinese in both scripts."""
 _SMALLEST_WEIGHT = 0.1
 """Share of a theme's squared weights that must lie on words of the driver."""
 _LEAD = 1.25

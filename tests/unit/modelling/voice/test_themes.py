@@ -12,9 +12,8 @@ from voiced_shop import shop, texts
 from dagster_project.modelling.voice.factorisation import factorised
 from dagster_project.modelling.voice.ngrams import normalised
 from dagster_project.modelling.voice.terms import clauses_of, learn_vocabulary, weigh_terms
-from dagster_project.modelling.voice.theme_drivers import DriverWords
+from dagster_project.modelling.voice.theme_drivers import DRIVER_WORDS, DriverWords
 from dagster_project.modelling.voice.themes import ThemeSettings, find_themes, mentions, quarter_starts
-from dagster_project.settings import PROJECT_ROOT
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 
@@ -36,7 +35,7 @@ def found(said, night):
 
 @pytest.fixture(scope="module")
 def words() -> DriverWords:
-    return DriverWords(pd.read_csv(PROJECT_ROOT / "dbt_models" / "seeds" / "driver_words.csv"))
+    return DriverWords(pd.read_csv(DRIVER_WORDS))
 
 
 def test_clauses_end_where_a_sentence_or_a_part_of_it_does():

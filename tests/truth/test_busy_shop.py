@@ -6,8 +6,10 @@ import datetime as dt
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from known_shop import ONE_CURRENCY, KnownShop
+from scipy import stats
 
 from dagster_project.sources.simulated_shop import ShopPlan
 from dagster_project.sources.simulated_shop.calendar import Calendar
@@ -87,12 +89,90 @@ def test_accounts_hide_repeats_of_persons(shop: KnownShop) -> None:
     assert of_persons[0] / of_persons[1] > of_accounts[0] / of_accounts[1] + 0.005
 
 
-def test_score_of_answers_is_exact_and_better_than_the_truth(shop: KnownShop) -> None:
+def test_customers_who_buy_several_kinds_are_counted(shop: KnownShop) -> None:
+    [(several, any_kind)] = shop.true("multi_kind_share", "accounts").values()
+    assert shop.rows(
+        "select count(*) filter (where count_product_kinds >= 2), count(*) from warehouse.marts.fct_customers "
+        "where count_product_kinds >= 1"
+    ) == [(several, any_kind)]
+
+
+def test_members_buy_more_than_the_programme_makes_them_buy(shop: KnownShop) -> None:
+    """Members choose themselves: comparing them with others says several times the true lift."""
+    [(added, own)] = shop.true("programme_lift").values()
+    assert 0.04 < added / own < 0.22
+    naive = shop.rows("""
+        select avg(count_orders) filter (where joined_on <= last_order_date)
+            / avg(count_orders) filter (where joined_on is null) - 1
+        from memory.truth.accounts_at_end join memory.truth.persons using (person_id)
+    """)
+    assert naive[0][0] > 3 * added / own
+
+
+@pytest.mark.parametrize(
+    ("metric", "survey"),
+    [("nps", "relationship"), ("nps_transactional", "transactional")],
+    ids=["nps", "transactional"],
+)
+def test_score_of_answers_is_exact_and_better_than_the_truth(shop: KnownShop, metric: str, survey: str) -> None:
     """The satisfied answer more often, so answers say more than everybody would have said."""
-    [counts] = shop.true("nps_of_answers", "relationship", "trailing_window").values()
-    assert shop.said("nps", "trailing_window") == {None: counts}
-    [(promoters_less_detractors, asked)] = shop.true("nps_of_everybody", "relationship", "trailing_window").values()
+    [counts] = shop.true("nps_of_answers", survey, "trailing_window").values()
+    assert shop.said(metric, "trailing_window") == {None: counts}
+    [(promoters_less_detractors, asked)] = shop.true("nps_of_everybody", survey, "trailing_window").values()
     assert counts[0] / counts[1] > promoters_less_detractors / asked + 0.02
+
+
+def test_satisfied_customers_are_counted_exactly(shop: KnownShop) -> None:
+    assert shop.said("csat_share", "trailing_window") == shop.true("csat_of_answers", period="trailing_window")
+
+
+@pytest.mark.parametrize(
+    ("metric", "survey"),
+    [("survey_response_rate", "relationship"), ("survey_response_rate_transactional", "transactional")],
+    ids=["relationship", "transactional"],
+)
+def test_response_rates_are_exact(shop: KnownShop, metric: str, survey: str) -> None:
+    assert shop.said(metric) == shop.true("survey_answer_rate", survey)
+
+
+def test_loyalty_index_equals_pandas(shop: KnownShop) -> None:
+    """The mean of two or three items of one sheet, (x - 1) / 5; of each account the latest sheet of the last year."""
+    answers = pd.read_csv(shop.root / "deliveries" / "survey_answers.csv")
+    answers = answers[answers["question"].str.startswith("cli_")]
+    answers["moment"] = pd.to_datetime(answers["answered_at"])
+    answers = answers[answers["moment"] >= pd.Timestamp(shop.plan.last_day) - pd.Timedelta(days=364)]
+    answers["points"] = (answers["score"] - 1) * 20
+    sheets = answers.groupby("invitation_id").agg(
+        customer=("customer_id", "first"), moment=("moment", "max"), items=("points", "size"), index=("points", "mean")
+    )
+    index = sheets[sheets["items"] >= 2].sort_values("moment").groupby("customer")["index"].last()
+    [(total, count)] = shop.said("customer_loyalty_index", "trailing_window").values()
+    assert count == len(index) > 100
+    assert float(total) == pytest.approx(index.sum(), abs=0.001)
+    for metric, low, high in (("below_average", 0, 40), ("average", 40, 75), ("above_average", 75, 101)):
+        inside = ((index >= low) & (index < high)).sum()
+        assert shop.said(f"loyalty_index_{metric}_share", "trailing_window") == {None: (inside, len(index))}
+
+
+def test_quantiles_of_waits_equal_another_implementation(shop: KnownShop) -> None:
+    """scipy's survival function of the same waits, open ones censored."""
+    for wait in ("first_reply", "resolution"):
+        rows = shop.columns(
+            f"select coalesce({wait}_business_hours, waited_business_hours) as hours, "
+            f"{wait}_business_hours is not null as is_done from warehouse.marts.fct_support_contacts"
+        )
+        hours, is_done = rows["hours"], rows["is_done"].astype(bool)
+        surviving = stats.ecdf(stats.CensoredData(uncensored=hours[is_done], right=hours[~is_done])).sf
+        for share, quantile in ((0.5, "median"), (0.1, "p90")):
+            reached = surviving.quantiles[surviving.probabilities <= share + 1e-9].min()
+            said = shop.rows(
+                "select metric_value, ci_low, ci_high, count_observations from warehouse.marts.loyalty_metrics "
+                f"where metric = '{wait}_{quantile}_business_hours' and period_type = 'lifetime' "
+                "and segment_type = 'all'"
+            )
+            [(value, low, high, count)] = said
+            assert (value, count) == (reached, len(hours))
+            assert low <= value <= high
 
 
 def test_every_invitation_is_in_the_state_that_it_truly_is(shop: KnownShop) -> None:
@@ -182,23 +262,3 @@ def test_known_authors_of_posts_are_the_persons_who_wrote_them(shop: KnownShop) 
     assert len(known) > 40
     assert all(person == owner for person, owner in known)
     assert len(known) < len(rows), "posts of nobody known stay in the brand's totals"
-
-
-def test_customers_who_buy_several_kinds_are_counted(shop: KnownShop) -> None:
-    [(several, any_kind)] = shop.true("multi_kind_share", "accounts").values()
-    assert shop.rows(
-        "select count(*) filter (where count_product_kinds >= 2), count(*) from warehouse.marts.fct_customers "
-        "where count_product_kinds >= 1"
-    ) == [(several, any_kind)]
-
-
-def test_members_buy_more_than_the_programme_makes_them_buy(shop: KnownShop) -> None:
-    """Members choose themselves: comparing them with others says several times the true lift."""
-    [(added, own)] = shop.true("programme_lift").values()
-    assert 0.04 < added / own < 0.22
-    naive = shop.rows("""
-        select avg(count_orders) filter (where joined_on <= last_order_date)
-            / avg(count_orders) filter (where joined_on is null) - 1
-        from memory.truth.accounts_at_end join memory.truth.persons using (person_id)
-    """)
-    assert naive[0][0] > 3 * added / own

@@ -150,7 +150,7 @@ def test_loyalty_index_equals_pandas(shop: KnownShop) -> None:
     assert count == len(index) > 100
     assert float(total) == pytest.approx(index.sum(), abs=0.001)
     for metric, low, high in (("below_average", 0, 40), ("average", 40, 75), ("above_average", 75, 101)):
-        inside = ((index >= low) & (index < high)).sum()
+        inside = int(((index >= low) & (index < high)).sum())
         assert shop.said(f"loyalty_index_{metric}_share", "trailing_window") == {None: (inside, len(index))}
 
 

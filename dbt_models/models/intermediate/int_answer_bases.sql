@@ -1,5 +1,5 @@
--- Grain: one row per period, segment and base: what customers answered, of each the latest sheet of an instrument in the
--- period. An anonymous answer is a customer of its own.
+-- Grain: one row per period, segment and base: what customers answered, the latest sheet of each in the period. An
+-- anonymous answer is a customer of its own.
 with sheets as (
     select
         sheets.*,

@@ -117,15 +117,16 @@ def test_members_buy_more_than_the_programme_makes_them_buy(shop: KnownShop) -> 
 def test_every_member_has_the_points_that_they_truly_have(shop: KnownShop) -> None:
     """Of both accounts of a person together: points that move from one to the other are given once."""
     said = shop.rows("""
-        select person_id, sum(points) filter (where is_gift), coalesce(-sum(points) filter (where event_kind = 'redeem'), 0),
-            coalesce(-sum(points) filter (where event_kind = 'expire'), 0),
-            coalesce(-sum(points) filter (where event_kind = 'reverse_earn' or event_kind = 'adjust' and points < 0), 0),
+        select person_id, sum(points) filter (where is_gift),
+            coalesce(sum(points) filter (where event_kind = 'redeem'), 0),
+            coalesce(sum(points) filter (where event_kind = 'expire'), 0),
+            coalesce(sum(points) filter (where event_kind in ('reverse_earn', 'adjust') and not is_gift), 0),
             sum(points)
         from warehouse.marts.fct_points_ledger join warehouse.marts.dim_customers using (customer_key)
         join memory.truth.accounts using (customer_id) group by person_id order by person_id
     """)
     true = shop.rows("""
-        select person_id, points_given, -points_redeemed, -points_expired, -points_taken_back, balance
+        select person_id, points_given, points_redeemed, points_expired, points_taken_back, balance
         from memory.truth.point_balances order by person_id
     """)
     assert len(true) > 200

@@ -172,7 +172,7 @@ def test_personal_messages_are_answered_as_much_more_often_as_planted(shop: Know
 
 
 def test_referrals_are_told_with_what_came_of_them(shop: KnownShop) -> None:
-    """Without those of people to themselves, whom the warehouse takes for two customers while it resolves no persons."""
+    """Without those of people to themselves, whom the warehouse takes for two: it resolves no persons."""
     truth = "from warehouse.marts.fct_referrals as told join memory.truth.referrals as truth using (referral_id)"
     counts = shop.rows(f"select count(told.converted_at), count(*) {truth} where not truth.is_self_referral")
     assert counts == list(shop.true("referral_conversion").values())

@@ -210,6 +210,8 @@ class Settings(BaseSettings):
     engine: Engine = Engine()
     alerts: Alerts = Alerts()
     waivers: tuple[Waiver, ...] = ()
+    decisions: dict[str, float] = Field(default_factory=dict)
+    """Metric -> the value from which on something is decided; `loyalty explain` says what would turn it."""
     home: Path = Path(".loyalty")
 
     @classmethod
@@ -260,7 +262,7 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """Sixteen hex digits over everything that can change a number; where the files lie is left out."""
-        left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers"}
+        left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers", "decisions"}
         described = self.model_dump(mode="json", exclude=left_out)
         for source in described["sources"].values():
             for table in source["tables"].values():

@@ -47,7 +47,7 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
              "spec_claims_made"}  # fmt: skip
     assert tables("marts") == PUBLISHED_MARTS | seeds
     assert tables("models") == {"customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters"}
-    assert tables("quality") == {"quarantined_rows", "reconciliation"}
+    assert tables("quality") == {"quarantined_rows", "reconciliation", "metric_changes", "metric_change_customers"}
     assert tables("publish") == {"published_version"}
     assert tables("report") == {"loyalty_report"}
 

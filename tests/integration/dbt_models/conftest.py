@@ -6,7 +6,6 @@ Belongs here: what makes dbt run once for many cases. Does not belong here: what
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,18 +80,16 @@ class EmptyNight:
     dbt: DbtRunner
     built: list[NodeResult]
 
-    def unit_tests(self) -> set[str]:
-        """The unit tests that dbt found for this example."""
-        return set(self._manifest()["unit_tests"])
+    def unit_tests(self, folder: str) -> set[str]:
+        """The unit tests that dbt found for this example in a folder of the project."""
+        found = self.dbt.manifest()["unit_tests"].items()
+        return {name for name, test in found if test["original_file_path"].startswith(f"{folder}/")}
 
     def named_columns(self) -> dict[str, set[str]]:
         """Schema and table of every model that was built, and the columns that its yml names."""
-        nodes = self._manifest()["nodes"]
+        nodes = self.dbt.manifest()["nodes"]
         built = [nodes[result.unique_id] for result in self.built if result.resource_type == "model"]
         return {f"{node['schema']}.{node['alias']}": set(node["columns"]) for node in built}
-
-    def _manifest(self) -> Any:
-        return json.loads(self.dbt.manifest_path.read_text(encoding="utf-8"))
 
     def compiled_model(self, name: str) -> str:
         """A model's SQL as dbt ran it."""

@@ -21,11 +21,16 @@ from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
-ENTITIES = ("customers", "products", "orders", "order_lines", "refunds", "feedback")
+ENTITIES = (
+    "customers", "products", "orders", "order_lines", "refunds", "feedback", "exchange_rates", "point_events",
+    "tier_changes", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
+)  # fmt: skip
 DEFINITION_VARIABLES = (
     "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",
     "margin_share", "loyal_minimum_occasions", "loyal_gap_multiple", "new_customer_days", "at_risk_gap_multiple",
     "lapsed_gap_multiple", "won_back_days", "gap_prior_weight", "adoption_window_days",
+    "maximum_rate_age_days", "subscription_grace_days", "subscription_total_base", "response_window_days",
+    "member_active_days",
 )  # fmt: skip
 """The settings under `definitions` that SQL reads as variables of the same name."""
 PASSED = frozenset({"success", "pass"})

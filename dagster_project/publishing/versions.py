@@ -47,6 +47,8 @@ class Manifest:
     checks: dict[str, Any]
     fingerprint: dict[str, str]
     definitions: dict[str, Any] = field(default_factory=dict)
+    compared_with: str | None = None
+    """The version that `quality.metric_changes` explains the difference from; None where there was none."""
 
 
 def publish(build: Path, published: Path, manifest: Manifest, keep: int, *, with_parquet: bool = False) -> Path:
@@ -146,6 +148,15 @@ def current_database(published: Path) -> Path:
     if version is None:
         raise VersionError(f"nothing is published in {published}; run `loyalty run` first")
     return published / "versions" / version / DATABASE
+
+
+def night_before(published: Path, as_of: str) -> Manifest | None:
+    """The latest version of the last night before this one, whatever readers see now; None where there is none.
+
+    A rebuilt night is compared with the same night as when it was first built, and not with itself.
+    """
+    earlier = [manifest for manifest in list_versions(published) if manifest.as_of < as_of]
+    return max(earlier, key=lambda manifest: (manifest.as_of, manifest.version), default=None)
 
 
 def next_version(published: Path, as_of: str) -> str:

@@ -31,6 +31,11 @@ def test_a_past_night_rebuilt_after_later_rows_gives_the_same_tables(shop: Corne
         "orders.csv": ("ordered_at", "updated_at"),
         "refunds.csv": ("refunded_at",),
         "survey_answers.csv": ("answered_at",),
+        "points_ledger.csv.gz": ("effective_at", "recorded_at"),
+        "tier_changes.csv": ("valid_from",),
+        "referrals.csv": ("invited_at", "updated_at"),
+        "campaign_messages.csv.gz": ("sent_at",),
+        "subscription_events.csv": ("happened_at",),
     }.items():
         row = shop.row(file, 1)
         row[0] = "later"
@@ -38,6 +43,8 @@ def test_a_past_night_rebuilt_after_later_rows_gives_the_same_tables(shop: Corne
             row[shop.place(file, column)] = soon
         shop.append(file, row)
     shop.append("order_lines.csv.gz", ["later", "1", "p001", "2", "10.00"])
+    shop.append("exchange_rates.csv", [soon[:10], "CHF", "2.000000"])
+    shop.append("marketing_costs.csv", [soon[:10], "retention", "email", "", "EUR", "5.00"])
     cancelled, moved = shop.row("orders.csv", 1), shop.row("orders.csv", 2)
     status, ordered_at, updated_at = (shop.place("orders.csv", name) for name in ("status", "ordered_at", "updated_at"))
     cancelled[status], cancelled[updated_at] = "cancelled", soon

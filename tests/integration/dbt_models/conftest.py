@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from tiny_shop import TinyShops
 
 from dagster_project.dbt_runner import DbtRunner, NodeResult
 from dagster_project.dbt_session import padded_keys
@@ -34,7 +35,8 @@ UNREADABLE = {
     "reason": "varchar",
 }
 TYPED = {  # Parquet; every other file is text
-    ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"}
+    ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"},
+    ("demo", "visits"): {"started_at": "timestamp", "count_pages": "bigint", "has_cart": "boolean"},
 }
 EVERYTHING_BUT_TESTS = "resource_type:model resource_type:seed !resource_type:test !tag:after_models"
 
@@ -106,6 +108,14 @@ def empty_night_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
         return nights[example]
 
     return build
+
+
+@pytest.fixture(scope="session")
+def shops(empty_night_of: Callable[[str], EmptyNight]) -> Iterator[TinyShops]:
+    """Shops of a few rows with their metrics, on the empty night of the built-in shop."""
+    found = TinyShops(empty_night_of("demo"), ["loyalty_metrics"])
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

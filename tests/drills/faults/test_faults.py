@@ -16,12 +16,6 @@ from night_process import Ended, night, started_night
 RANDOM_KILLS = int(os.environ.get("KILLS", "200")) if IS_LONG else 2
 KILLS_BETWEEN_NIGHTS = 10
 SEED = 20_251_230
-COUNTS_RAW_ROWS = "quality.check_results"
-"""What the checks observed counts every row delivered so far, those that a past night does not see, too."""
-
-
-def content(seen: Seen) -> dict[str, str]:
-    return {table: found for table, found in seen.hashes.items() if table != COUNTS_RAW_ROWS}
 
 
 def send_a_later_order(shop: CornerShop) -> None:
@@ -57,7 +51,7 @@ def require_whole_night(shop: CornerShop, before: Seen) -> Seen:
     assert (ended.exitcode, ended.said) == (0, "")
     after = shop.seen()
     assert after.version > before.version
-    assert content(after) == content(before)
+    assert after.content == before.content
     return after
 
 
@@ -73,7 +67,7 @@ def test_no_fault_touches_readers_and_the_next_night_is_whole(hurt_shop: CornerS
         fault.heal(hurt_shop)
         if fault.says is None:
             assert (ended.exitcode, ended.said) == (0, ""), fault.name
-            assert content(hurt_shop.seen()) == content(seen), fault.name
+            assert hurt_shop.seen().content == seen.content, fault.name
             seen = hurt_shop.seen()
         else:
             assert ended.exitcode not in (0, None), fault.name
@@ -101,7 +95,7 @@ def test_of_two_runs_at_once_one_is_refused_and_the_other_is_whole(shop: CornerS
     assert refused.exitcode == 1
     assert re.search(rf"^another run \(process {process.pid}\) holds .*; wait for it to end", refused.said)
     assert process.exitcode == 0
-    assert content(shop.seen()) == content(seen)
+    assert shop.seen().content == seen.content
 
 
 def test_a_night_killed_at_any_moment_never_touches_readers(shop: CornerShop) -> None:
@@ -119,7 +113,7 @@ def test_a_night_killed_at_any_moment_never_touches_readers(shop: CornerShop) ->
         if shop.seen().version == seen.version:
             require_untouched(shop, seen, landed)
         else:  # it had published, and was killed as it wrote its report or later
-            assert content(shop.seen()) == content(seen)
+            assert shop.seen().content == seen.content
         if ended.exitcode == 0:
             length = min(length, ended.cpu_seconds)
         seen = shop.seen()

@@ -39,10 +39,10 @@ def _share(condition: str, arguments: dict[str, Any], among: str = "true") -> st
     return f"coalesce(avg(cast({condition} as integer)) filter ({among}), 1) >= {arguments.get('mostly', 1)!r}"
 
 
-def _in_set(_: str, arguments: dict[str, Any]) -> str:
+def _in_set(_: str, arguments: dict[str, Any], word: str = "in") -> str:
     column = arguments["column"]
     allowed = ", ".join("'" + str(code).replace("'", "''") + "'" for code in arguments["value_set"])
-    return _share(f"cast({column} as varchar) in ({allowed})", arguments, f"{column} is not null")
+    return _share(f"cast({column} as varchar) {word} ({allowed})", arguments, f"{column} is not null")
 
 
 def _between(_: str, arguments: dict[str, Any]) -> str:
@@ -60,6 +60,10 @@ CONDITIONS: dict[str, Callable[[str, dict[str, Any]], str]] = {
     "column_values_to_be_unique": lambda _, arguments: (
         f"count({arguments['column']}) = count(distinct {arguments['column']})"
     ),
+    "compound_columns_to_be_unique": lambda _, arguments: (
+        f"count(*) = count(distinct ({', '.join(arguments['column_list'])}))"
+    ),
     "column_values_to_be_in_set": _in_set,
+    "column_values_to_not_be_in_set": lambda _, arguments: _in_set(_, arguments, "not in"),
     "column_values_to_be_between": _between,
 }

@@ -10,7 +10,7 @@ import pytest
 from corner_shop import CornerShop
 from drill_report import IS_LONG, write_section
 from mutated_night import MutableNight, Noticed
-from mutation import MUTATIONS, ROW_MUTATIONS, Kind, Mutation, RowMutation, kind_of
+from mutation import MUTATIONS, ROW_MUTATIONS, SOME, Kind, Mutation, RowMutation, kind_of
 
 from dagster_project.sources.tables import PROVENANCE_COLUMNS
 
@@ -50,7 +50,7 @@ def cases(night: MutableNight) -> Iterator[Case]:
         for column in columns:
             for mutation in MUTATIONS:
                 if kinds[column] & mutation.kinds:
-                    yield Case(feed, column, mutation.name, _of_column(feed, list(columns), column, mutation))
+                    yield Case(feed, column, mutation.name, _of_column(feed, columns, column, mutation))
         for mutation in ROW_MUTATIONS:
             yield Case(feed, "all columns", mutation.name, _of_rows(feed, columns, mutation))
 
@@ -64,34 +64,27 @@ def _kind(night: MutableNight, feed: str, column: str) -> Kind:
     return kind_of(*found, column=column)
 
 
-def _of_column(feed: str, columns: list[str], column: str, mutation: Mutation) -> str:
-    beside = columns[(columns.index(column) + 1) % len(columns)]
+def _of_column(feed: str, columns: dict[str, str], column: str, mutation: Mutation) -> str:
+    names = list(columns)
     corrupted = mutation.expression.format(
         c=f"cast({column} as varchar)",
-        n=beside,
+        n=names[(names.index(column) + 1) % len(names)],
         b=f"lag(cast({column} as varchar)) over (order by _row_number)",
     )
     chosen = f"case when {mutation.where} then cast({corrupted} as varchar) else cast({column} as varchar) end"
-    return f"select * replace ({_as_sent(feed, column, chosen)} as {column}) from base.{feed}"
-
-
-def _as_sent(feed: str, column: str, text: str) -> str:
-    """A typed feed cannot send what its type does not hold."""
-    return f"try_cast({text} as {TYPED[feed, column]})" if (feed, column) in TYPED else text
-
-
-TYPED = {("demo__reviews", "stars"): "bigint", ("demo__reviews", "created_at"): "timestamp",
-         ("demo__reviews", "updated_at"): "timestamp"}  # fmt: skip
+    return f"select * replace (try_cast({chosen} as {columns[column]}) as {column}) from base.{feed}"
 
 
 def _of_rows(feed: str, columns: dict[str, str], mutation: RowMutation) -> str:
     names = list(columns)
-    shifted = dict(zip(names, [names[-1], *names[:-1]], strict=True))
-    moved = {name: _as_sent(feed, name, f"cast({other} as varchar)") for name, other in shifted.items()}
+    shifted = {
+        name: f"try_cast(cast({other} as varchar) as {columns[name]})"
+        for name, other in zip(names, [names[-1], *names[:-1]], strict=True)
+    }
     parts = {
-        "shifted": ", ".join(f"{text} as {name}" for name, text in moved.items()),
+        "shifted": ", ".join(f"{text} as {name}" for name, text in shifted.items()),
         "some_shifted": ", ".join(
-            f"case when _row_number % 10 = 3 then {text} else {name} end as {name}" for name, text in moved.items()
+            f"case when {SOME} then {text} else {name} end as {name}" for name, text in shifted.items()
         ),
         "provenance": ", ".join(PROVENANCE_COLUMNS),
     }

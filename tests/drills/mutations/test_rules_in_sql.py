@@ -27,6 +27,11 @@ RULES: list[tuple[str, dict[str, Any]]] = [
     ("column_values_to_be_in_set", {"column": "code", "value_set": ["a"], "mostly": 0.5}),
     ("column_values_to_be_in_set", {"column": "code", "value_set": ["a"], "mostly": 0.51}),
     ("column_values_to_be_in_set", {"column": "never", "value_set": ["a"]}),
+    ("column_values_to_not_be_in_set", {"column": "code", "value_set": ["c"]}),
+    ("column_values_to_not_be_in_set", {"column": "code", "value_set": ["b"]}),
+    ("column_values_to_not_be_in_set", {"column": "code", "value_set": ["b"], "mostly": 0.5}),
+    ("compound_columns_to_be_unique", {"column_list": ["code", "number"]}),
+    ("compound_columns_to_be_unique", {"column_list": ["code", "third"]}),
     ("column_values_to_be_between", {"column": "number", "min_value": 0}),
     ("column_values_to_be_between", {"column": "number", "min_value": 1}),
     ("column_values_to_be_between", {"column": "number", "min_value": 0, "max_value": 18}),
@@ -48,7 +53,8 @@ def test_sql_and_the_library_agree(tmp_path: Path) -> None:
         con.execute("create schema marts")
         con.execute(
             "create table marts.edges as select range as number, case when range <> 7 then range end as sometimes, "
-            "null::integer as never, case when range % 2 = 0 then 'a' else 'b' end as code from range(20)"
+            "null::integer as never, range % 3 as third, case when range % 2 = 0 then 'a' else 'b' end as code "
+            "from range(20)"
         )
         ours = {rule.name: keeps(con, rule, "marts.edges") for rule in rules}
         library = run_suites(con, [Suite("marts", "edges", tuple(rules))], tmp_path)

@@ -30,6 +30,7 @@ WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share", "when_changed"
 IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
+TeamName = Annotated[str, Field(pattern=r"^[\w .&/-]{1,80}$")]  # stands in SQL as it is written
 IsoWeekday = Annotated[int, Field(ge=1, le=7)]  # 1 is Monday
 SubscriptionBase = Literal["subscribers", "subscribers_due", "all_customers"]
 
@@ -161,6 +162,9 @@ class Definitions(Strict):
     loyalty_index_above_average: float = Field(default=75, gt=0, lt=100)
     loyalty_index_minimum_items: int = Field(default=2, ge=1, le=3)
     feedback_reply_days: int = Field(default=7, ge=1)
+    follow_up_days: int = Field(default=90, ge=1)
+    detractor_owner: TeamName = "customer success"
+    complaint_owner: TeamName = "customer service"
     maximum_rate_age_days: int = Field(default=7, ge=0)
     subscription_grace_days: int = Field(default=14, ge=0)
     subscription_total_base: SubscriptionBase = "subscribers"

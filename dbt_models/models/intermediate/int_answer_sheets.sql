@@ -9,7 +9,7 @@ with items as (
             order by submitted_at desc nulls last, feedback_key desc nulls last
         ) as answer_number
     from {{ ref('fct_feedback') }}
-    where score_0_100 is not null
+    where band is not null or score_0_100 is not null
 ),
 
 sheets as (

@@ -155,7 +155,10 @@ def test_repeat_within_the_window_counts_only_customers_whose_window_is_over(
 
 
 def test_net_promoter_score_equals_pandas(night: duckdb.DuckDBPyConnection, home: Path) -> None:
-    answers = read(home / "simulated" / "demo" / "survey_answers.csv")
+    folder = home / "simulated" / "demo"
+    answers, invitations = read(folder / "survey_answers.csv"), read(folder / "survey_invitations.csv.gz")
+    asked = invitations.loc[invitations["survey"] == "relationship", "invitation_id"]
+    answers = answers[answers["invitation_id"].isin(asked)]
     answers = answers[(answers["question"] == "nps") & answers["score"].str.fullmatch(r"\d+")]
     answers = answers[answers["score"].astype(int) <= 10]
     answers["at"] = pd.to_datetime(answers["answered_at"], format="ISO8601", errors="coerce")

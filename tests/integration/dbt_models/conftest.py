@@ -36,6 +36,12 @@ UNREADABLE = {
 }
 TYPED = {  # Parquet; every other file is text
     ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"},
+    ("demo", "social_mentions"): {
+        "likes": "bigint",
+        "shares": "bigint",
+        "reach": "bigint",
+        "created_at": "timestamp",
+    },
     ("demo", "visits"): {"started_at": "timestamp", "count_pages": "bigint", "has_cart": "boolean"},
 }
 EVERYTHING_BUT_TESTS = "resource_type:model resource_type:seed !resource_type:test !tag:after_models"

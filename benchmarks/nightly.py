@@ -217,7 +217,7 @@ def in_order(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 def set_key(con: Any) -> None:
     """Give the session the padded keys that the customer hashes need."""
-    from dagster_project.dbt_session import padded_keys
+    from dagster_project.keyed_hashes import padded_keys
 
     for name, key in zip(("hmac_inner", "hmac_outer"), padded_keys("benchmark"), strict=True):
         con.execute(f"set variable {name} = ?::blob", [key])

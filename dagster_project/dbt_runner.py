@@ -21,7 +21,7 @@ from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import Warehouse, without_values
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
-ENTITIES = ("customers", "products", "orders", "order_lines", "refunds", "feedback")
+ENTITIES = ("customers", "contacts", "products", "orders", "order_lines", "refunds", "feedback")
 DEFINITION_VARIABLES = (
     "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",
     "margin_share", "loyal_minimum_occasions", "loyal_gap_multiple", "new_customer_days", "at_risk_gap_multiple",
@@ -233,6 +233,7 @@ class DbtRunner:
             "sources": sorted(self.settings.sources),
             "staged": staged_entities(list(self.settings.sources)),
             **{name: getattr(chosen, name) for name in DEFINITION_VARIABLES},
+            "identity": chosen.identity.model_dump(mode="json"),
         }
 
     @staticmethod

@@ -27,6 +27,7 @@ from dagster_project.sources.ledger import Load, make_durable, rejects_path, row
 from dagster_project.sources.parquet_reader import ParquetReading
 from dagster_project.sources.raw_views import literal
 from dagster_project.sources.readings import BATCH_ROWS, Reading, Reject, UnevenLineEndsError
+from dagster_project.sources.sealing import seal_load
 from dagster_project.sources.tables import PROVENANCE_COLUMNS, SourceTable
 
 _PROVENANCE_TYPES = (pa.string(), pa.string(), pa.timestamp("us"), pa.string(), pa.int64())
@@ -68,11 +69,14 @@ def write_load(delivery: Delivery, scratch: Path, done: Path) -> Load:
     table, file = delivery.table, delivery.file
     target = rows_path(done, delivery.load_id)
     with tempfile.TemporaryDirectory(dir=scratch) as work:
+        first = target if table.protection is None else rows_path(Path(work), delivery.load_id)
         try:
-            rows, rejected = _convert(delivery, _open(table, file, Path(work)), target)
+            rows, rejected = _convert(delivery, _open(table, file, Path(work)), first)
         except UnevenLineEndsError:
             reading = _open(table, file, Path(work), with_plain_line_ends=True)
-            rows, rejected = _convert(delivery, reading, target)
+            rows, rejected = _convert(delivery, reading, first)
+        if table.protection is not None:
+            seal_load(table.protection, table.source, delivery.load_id, Path(work), done)
     if not file.is_unchanged():
         raise table.error(f"file {file.name!r} changed while it was read; deliver it under its name in one rename")
     return Load(

@@ -1,0 +1,57 @@
+-- Grain: one row per set of rules, record and identifier by which the set links the record with another one.
+with rules as ({{ identity_rules_of_sets() }}),
+
+evidence as (
+    select
+        rules.rule_set_number,
+        evidence.*
+    from {{ ref('int_identity_evidence') }} as evidence
+    inner join rules
+        on evidence.rule = rules.rule and (rules.links_guests or evidence.record_kind = 'account')
+),
+
+-- a record without a name follows the strongest of its identifiers that is somebody's
+followed as (
+    select
+        *,
+        first_value(owner_name) over (
+            partition by rule_set_number, record_number
+            order by case when owner_name is null then 1 else 0 end asc, rule_rank asc, identifier asc
+        ) as followed_name
+    from evidence
+    where not has_name
+),
+
+agreeing as (
+    select
+        rule_set_number,
+        record_number,
+        rule,
+        rule_rank,
+        identifier,
+        owner
+    from evidence
+    where has_name
+    union all
+    select
+        rule_set_number,
+        record_number,
+        rule,
+        rule_rank,
+        identifier,
+        owner
+    from followed
+    where owner_name is null or owner_name = followed_name
+)
+
+select
+    rule_set_number,
+    record_number,
+    rule,
+    rule_rank,
+    identifier,
+    owner,
+    min(record_number) over sharers as first_record_number
+from agreeing
+qualify count(*) over sharers > 1
+window sharers as (partition by rule_set_number, rule, identifier, owner)

@@ -1,7 +1,7 @@
 """Keyed hashes: HMAC-SHA256 under the shop's secret, as DuckDB computes it.
 
-Belongs here: padding of the key and the SQL of the hash. Does not belong here: which secret it is (`warehouse.shop_key`),
-what is hashed (`sources/identifiers.py` at the door, the macro `keyed_hash` in the warehouse).
+Belongs here: padding of the key and the SQL of the hash. Does not belong here: which secret it is
+(`warehouse.shop_key`), what is hashed (`sources/identifiers.py` at the door, the macro `keyed_hash` in the warehouse).
 """
 
 from __future__ import annotations

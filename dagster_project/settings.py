@@ -81,7 +81,7 @@ class TableSettings(Strict):
     maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
     when_changed: Literal["evolve", "freeze", "quarantine"] = "evolve"
     enumerations: tuple[str, ...] = ()
-    identifiers: dict[str, IdentifierKind] = {}
+    identifiers: dict[str, IdentifierKind] = Field(default={})
     identifies: dict[RecordKind, str] = Field(default={}, max_length=1)
 
     @model_validator(mode="after")
@@ -205,8 +205,9 @@ class Learning(Strict):
 class Privacy(Strict):
     """What becomes of direct identifiers at the door, and which spellings of one are the same.
 
-    `originals`: kept in one file that only its owner may read, or dropped. `calling_code`: of the country whose telephone
-    numbers are written without one. `dotless_domains`: mail domains that ignore dots, `*` for all.
+    `originals`: kept in one file that only its owner may read, or dropped. `calling_code`: of the country whose
+    telephone numbers are written without one; `trunk_prefix`: what stands before these instead. `dotless_domains`: mail
+    domains that ignore dots, `*` for all. `has_tags`: whether a + in an address begins a note of its owner.
     """
 
     originals: Literal["kept", "dropped"] = "kept"

@@ -103,7 +103,7 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         tables, landing = source_tables(settings), settings.home / "landing"
         prepare_simulated(settings)
         landed = {table: _land(context, table, landing, dbt) for table in tables}
-        warehouse.begin(as_of_of(context), _raw_views(tables, settings.home), context.run_id)
+        warehouse.begin(as_of_of(context), raw_views(tables, settings.home), context.run_id)
         with warehouse.connect() as con:
             results = [contract_result(table, counts, dbt) for table, (counts, _) in landed.items()]
             record_checks(con, results)
@@ -152,7 +152,8 @@ def _land(context: dg.AssetExecutionContext, table: SourceTable, landing: Path, 
     return counts, time.perf_counter() - began
 
 
-def _raw_views(tables: list[SourceTable], home: Path) -> dict[str, str]:
+def raw_views(tables: list[SourceTable], home: Path) -> dict[str, str]:
+    """The views that a night's build begins with: name and SELECT of each, over what is landed in this home."""
     landing = home / "landing"
     views = {f"{table.source}__{table.table}": raw_select_sql(table, landing) for table in tables}
     unreadable = rejects_select_sql(tables, landing)

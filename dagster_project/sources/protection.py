@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +35,7 @@ class Protection:
     home: Path
     identifiers: tuple[tuple[str, IdentifierKind], ...]
     identifies: tuple[RecordKind, str] | None = None
-    spelling: Spelling = Spelling()
+    spelling: Spelling = field(default_factory=Spelling)
     keeps_originals: bool = True
 
     def key(self) -> str:

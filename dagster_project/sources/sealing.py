@@ -1,8 +1,8 @@
 """Sealing a load: direct identifiers become keyed hashes before anything of them is landed.
 
 A landed cell is the hash of the identifier's one form; of a text that has none, a `?` and the hash of the text; empty
-where the source sent nothing. An address has a second column beside it, `<column>__mailbox`. The kind is hashed along, so
-that a card's number never meets a telephone's, and identifiers of one kind meet across feeds and sources.
+where the source sent nothing. An address has a second column beside it, `<column>__mailbox`. The kind is hashed along,
+so that a card's number never meets a telephone's, and identifiers of one kind meet across feeds and sources.
 
 Belongs here: from a load in clear to a load that may be landed. Does not belong here: the forms (`identifiers.py`), the
 file of originals (`originals.py`), reading files (`load_writer.py`).
@@ -126,7 +126,8 @@ class Sealer:
     def _originals_sql(self, present: Mapping[str, IdentifierKind]) -> str:
         parts = [
             f"select distinct {literal(kind)} as kind, {column('sealed', name)} as pseudonym, "
-            f"trim(cast({identifier(name)} as varchar)) as original from forms where {column('sealed', name)} is not null"
+            f"trim(cast({identifier(name)} as varchar)) as original "
+            f"from forms where {column('sealed', name)} is not null"
             for name, kind in present.items()
         ]
         nothing = "select null::varchar as kind, null::varchar as pseudonym, null::varchar as original where false"
@@ -182,7 +183,7 @@ def _batches(source: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
 
 
 def _seal_rejects(clear: Path, target: Path) -> None:
-    """The list of unreadable records without their text, which may hold an identifier; it stands in the source's file."""
+    """The list of unreadable records without their text, which may hold an identifier; the source's file has it."""
     rows = pq.read_table(clear)
     place = rows.schema.get_field_index("raw_line")
     blank = pa.nulls(rows.num_rows, pa.string())

@@ -49,7 +49,10 @@
     {%- for set_of_rules in identity_rule_sets() %}
     {%- set outer = loop %}
     {%- for rule in set_of_rules.rules %}
-    select {{ outer.index0 }} as rule_set_number, {{ set_of_rules.links_guests | lower }} as links_guests, '{{ rule }}' as rule
+    select
+        {{ outer.index0 }} as rule_set_number,
+        {{ set_of_rules.links_guests | lower }} as links_guests,
+        '{{ rule }}' as rule
     union all
     {%- endfor %}
     {%- endfor %}

@@ -51,6 +51,7 @@ WITHOUT_UNIT_TESTS = {
     "int_adoption_bases",
     "int_customer_bases",
     "int_feedback_united",
+    "int_identity_components",
     "int_metric_bases",
     "int_month_bases",
     "int_order_bases",
@@ -58,6 +59,7 @@ WITHOUT_UNIT_TESTS = {
     "int_tenure_bases",
     "quarantined_rows",
     "reconciliation",
+    "stg_demo__contacts",
     "stg_demo__feedback",
 }
 

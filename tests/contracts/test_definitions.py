@@ -15,7 +15,7 @@ SCHEMAS = LAYERS | {"quality"}
 PUBLISHED_MARTS = {
     "dim_customers", "dim_products", "fct_orders", "fct_order_lines", "fct_refunds", "fct_feedback", "fct_customers",
     "fct_customer_months", "loyalty_metrics", "cohort_retention", "rfm_segments", "order_exclusions", "customer_360",
-    "lifecycle_states", "lifecycle_transitions", "spec_claims",
+    "lifecycle_states", "lifecycle_transitions", "spec_claims", "customer_merges", "identity_sensitivity",
 }  # fmt: skip
 
 

@@ -1,4 +1,8 @@
-"""The built-in shop: what its night publishes equals what pandas makes of its files."""
+"""The built-in shop: what its night publishes equals what pandas makes of its files.
+
+Every account is a customer here, as pandas can see accounts; who is one person is compared with the truth
+(`tests/truth/test_known_people.py`).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,8 @@ WINDOW_START = pd.Timestamp(AS_OF) - pd.Timedelta(days=364)
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo_home")
-    run_night(load_settings(PROJECT_ROOT / "examples" / "demo.yaml", home=folder), AS_OF)
+    accounts_only = {"identity": {"rules": []}}
+    run_night(load_settings(PROJECT_ROOT / "examples" / "demo.yaml", home=folder, definitions=accounts_only), AS_OF)
     return folder
 
 

@@ -1,4 +1,4 @@
--- Grain: one row per set of rules and record that the set links with another one: the record that its customer began with.
+-- Grain: one row per set of rules and record that the set links with another one: the first record of its customer.
 with never_the_same as ({{ never_the_same() }}),
 
 linked as (

@@ -53,5 +53,5 @@ select
     owner,
     min(record_number) over sharers as first_record_number
 from agreeing
-qualify count(*) over sharers > 1
 window sharers as (partition by rule_set_number, rule, identifier, owner)
+qualify count(*) over sharers > 1

@@ -156,7 +156,8 @@ def _empty_raw_views(settings: Settings) -> dict[str, str]:
         for table, chosen in described.tables.items():
             names = chosen.columns or tuple(field.name for field in chosen.fields)
             texts = dict.fromkeys(names, "varchar")
-            texts |= {f"{name}{MAILBOX_SUFFIX}": "varchar" for name, kind in chosen.identifiers.items() if kind == "email"}
+            addresses = [name for name, kind in chosen.identifiers.items() if kind == "email"]
+            texts |= {f"{name}{MAILBOX_SUFFIX}": "varchar" for name in addresses}
             views[f"{source}__{table}"] = _no_rows(texts | TYPED.get((source, table), {}) | PROVENANCE)
     return views
 

@@ -136,7 +136,7 @@ def test_people_are_found_where_somebody_could_tell(people: People) -> None:
     """Precision of 99 %, and 97 % of the pairs that clean identifiers connect, in spite of heavy dirt."""
     said = people.pairs(people.customer, people.undecidable)
     true, reachable = (people.pairs(owner, people.undecidable) for owner in (people.person, people.connected))
-    assert len(reachable) > 700
+    assert len(reachable) > 600
     assert len(said & true) / len(said) >= 0.99
     assert len(said & reachable) / len(reachable) >= 0.97
 

@@ -1,4 +1,4 @@
--- Grain: one row per account that a source's customer table, an order, a refund or an answer names, but for the forgotten.
+-- Grain: one row per account that a customer table, an order, a refund or an answer names; none that was forgotten.
 with named as (
     {{ united('customers') }}
 ),

@@ -57,7 +57,8 @@ def mailbox(con: duckdb.DuckDBPyConnection, form: Form) -> Form:
     "written",
     [
         "anna.albers@mail.example", "Anna.Albers@Mail.Example", " anna.albers@mail.example ",
-        "anna.albers@mail.example.", "ANNA.ALBERS@MAIL.EXAMPLE", "\uff41nna.albers@mail.example", "anna.albers\uff20mail.example",
+        "anna.albers@mail.example.", "ANNA.ALBERS@MAIL.EXAMPLE",
+        "\uff41nna.albers@mail.example", "anna.albers\uff20mail.example",
         "anna.\u200balbers@mail.example", "anna.albers @mail.example\u00a0",
     ],
 )  # fmt: skip

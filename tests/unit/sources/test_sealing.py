@@ -115,7 +115,10 @@ def test_originals_can_be_dropped(table: SourceTable) -> None:
 def test_blank_is_absent_and_what_is_none_of_its_kind_is_marked(table: SourceTable) -> None:
     blank, wrong = landed(table, "c1,,  ,x", "c2,n/a,12,y")
     assert (blank["email"], blank["email__mailbox"], blank["phone"]) == (None, None, None)
-    assert (wrong["email"], wrong["phone"]) == ("?" + hashed("identifier/email:n/a"), "?" + hashed("identifier/phone:12"))
+    assert (wrong["email"], wrong["phone"]) == (
+        "?" + hashed("identifier/email:n/a"),
+        "?" + hashed("identifier/phone:12"),
+    )
     assert wrong["email__mailbox"] is None
 
 
@@ -168,7 +171,9 @@ def test_an_empty_file_keeps_its_columns(table: SourceTable) -> None:
 def test_typed_columns_of_parquet_are_sealed(table: SourceTable) -> None:
     assert table.protection is not None
     protection = replace(table.protection, identifiers=(("born", "birthday"),))
-    typed = replace(table, files="contacts.parquet", format="parquet", columns=("customer_id", "born"), protection=protection)
+    typed = replace(
+        table, files="contacts.parquet", format="parquet", columns=("customer_id", "born"), protection=protection
+    )
     rows = pa.table({"customer_id": [1, 2], "born": pa.array([dt.date(1990, 5, 17), None])})
     pq.write_table(rows, table.folder / "contacts.parquet")
     land(typed, home(table) / "landing", NOW)
@@ -213,7 +218,7 @@ def test_of_several_spellings_the_newest_is_kept(table: SourceTable) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(cells=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n\",")), min_size=1, max_size=5))
+@given(cells=st.lists(st.text(st.characters(codec="utf-8", exclude_characters='\0\r\n",')), min_size=1, max_size=5))
 def test_any_text_is_sealed_or_absent(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
     root = tmp_path_factory.mktemp("any")
     protection = Protection(root / "home", (("email", "email"),))

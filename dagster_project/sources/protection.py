@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,17 @@ from dagster_project.warehouse import shop_key
 RecordKind = Literal["account", "guest_order"]
 RECORD_MARKS: dict[RecordKind, str] = {"account": ":", "guest_order": "/guest_order:"}
 """What stands between a source's name and its id of an account or of a guest's order; no source name holds either."""
+
+
+_TELLING = re.compile(
+    r"(^|_)(e?_?mail|phone|telephone|mobile|fax|birth_?(day|date)|date_of_birth|(full|first|last|given|family|sur)_?name"
+    r"|street|iban|passport|handle)(_(address|number|no|nr))?$"
+)
+
+
+def looks_like_an_identifier(column: str) -> bool:
+    """Whether a column is called as one that holds a direct identifier is; a guess."""
+    return _TELLING.search(re.sub(r"[^a-z0-9]+", "_", column.casefold()).strip("_")) is not None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from dagster_project.sources.identifiers import (
     form_sql,
     mailbox_sql,
 )
+from dagster_project.sources.protection import looks_like_an_identifier
 
 GERMAN = Spelling(calling_code="49")
 TAIWANESE = Spelling(calling_code="886")
@@ -166,6 +167,21 @@ def test_look_alikes_are_single_letters_that_no_other_letter_claims() -> None:
     assert len(listed) == len(set(listed))
     assert all(not alike.isascii() and unicodedata.normalize("NFKC", alike) == alike for alike in listed)
     assert all(alike == alike.lower() for alike in listed)
+
+
+@pytest.mark.parametrize(
+    "column", ["email", "E-Mail", "customer_email", "mail_address", "Phone Number", "mobile", "date_of_birth",
+               "surname", "FirstName", "author_handle", "iban"],
+)  # fmt: skip
+def test_columns_of_identifiers_are_known_by_their_names(column: str) -> None:
+    assert looks_like_an_identifier(column)
+
+
+@pytest.mark.parametrize(
+    "column", ["customer_id", "product_name", "city", "mail_count", "handled_at", "campaign_name", "phone_orders"]
+)
+def test_other_columns_are_let_be(column: str) -> None:
+    assert not looks_like_an_identifier(column)
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)

@@ -52,11 +52,11 @@
     select
         {{ outer.index0 }} as rule_set_number,
         {{ set_of_rules.links_guests | lower }} as links_guests,
-        '{{ rule }}' as rule
+        '{{ rule }}' as linked_by
     union all
     {%- endfor %}
     {%- endfor %}
-    select cast(null as integer) as rule_set_number, false as links_guests, cast(null as varchar) as rule where 1 = 0
+    select cast(null as integer) as rule_set_number, false as links_guests, cast(null as varchar) as linked_by where 1 = 0
 {%- endmacro %}
 
 {#- Pairs that the shop says are never the same: the second of a pair is parted from the first. -#}

@@ -109,7 +109,7 @@ def test_parting_a_pair_restores_the_facts_to_the_byte(shop: Shop, before: dict[
     assert len(keys) == 2
     assert len(set(keys)) == 1
     assert {name for name in FACTS if merged[name] != before[name]} >= {"dim_customers", "fct_orders", "fct_customers"}
-    assert shop.rows(f"select rule from marts.customer_merges where record_id in {ids}") == [("mailbox",)]
+    assert shop.rows(f"select linked_by from marts.customer_merges where record_id in {ids}") == [("mailbox",)]
 
     shop.set_identity(never_the_same=[[f"demo:{one}" for one in ids]])
     assert shop.build() == before

@@ -10,10 +10,10 @@ with own_groups as (
 links as (
     select
         links.record_number,
-        links.rule,
+        links.linked_by,
         links.rule_rank,
         count(*) over (
-            partition by own_groups.first_record_number, links.rule, links.identifier, links.owner
+            partition by own_groups.first_record_number, links.linked_by, links.identifier, links.bearer
         ) as count_sharers
     from {{ ref('int_identity_links') }} as links
     inner join own_groups on links.record_number = own_groups.record_number
@@ -23,7 +23,7 @@ links as (
 strongest as (
     select
         record_number,
-        min_by(rule, rule_rank) as rule
+        min_by(linked_by, rule_rank) as linked_by
     from links
     where count_sharers > 1
     group by record_number
@@ -37,7 +37,7 @@ select
     records.record_key,
     records.began_at,
     coalesce(firsts.record_key, records.record_key) as customer_key,
-    case when firsts.record_number <> records.record_number then strongest.rule end as rule,
+    case when firsts.record_number <> records.record_number then strongest.linked_by end as linked_by,
     case
         when firsts.record_number <> records.record_number then greatest(firsts.began_at, records.began_at)
     end as linked_at

@@ -1,5 +1,7 @@
 -- Grain: one row per set of rules and record that the set links with another one: the first record of its customer.
-with never_the_same as ({{ never_the_same() }}),
+with never_the_same as (
+    {{ never_the_same() }}
+),
 
 linked as (
     select distinct

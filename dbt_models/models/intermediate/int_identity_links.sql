@@ -1,5 +1,7 @@
 -- Grain: one row per set of rules, record and identifier by which the set links the record with another one.
-with rules as ({{ identity_rules_of_sets() }}),
+with rules as (
+    {{ identity_rules_of_sets() }}
+),
 
 evidence as (
     select
@@ -7,7 +9,7 @@ evidence as (
         evidence.*
     from {{ ref('int_identity_evidence') }} as evidence
     inner join rules
-        on evidence.rule = rules.rule and (rules.links_guests or evidence.record_kind = 'account')
+        on evidence.linked_by = rules.linked_by and (rules.links_guests or evidence.record_kind = 'account')
 ),
 
 -- a record without a name follows the strongest of its identifiers that is somebody's
@@ -26,20 +28,20 @@ agreeing as (
     select
         rule_set_number,
         record_number,
-        rule,
+        linked_by,
         rule_rank,
         identifier,
-        owner
+        bearer
     from evidence
     where has_name
     union all
     select
         rule_set_number,
         record_number,
-        rule,
+        linked_by,
         rule_rank,
         identifier,
-        owner
+        bearer
     from followed
     where owner_name is null or owner_name = followed_name
 )
@@ -47,11 +49,11 @@ agreeing as (
 select
     rule_set_number,
     record_number,
-    rule,
+    linked_by,
     rule_rank,
     identifier,
-    owner,
+    bearer,
     min(record_number) over sharers as first_record_number
 from agreeing
-window sharers as (partition by rule_set_number, rule, identifier, owner)
+window sharers as (partition by rule_set_number, linked_by, identifier, bearer)
 qualify count(*) over sharers > 1

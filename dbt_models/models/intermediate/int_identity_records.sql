@@ -41,9 +41,7 @@ keyed as (
     from named
     where
         coalesce(loyalty_card, mailbox, email, phone, social_handle) is not null
-        {%- if not identity.rules %}
-        and 1 = 0
-        {%- endif %}
+        and {{ '1 = 1' if identity.rules else '1 = 0' }}
 )
 
 select

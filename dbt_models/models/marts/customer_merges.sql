@@ -5,7 +5,7 @@ select
     identities.source_name,
     identities.record_kind,
     identities.record_id,
-    identities.rule,
+    identities.linked_by,
     identities.linked_at
 from {{ ref('int_customer_identities') }} as identities
 where identities.customer_key <> identities.record_key

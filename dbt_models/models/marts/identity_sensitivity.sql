@@ -1,5 +1,7 @@
 -- Grain: one row per set of rules and headline metric: how it moves with what counts as one customer.
-with rule_sets as ({{ identity_rule_set_rows() }}),
+with rule_sets as (
+    {{ identity_rule_set_rows() }}
+),
 
 orders as (
     select
@@ -36,7 +38,7 @@ owned as (
             else coalesce(
                 cast(linked.first_record_number as varchar), cast(orders.record_number as varchar), orders.account_name
             )
-        end as customer
+        end as buyer
     from orders
     left join {{ ref('int_identity_groups') }} as linked
         on orders.rule_set_number = linked.rule_set_number and orders.record_number = linked.record_number
@@ -49,8 +51,8 @@ customers as (
         count(distinct order_date) as count_occasions,
         sum(net_amount) as total_net
     from owned
-    where customer is not null
-    group by rule_set_number, rule_set, customer
+    where buyer is not null
+    group by rule_set_number, rule_set, buyer
 ),
 
 counted as (
@@ -70,7 +72,7 @@ linked_orders as (
         rule_set_number,
         rule_set,
         count(*) as count_orders,
-        count(customer) as count_linked_orders
+        count(buyer) as count_linked_orders
     from owned
     group by rule_set_number, rule_set
 ),

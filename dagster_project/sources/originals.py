@@ -27,14 +27,15 @@ def originals_path(home: Path) -> Path:
     return home / "originals.parquet"
 
 
-def keep_originals(home: Path, fresh: Path) -> None:
-    """Add the originals of a load; of several spellings of one identifier the newest load's first stands.
+def keep_originals(home: Path, fresh: Collection[Path]) -> None:
+    """Add originals; of several spellings of one identifier the first of the new ones stands.
 
     Args:
         home: LOYALTY_HOME.
-        fresh: Parquet of the load's `kind, pseudonym, original`.
+        fresh: Parquet files of `kind, pseudonym, original`, one or more.
     """
-    known, new = originals_path(home), f"select *, 1 as age from read_parquet({literal(str(fresh))})"
+    files = ", ".join(literal(str(path)) for path in fresh)
+    known, new = originals_path(home), f"select *, 1 as age from read_parquet([{files}])"
     if known.exists():
         new += f" union all select *, 2 as age from read_parquet({literal(str(known))})"
     _replace(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -28,6 +29,7 @@ from dagster_project.sources.originals import ORIGINALS_SCHEMA, keep_originals
 from dagster_project.sources.protection import RECORD_MARKS, Protection
 from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.readings import BATCH_ROWS
+from dagster_project.sources.tables import SourceError
 
 UNREADABLE_MARK = "?"
 
@@ -41,19 +43,51 @@ class Sealed:
 
 
 class Sealer:
-    """Replaces the identifiers of batches, one after another; on one connection that holds the key.
+    """Replaces the identifiers of the loads of one landing; on one connection, which holds the key from the first on.
 
     Args:
         protection: which columns, and how.
         source: name of the source, which record keys carry.
-        spill_to: folder for what DuckDB cannot hold in memory.
+        folder: for what DuckDB cannot hold in memory, and for the originals until they are kept; nobody else may enter.
     """
 
-    def __init__(self, protection: Protection, source: str, spill_to: Path | None = None) -> None:
-        self._protection, self._source = protection, source
-        self._connection = private_connection(spill_to=spill_to)
-        set_keys(self._connection, protection.key())
-        self._connection.register("forgotten", forgotten_records(protection.home))
+    def __init__(self, protection: Protection, source: str, folder: Path) -> None:
+        self._protection, self._source, self._folder = protection, source, folder
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        connection = private_connection(spill_to=self._folder / "spilled")
+        set_keys(connection, self._protection.key())
+        connection.register("forgotten", forgotten_records(self._protection.home))
+        return connection
+
+    def seal_load(self, load_id: str, clear: Path, done: Path) -> None:
+        """Turn a load in clear into one that may be landed.
+
+        Args:
+            load_id: of the load.
+            clear: folder of its Parquet files in clear, which the caller removes.
+            done: folder for the sealed ones.
+
+        Raises:
+            SourceError: the engine cannot; its message is kept back, as it may quote a cell.
+        """
+        originals = self._folder / f"{load_id}.originals.parquet"
+        try:
+            _seal_rows(self, rows_path(clear, load_id), rows_path(done, load_id), originals)
+        except duckdb.Error as fault:
+            raise SourceError(
+                f"{self._source}: identifiers of load {load_id} cannot be hashed ({type(fault).__name__}); look for "
+                "room on the disk and for odd columns in the file"
+            ) from None
+        if rejects_path(clear, load_id).exists():
+            _seal_rejects(rejects_path(clear, load_id), rejects_path(done, load_id))
+
+    def keep_originals(self) -> None:
+        """Keep the originals of all loads so far, where the shop wants them."""
+        fresh = sorted(self._folder.glob("*.originals.parquet"))
+        if fresh and self._protection.keeps_originals:
+            keep_originals(self._protection.home, fresh)
 
     def seal(self, batch: pa.RecordBatch) -> Sealed:
         """A batch without clear identifiers; its other columns and the order of its rows stay."""
@@ -72,7 +106,8 @@ class Sealer:
 
     def close(self) -> None:
         """Let go of the key."""
-        self._connection.close()
+        if "_connection" in self.__dict__:
+            self._connection.close()
 
     def _forms_sql(self, present: Mapping[str, IdentifierKind]) -> str:
         """Each row as it is, and beside each identifier its hash and, of an address, the mailbox's."""
@@ -132,31 +167,6 @@ class Sealer:
         ]
         nothing = "select null::varchar as kind, null::varchar as pseudonym, null::varchar as original where false"
         return " union all ".join([nothing, *parts])
-
-
-def seal_load(protection: Protection, source: str, load_id: str, clear: Path, done: Path) -> None:
-    """Turn a load in clear into one that may be landed, keep the originals where the shop wants them.
-
-    Args:
-        protection: which columns, and how.
-        source: name of the source.
-        load_id: of the load.
-        clear: folder of its Parquet files in clear, which the caller removes.
-        done: folder for the sealed ones.
-    """
-    sealer = Sealer(protection, source, spill_to=clear)
-    originals = clear / "originals.parquet"
-    try:
-        _seal_rows(sealer, rows_path(clear, load_id), rows_path(done, load_id), originals)
-    except duckdb.Error as fault:
-        # a message of the engine may quote a cell
-        raise RuntimeError(f"identifiers of {source} cannot be sealed ({type(fault).__name__})") from None
-    finally:
-        sealer.close()
-    if rejects_path(clear, load_id).exists():
-        _seal_rejects(rejects_path(clear, load_id), rejects_path(done, load_id))
-    if protection.keeps_originals:
-        keep_originals(protection.home, originals)
 
 
 def _seal_rows(sealer: Sealer, clear: Path, target: Path, originals: Path) -> None:

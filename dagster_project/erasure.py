@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -21,7 +21,17 @@ from dagster_project.sources.configured import source_tables
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.forgotten import remember_forgotten
 from dagster_project.sources.identifiers import MAILBOX_SUFFIX
-from dagster_project.sources.ledger import Load, make_durable, read_ledger, rows_path, table_folder
+from dagster_project.sources.ledger import (
+    TEMPORARY_PREFIX,
+    Load,
+    digest_of,
+    make_durable,
+    only_writer,
+    read_ledger,
+    rows_path,
+    table_folder,
+    write_ledger,
+)
 from dagster_project.sources.originals import remove_originals
 from dagster_project.sources.protection import RECORD_MARKS, Protection, RecordKind
 from dagster_project.sources.raw_views import identifier
@@ -76,20 +86,17 @@ def forget(settings: Settings, customer: str, now: dt.datetime) -> Erasure:
             names = ", ".join(f"({literal(record.name)})" for record in records)
             keys = con.execute(f"select {keyed_hash_sql('name')} from (values {names}) as told (name)").fetchall()
         remember_forgotten(settings.home, [key for (key,) in keys], now)
-        rows, removed = 0, set()
+        landing, rows, removed = settings.home / "landing", 0, set()
         protected = [(table, table.protection) for table in source_tables(settings) if table.protection is not None]
         for table, protection in protected:
-            for load in read_ledger(table, settings.home / "landing"):
-                blanked, found = _blank(table, protection, load, records, settings.home / "landing")
-                rows += blanked
-                removed |= found
+            blanked, found = _blank_table(table, protection, records, landing)
+            rows += blanked
+            removed |= found
         for table, protection in protected:
-            for load in read_ledger(table, settings.home / "landing"):
+            for load in read_ledger(table, landing):
                 if removed:  # what somebody else shares stays
                     is_one = f"held in ({', '.join(literal(one) for one in sorted(removed))})"
-                    removed -= _pseudonyms(
-                        _rows(table, load, settings.home / "landing"), protection, load, having=is_one
-                    )
+                    removed -= _pseudonyms(_rows(table, load, landing), protection, load, having=is_one)
         return Erasure(tuple(records), rows, remove_originals(settings.home, removed))
 
 
@@ -124,28 +131,54 @@ def _marks_sql() -> str:
     return " ".join(f"when {literal(kind)} then {literal(mark)}" for kind, mark in RECORD_MARKS.items())
 
 
-def _blank(
-    table: SourceTable, protection: Protection, load: Load, records: Iterable[Record], landing: Path
+def _blank_table(
+    table: SourceTable, protection: Protection, records: Iterable[Record], landing: Path
 ) -> tuple[int, set[str]]:
-    """Write a load anew without the identifiers of some records; gives its rows of theirs, and what they held."""
+    """Write a table's loads anew without the identifiers of some records; gives the rows of theirs, and what they held.
+
+    While a load is written its ledger entry has no hash: one that a crash leaves so is as sound as it stands.
+    """
     if protection.identifies is None:
         return 0, set()
     kind, column = protection.identifies
     ids = [record.id for record in records if (record.source, record.kind) == (table.source, kind)]
-    path = _rows(table, load, landing)
-    if not ids or not path.exists():
+    if not ids:
         return 0, set()
     is_theirs = f"trim(cast({identifier(column)} as varchar)) in ({', '.join(literal(one) for one in ids)})"
-    found = _pseudonyms(path, protection, load, is_theirs)
+    rows, removed = 0, set()
+    with only_writer(table, landing):
+        ledger = read_ledger(table, landing)
+        held = {load.load_id: _pseudonyms(_rows(table, load, landing), protection, load, is_theirs) for load in ledger}
+        theirs = {load.load_id: load for load in ledger if held[load.load_id]}
+        if theirs:
+            write_ledger(
+                table, landing, [_with_digest(load, "") if load.load_id in theirs else load for load in ledger]
+            )
+        digests = {}
+        for load_id, load in theirs.items():
+            path = _rows(table, load, landing)
+            rows += _blank(path, is_theirs, _columns(protection, load))
+            removed |= held[load_id]
+            digests[load_id] = digest_of(path)
+        if theirs:
+            write_ledger(
+                table, landing, [_with_digest(load, digests.get(load.load_id, load.landed_sha256)) for load in ledger]
+            )
+    return rows, removed
+
+
+def _with_digest(load: Load, digest: str) -> Load:
+    return replace(load, landed_sha256=digest)
+
+
+def _blank(path: Path, is_theirs: str, columns: Iterable[str]) -> int:
+    """Write a Parquet file anew without some columns of some rows; says how many rows."""
+    blanked = ", ".join(
+        f"case when {is_theirs} then null else {identifier(name)} end as {identifier(name)}" for name in columns
+    )
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
     with private_connection() as con:
         [(count,)] = con.execute(f"select count(*) from {_parquet(path)} where {is_theirs}").fetchall()
-        if not found:
-            return 0, set()
-        blanked = ", ".join(
-            f"case when {is_theirs} then null else {identifier(name)} end as {identifier(name)}"
-            for name in _columns(protection, load)
-        )
-        temporary = path.with_name(f".{path.name}")
         con.execute(
             f"copy (select * replace ({blanked}) from {_parquet(path)}) to {literal(temporary)} "
             "(format parquet, compression zstd)"
@@ -153,7 +186,7 @@ def _blank(
     make_durable(temporary)
     temporary.replace(path)
     make_durable(path.parent)
-    return int(count), found
+    return int(count)
 
 
 def _pseudonyms(

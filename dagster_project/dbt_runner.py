@@ -22,7 +22,7 @@ from dagster_project.warehouse import Warehouse, without_values, write_atomicall
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 ENTITIES = (
-    "customers", "products", "orders", "order_lines", "refunds", "feedback", "survey_invitations",
+    "customers", "contacts", "products", "orders", "order_lines", "refunds", "feedback", "survey_invitations",
     "support_contacts", "support_events", "mentions", "texts", "exchange_rates", "point_events",
     "tier_changes", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
 )  # fmt: skip
@@ -270,6 +270,7 @@ class DbtRunner:
             "sources": sorted(self.settings.sources),
             "staged": staged_entities(list(self.settings.sources)),
             **chosen,
+            "identity": self.settings.definitions.identity.model_dump(mode="json"),
         }
 
     @staticmethod

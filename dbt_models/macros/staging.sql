@@ -151,6 +151,11 @@
     ) as timed
 {%- endmacro %}
 
+{#- A keyed hash that the door made of an identifier; absent where the text was none of its kind. -#}
+{% macro pseudonym(column) -%}
+    case when {{ column }} not like '?%' then {{ column }} end
+{%- endmacro %}
+
 {#- A day written without marks, as one that a cast reads. -#}
 {% macro yyyymmdd(column) -%}
     (substr({{ column }}, 1, 4) || '-' || substr({{ column }}, 5, 2) || '-' || substr({{ column }}, 7, 2))

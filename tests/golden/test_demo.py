@@ -1,4 +1,8 @@
-"""The built-in shop, of fewer customers: what its night publishes equals what pandas makes of its files."""
+"""The built-in shop, of fewer customers: what its night publishes equals what pandas makes of its files.
+
+Every account is a customer here, as pandas can see accounts; who is one person is compared with the truth
+(`tests/truth/test_known_people.py`).
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo_home")
     settings = yaml.safe_load((PROJECT_ROOT / "examples" / "demo.yaml").read_text(encoding="utf-8"))
     settings["sources"]["demo"]["simulated"]["customers"] = CUSTOMERS
+    settings["definitions"] = {"identity": {"rules": []}}
     config = folder / "loyalty.yaml"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     run_night(load_settings(config, home=folder), AS_OF, instance=dg.DagsterInstance.ephemeral())

@@ -34,6 +34,7 @@ DEFINITION_VARIABLES = (
     "is_service_level_in_business_hours", "service_opening_hour", "service_closing_hour", "service_weekdays",
     "service_holidays", "reopen_window_days", "bot_minimum_posts", "bot_text_share", "loyalty_index_average",
     "loyalty_index_above_average", "loyalty_index_minimum_items", "feedback_reply_days",
+    "follow_up_days", "detractor_owner", "complaint_owner",
     "maximum_rate_age_days", "subscription_grace_days", "subscription_total_base", "response_window_days",
     "member_active_days",
 )  # fmt: skip

@@ -33,6 +33,7 @@ IdentifierKind = Literal["email", "phone", "name", "birthday", "card", "handle"]
 RecordKind = Literal["account", "guest_order"]
 IdentityRule = Literal["loyalty_card", "mailbox", "email", "phone", "social_handle"]
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
+TeamName = Annotated[str, Field(pattern=r"^[\w .&/-]{1,80}$")]  # stands in SQL as it is written
 IsoWeekday = Annotated[int, Field(ge=1, le=7)]  # 1 is Monday
 SubscriptionBase = Literal["subscribers", "subscribers_due", "all_customers"]
 
@@ -192,6 +193,9 @@ class Definitions(Strict):
     loyalty_index_above_average: float = Field(default=75, gt=0, lt=100)
     loyalty_index_minimum_items: int = Field(default=2, ge=1, le=3)
     feedback_reply_days: int = Field(default=7, ge=1)
+    follow_up_days: int = Field(default=90, ge=1)
+    detractor_owner: TeamName = "customer success"
+    complaint_owner: TeamName = "customer service"
     maximum_rate_age_days: int = Field(default=7, ge=0)
     subscription_grace_days: int = Field(default=14, ge=0)
     subscription_total_base: SubscriptionBase = "subscribers"

@@ -41,8 +41,9 @@ def _share(condition: str, arguments: dict[str, Any], among: str = "true") -> st
 
 def _in_set(_: str, arguments: dict[str, Any], word: str = "in") -> str:
     column = arguments["column"]
-    allowed = ", ".join("'" + str(code).replace("'", "''") + "'" for code in arguments["value_set"])
-    return _share(f"cast({column} as varchar) {word} ({allowed})", arguments, f"{column} is not null")
+    codes = [str(code).lower() if isinstance(code, bool) else str(code) for code in arguments["value_set"]]
+    listed = ", ".join("'" + code.replace("'", "''") + "'" for code in codes)
+    return _share(f"cast({column} as varchar) {word} ({listed})", arguments, f"{column} is not null")
 
 
 def _between(_: str, arguments: dict[str, Any]) -> str:

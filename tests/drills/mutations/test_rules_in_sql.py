@@ -27,6 +27,8 @@ RULES: list[tuple[str, dict[str, Any]]] = [
     ("column_values_to_be_in_set", {"column": "code", "value_set": ["a"], "mostly": 0.5}),
     ("column_values_to_be_in_set", {"column": "code", "value_set": ["a"], "mostly": 0.51}),
     ("column_values_to_be_in_set", {"column": "never", "value_set": ["a"]}),
+    ("column_values_to_be_in_set", {"column": "is_even", "value_set": [True], "mostly": 0.5}),
+    ("column_values_to_be_in_set", {"column": "is_even", "value_set": [True], "mostly": 0.6}),
     ("column_values_to_not_be_in_set", {"column": "code", "value_set": ["c"]}),
     ("column_values_to_not_be_in_set", {"column": "code", "value_set": ["b"]}),
     ("column_values_to_not_be_in_set", {"column": "code", "value_set": ["b"], "mostly": 0.5}),
@@ -53,7 +55,8 @@ def test_sql_and_the_library_agree(tmp_path: Path) -> None:
         con.execute("create schema marts")
         con.execute(
             "create table marts.edges as select range as number, case when range <> 7 then range end as sometimes, "
-            "null::integer as never, range % 3 as third, case when range % 2 = 0 then 'a' else 'b' end as code "
+            "null::integer as never, range % 3 as third, range % 2 = 0 as is_even, "
+            "case when range % 2 = 0 then 'a' else 'b' end as code "
             "from range(20)"
         )
         ours = {rule.name: keeps(con, rule, "marts.edges") for rule in rules}

@@ -23,8 +23,10 @@ from dagster_project.checks import suites_of
 from dagster_project.dbt_session import padded_keys
 from dagster_project.publishing.audit import table_facts
 from dagster_project.publishing.versions import current_database
+from dagster_project.sources.configured import source_tables
 from dagster_project.sources.contract import column_changes
 from dagster_project.sources.ledger import Load
+from dagster_project.sources.raw_views import raw_select_sql
 from dagster_project.sources.repetition import repeated_share, rewritten
 from dagster_project.sources.tables import PROVENANCE_COLUMNS
 from expectations.suite import Rule
@@ -68,7 +70,7 @@ class MutableNight:
     def feeds(self) -> list[str]:
         """The raw tables that can be corrupted."""
         tables = self.con.execute("select table_name from duckdb_tables() where schema_name = 'base'").fetchall()
-        return sorted(name for (name,) in tables if name != "unreadable_rows")
+        return sorted(name for (name,) in tables)
 
     def columns(self, feed: str) -> dict[str, str]:
         """The columns that a source sent, with their types."""
@@ -166,17 +168,15 @@ class MutableNight:
         self.con.execute("set variable hmac_outer = ?::blob", [outer])
         for schema in ("base", "raw", "staging", "quarantine", "intermediate", "marts", "quality"):
             self.con.execute(f"create schema {schema}")
-        self.con.execute(f"attach '{shop.home / 'work' / 'scratch.duckdb'}' as scratch (read_only)")
         self.con.execute(f"attach '{current_database(shop.home / 'published')}' as published (read_only)")
-        views = "select view_name from duckdb_views() where database_name = 'scratch' and schema_name = 'raw'"
-        for (name,) in self.con.execute(views).fetchall():
-            self.con.execute(f"create table base.{name} as from scratch.raw.{name}")
-            self.con.execute(f"create table raw.{name} as from base.{name}")
+        tables, landing = source_tables(shop.settings()), shop.home / "landing"
+        for table in tables:
+            self.con.execute(f"create table base.{table.view_name} as {raw_select_sql(table, landing)}")
+            self.con.execute(f"create table raw.{table.view_name} as from base.{table.view_name}")
         for node in self._nodes.values():
             if node["resource_type"] == "seed":
                 self.con.execute(f"create table marts.{node['name']} as from published.marts.{node['name']}")
-        for name in ("scratch", "published"):
-            self.con.execute(f"detach {name}")
+        self.con.execute("detach published")
 
     def _build_all(self, models: list[str]) -> None:
         for model in models:

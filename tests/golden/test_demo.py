@@ -165,6 +165,23 @@ def test_net_promoter_score_equals_pandas(night: duckdb.DuckDBPyConnection, home
     assert metric(night, "nps", "trailing_window") == ((latest >= 9).sum() - (latest <= 6).sum(), len(latest))
 
 
+def test_costs_per_customer_equal_pandas(
+    night: duckdb.DuckDBPyConnection, home: Path, valid_orders: pd.DataFrame
+) -> None:
+    costs = read(home / "simulated" / "demo" / "marketing_costs.csv")
+    costs = costs[pd.to_datetime(costs["cost_date"]) >= WINDOW_START]
+    known = valid_orders[valid_orders["customer_id"] != ""]
+    days = known.groupby("customer_id")["day"].agg(["min", "max"])
+    before = known[(known["day"] < WINDOW_START) & (known["day"] >= WINDOW_START - pd.Timedelta(days=365))]
+    kept = days.loc[before["customer_id"].unique(), "max"] >= WINDOW_START
+    is_acquisition = costs["purpose"] == "acquisition"
+    won, retained = (cents(costs.loc[chosen, "amount"]).sum() for chosen in (is_acquisition, ~is_acquisition))
+    top, base = metric(night, "customer_acquisition_cost", "trailing_window")
+    assert (top * 100, base) == (won, (days["min"] >= WINDOW_START).sum())
+    top, base = metric(night, "retention_cost_per_retained_customer", "trailing_window")
+    assert (top * 100, base) == (retained, kept.sum())
+
+
 def test_every_planted_fault_is_refused_with_its_reason(night: duckdb.DuckDBPyConnection) -> None:
     refused = set(night.execute("select distinct model, reasons from quality.quarantined_rows").fetchall())
     assert {

@@ -27,7 +27,7 @@ from dagster_project.settings import DEFAULT_CONFIG, load_settings
 from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 
 ONE_CURRENCY = (("DE", "EUR", 0.8), ("AT", "EUR", 0.2))
-"""Countries of a shop whose every order is in the reporting currency; the warehouse has no exchange rates yet."""
+"""Countries of a shop whose every order is in the reporting currency: the truth is in each person's own."""
 
 
 @dataclass(frozen=True)

@@ -112,3 +112,78 @@ def test_members_buy_more_than_the_programme_makes_them_buy(shop: KnownShop) -> 
         from memory.truth.accounts_at_end join memory.truth.persons using (person_id)
     """)
     assert naive[0][0] > 3 * added / own
+
+
+def test_every_member_has_the_points_that_they_truly_have(shop: KnownShop) -> None:
+    """Of both accounts of a person together: points that move from one to the other are given once."""
+    said = shop.rows("""
+        select person_id, sum(points) filter (where is_gift),
+            coalesce(sum(points) filter (where event_kind = 'redeem'), 0),
+            coalesce(sum(points) filter (where event_kind = 'expire'), 0),
+            coalesce(sum(points) filter (where event_kind in ('reverse_earn', 'adjust') and not is_gift), 0),
+            sum(points)
+        from warehouse.marts.fct_points_ledger join warehouse.marts.dim_customers using (customer_key)
+        join memory.truth.accounts using (customer_id) group by person_id order by person_id
+    """)
+    true = shop.rows("""
+        select person_id, points_given, points_redeemed, points_expired, points_taken_back, balance
+        from memory.truth.point_balances order by person_id
+    """)
+    assert len(true) > 200
+    assert said == true
+    assert shop.rows("select min(points_balance) >= 0 from warehouse.marts.fct_points_ledger") == [(True,)]
+
+
+def test_balances_of_the_last_month_are_those_of_the_ledger(shop: KnownShop) -> None:
+    rows = shop.rows("""
+        with ends as (
+            select customer_key, sum(points) as points from warehouse.marts.fct_points_ledger group by customer_key
+        )
+        select count(*), count(*) filter (where months.points_balance <> coalesce(ends.points, 0)),
+            count(*) filter (where ends.points <> 0)
+        from warehouse.marts.fct_customer_months as months left join ends using (customer_key)
+        where not months.is_complete_month or months.month_start = (
+            select max(month_start) from warehouse.marts.fct_customer_months
+        )
+    """)
+    [(months, wrong, members)] = rows
+    assert (wrong, months > 1_000, members > 200) == (0, True, True)
+
+
+def test_subscription_repurchase_is_exact(shop: KnownShop) -> None:
+    assert shop.said("subscription_repurchase_ratio") == shop.true("subscription_repurchase_ratio")
+
+
+@pytest.mark.parametrize("kind", ["personal", "general"])
+def test_response_to_messages_is_exact(shop: KnownShop, kind: str) -> None:
+    """Every campaign ended long before, so each window is over."""
+    assert shop.said(f"{kind}_message_response_rate") == shop.true("message_response_rate", kind)
+
+
+def test_personal_messages_are_answered_as_much_more_often_as_planted(shop: KnownShop) -> None:
+    [(low, high, claimed, verdict)] = shop.rows("""
+        select metrics.ci_low, metrics.ci_high, claims.claimed_low, claims.verdict
+        from warehouse.marts.loyalty_metrics as metrics
+        join warehouse.marts.spec_claims as claims using (metric)
+        where metrics.metric = 'personal_response_multiple' and metrics.period_type = 'trailing_window'
+    """)
+    assert low < shop.plan.relations.messages.personal_response_ratio < high
+    assert verdict == ("does_not_hold" if high < claimed else "cannot_say")
+
+
+def test_referrals_are_told_with_what_came_of_them(shop: KnownShop) -> None:
+    """Without those of people to themselves, whom the warehouse takes for two: it resolves no persons."""
+    truth = "from warehouse.marts.fct_referrals as told join memory.truth.referrals as truth using (referral_id)"
+    counts = shop.rows(f"select count(told.converted_at), count(*) {truth} where not truth.is_self_referral")
+    assert counts == list(shop.true("referral_conversion").values())
+    referrers = shop.rows(f"select count(distinct truth.referrer_person_id) {truth} where not truth.is_self_referral")
+    assert referrers[0][0] == shop.true("referral_rate")[None][0]
+    assert shop.rows(f"""
+        select count(*) {truth}
+        where (told.reward_status = 'rewarded') <> (truth.is_rewarded and told.converted_at is not null)
+    """) == [(0,)]
+    [(unseen, pretended, told)] = shop.rows(
+        f"select count(*) filter (where not told.is_self_referral), count(*), count(distinct told.referral_id) {truth} "
+        "where truth.is_self_referral"
+    )
+    assert unseen == pretended == told > 0

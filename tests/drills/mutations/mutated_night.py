@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from corner_shop import CornerShop
+from corner_shop import NIGHT, CornerShop
 from rules_in_sql import keeps
 
 from dagster_project.checks import suites_of
@@ -143,7 +143,7 @@ class MutableNight:
         relations |= {self._relation(model): self._relation(model) for model in models}
         for relation in relations:
             for rule in self._suites.get(relation, ()):
-                if not keeps(self.con, rule, relation):
+                if not keeps(self.con, rule, relation, NIGHT):
                     yield _judge(relation, rule), f"{rule.name} on {relation}"
         for node in self._tests(models):
             if self.con.execute(f"select 1 from ({self._sql(node)}) limit 1").fetchall():

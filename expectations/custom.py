@@ -165,9 +165,10 @@ where cast('{given["as_of"]}' as date) - last_date
 class ExpectRecentValuesToBeUsual(_OverHistory):
     """The values of the last `days` are distributed like those of the year before, by the population stability index.
 
-    Tenths of the earlier values for numbers, the values themselves for texts; half a row is added to each. The index may
-    exceed `limit` by what chance does to it: with b bins and n and m rows it has the mean (b - 1) (1/n + 1/m) and about
-    the spread of a chi-square (Yurdakul and Naranjo 2020); three of its deviations are allowed.
+    Tenths of the earlier values for numbers, the values themselves for texts; half a row is added to each bin. The
+    index may exceed `limit` by what chance does to it: with b bins and n and m rows it has the mean
+    (b - 1) (1/n + 1/m) and about the spread of a chi-square (Yurdakul and Naranjo 2020); three of its deviations are
+    allowed.
     """
 
     over: str = pydantic.Field(regex=r"^[a-z_][a-z0-9_]*$")

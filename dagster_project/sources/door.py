@@ -11,7 +11,7 @@ from pathlib import Path
 from dagster_project.sources.contract import ContractBroken, ContractChange, column_changes, new_values, refuse, told
 from dagster_project.sources.ledger import Load, rejects_path, rows_path
 from dagster_project.sources.load_writer import Delivery, write_load
-from dagster_project.sources.tables import MissingColumns, SourceTable
+from dagster_project.sources.tables import MissingColumns, SourceTable, delivery_name
 
 LOADS_COMPARED = (
     100  # a code that the last hundred deliveries did not have is worth a word, and each is a column to read
@@ -70,7 +70,7 @@ class Door:
 
     def _before(self, file: str, others: list[Load]) -> Load | None:
         """The delivery to compare with: the last one under the same name, else the last one of the table."""
-        name = file.removesuffix(".gz")
+        name = delivery_name(file)
         same = [load for load in self._ledger if load.delivery == name]
         known = same or [*self._ledger, *others]
         return known[-1] if known else None

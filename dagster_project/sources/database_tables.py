@@ -160,7 +160,7 @@ def _given(sa: Any, engine: Any, column: Any, text: str) -> Any:
 
 def _as_text(sa: Any, engine: Any, column: Any) -> Any:
     kind = column.type
-    if isinstance(kind, sa.String | sa.Enum):
+    if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum) and type(kind).__name__ != "SET":
         return column
     if engine.dialect.name == "postgresql":
         return sa.cast(column, sa.Text())

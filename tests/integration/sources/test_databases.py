@@ -319,9 +319,7 @@ HOSTILE: dict[type[Server], tuple[str, str, dict[str, str | None]]] = {
 }  # fmt: skip
 
 
-def test_values_that_other_programs_cannot_hold_arrive_as_the_database_writes_them(
-    server: Server, tmp_path: Path
-) -> None:
+def test_values_arrive_as_the_database_writes_them(server: Server, tmp_path: Path) -> None:
     columns, values, expected = HOSTILE[type(server)]
     shop = Shop(server, tmp_path, cursor=None)
     server.execute(f"create table orders (id int primary key, {columns})")

@@ -66,7 +66,7 @@ def check_stages(settings: Settings, after_models: Collection[str]) -> list[dg.A
 
     Args:
         settings: the shop's settings.
-        after_models: names of the marts that are built from the models' outputs.
+        after_models: names of the tables outside layer models that are built from its outputs.
 
     Raises:
         SettingsError: a waiver names no rule of these suites.

@@ -21,6 +21,7 @@ REFUSED_FOR = {
     "score_off_its_scale": ("survey_answers", "`score` is off the scale of its question"),
 }
 REPEATED = ("repeated_order", "edited_order", "reopened_order", "order_versions_of_one_moment")
+LOSSY = ("refused", "excluded", "counted")
 PLANTED_ORDERS = "select distinct key from memory.truth.dirt where kind = ? and feed = 'orders'"
 MOVED_ACCOUNTS = """
     with moved as (
@@ -58,7 +59,7 @@ def refused(shop: KnownShop, table: str, reason: str) -> int:
 
 def moved_accounts(shop: KnownShop) -> set[str]:
     """Accounts with an order of which dirt hid or changed the amount."""
-    lossy = ", ".join(f"'{kind.name}'" for kind in KINDS.values() if kind.meets in ("refused", "excluded", "counted"))
+    lossy = ", ".join(f"'{kind.name}'" for kind in KINDS.values() if kind.meets in LOSSY and kind.how == "rewritten")
     sql = MOVED_ACCOUNTS.format(lossy=lossy, refunds=shop.root / "deliveries" / "refunds.csv")
     return {account for (account,) in shop.rows(sql)}
 
@@ -117,6 +118,12 @@ def test_traders_do_not_count(shop: KnownShop, planted: Counter[str]) -> None:
     reasons = Counter(reason for (reason,) in rows)
     assert None not in reasons
     assert reasons["not_consumer"] == max(reasons.values())
+
+
+def test_goods_that_were_exchanged_free_of_charge_are_no_purchase(shop: KnownShop, planted: Counter[str]) -> None:
+    rows = shop.rows("select exclusion_reason from warehouse.marts.fct_orders where order_id like '%-exchange'")
+    assert planted["exchanged_order"] == len(rows) > 0
+    assert {reason for (reason,) in rows} == {"zero_value"}
 
 
 def test_a_cut_line_is_listed_as_unreadable(shop: KnownShop, planted: Counter[str]) -> None:

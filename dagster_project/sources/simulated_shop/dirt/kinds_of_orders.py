@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dagster_project.sources.simulated_shop.dirt import eligibility as rows
 from dagster_project.sources.simulated_shop.dirt import texts
-from dagster_project.sources.simulated_shop.dirt.kind import Kind
+from dagster_project.sources.simulated_shop.dirt.kind import Follower, Kind
 
 _CHANGED_ORDER = rows.is_later("orders", "updated_at", "ordered_at")
 
@@ -137,6 +137,29 @@ ORDER_KINDS = (
         columns={"channel": texts.written("marketplace"), "device": texts.written(None)},
         eligible=rows.is_absent("orders", "customer_id"),
         share=0.05,
+    ),
+    Kind(
+        "exchanged_order",
+        edge="exchange",
+        feed="orders",
+        how="added_after",
+        meets="excluded",
+        columns={
+            "order_id": texts.marked("order_id", "exchange"),
+            "ordered_at": texts.copied("updated_at"),
+            "status": texts.written("placed"),
+            **dict.fromkeys(("discount_amount", "shipping_amount", "tax_amount"), texts.written("0.00")),
+            **dict.fromkeys(("coupon_code", "delivery_promised_on", "delivered_at"), texts.written(None)),
+        },
+        eligible=rows.all_of(_CHANGED_ORDER, rows.equals("orders", "status", "delivered")),
+        followers=(
+            Follower(
+                "order_lines",
+                on="order_id",
+                of=("orders", "order_id"),
+                columns={"order_id": texts.marked("order_id", "exchange"), "unit_price": texts.written("0.00")},
+            ),
+        ),
     ),
     Kind(
         "order_status_of_a_new_release",

@@ -7,16 +7,22 @@ from dataclasses import fields
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
+from drawn_shop import block_of, with_relations
 
 from dagster_project.sources.simulated_shop import Dirt, Habits, ShopPlan, simulate
 from dagster_project.sources.simulated_shop.dirt import KINDS
+from dagster_project.sources.simulated_shop.relations import tiers
+from dagster_project.sources.simulated_shop.relations.membership import draw_memberships
+from dagster_project.sources.simulated_shop.relations.plan import Tiers
 
 PLANTED = {
     "refund > order": "refund_above_its_order",
     "refund without order": "refund_without_order",
     "order edited after ingestion (keep versions, latest `updated_at`)": "edited_order",
     "order edited after ingestion (tie by `_ingested_at`)": "order_versions_of_one_moment",
+    "exchange": "exchanged_order",
     "re-opened order": "reopened_order",
     "e-mail in other case": "address_in_capitals",
     "e-mail with trailing space": "address_with_a_trailing_space",
@@ -86,10 +92,11 @@ SENT = {
 """Edge case: the habit of sending that makes it. The empty table of the first night is the header that every feed sends
 on the first day."""
 
+PLANNED = {"tier threshold equality": "`Tiers.from_cents` is a plan's: any sum that was reached can be the threshold"}
+"""Edge case: why a plan makes it at will."""
+
 NOT_MADE = {
-    "exchange": "the feeds know no exchange: goods come back for money and are bought again",
     "un-merge": "the feeds merge no accounts: that is the warehouse's own act, to be undone there",
-    "tier threshold equality": "an amount that equals a threshold is a chance of one in thousands",
     "0/0": "a matter of metrics, not of sources",
     "one customer": "a matter of metrics: the smallest shop has 100",
     "all identical values (percent_rank = 0)": "a matter of metrics, not of sources",
@@ -157,8 +164,36 @@ def test_rare_events_that_are_true_are_drawn(con: duckdb.DuckDBPyConnection, edg
     assert count > 0, edge
 
 
+@pytest.mark.parametrize(("above", "reached"), [(0, True), (1, False)])
+def test_a_sum_equal_to_a_tiers_threshold_reaches_it_and_a_cent_less_does_not(above: int, reached: bool) -> None:
+    person, second, highest = _highest_sum_of_a_member()
+    planned = with_relations(tiers=tiers_of(highest + above))
+    block = block_of(planned)
+    who, when, tier, _ = tiers.tier_changes(block, draw_memberships(block))
+    changes = [(int(at), int(to)) for at, to in zip(when[who == person], tier[who == person], strict=True)]
+    assert changes[0][1] == 0
+    assert changes[1:2] == ([(second, 1)] if reached else [])
+
+
+def tiers_of(cents: int) -> Tiers:
+    return Tiers(names=("basic", "silver"), from_cents=(0, cents))
+
+
+def _highest_sum_of_a_member() -> tuple[int, int, int]:
+    """A member, the moment of the payment after which the sum of a year was highest, and that sum in cents."""
+    block = block_of()
+    memberships, spends = draw_memberships(block), tiers.Spends(block)
+    for person in np.flatnonzero(memberships.is_member):
+        joined = int(memberships.joined_second[person])
+        seconds = spends.second[(spends.person == person) & (spends.second > joined + 1)]
+        sums = spends.before(np.full(len(seconds), person), seconds)
+        if len(sums) > 3 and sums.argmax() > 0 and sums.max() > spends.before(person, np.int64(joined + 1)):
+            return int(person), int(seconds[sums.argmax()]), int(sums.max())
+    raise LookupError("no member whose sum is highest after a later payment")
+
+
 def test_no_edge_case_is_listed_twice() -> None:
-    listed = [*PLANTED, *DRAWN, *SENT, *NOT_MADE]
+    listed = [*PLANTED, *DRAWN, *SENT, *PLANNED, *NOT_MADE]
     assert len(listed) == len(set(listed))
 
 

@@ -33,7 +33,7 @@ ORDERS = (
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     kind, is_there = (Postgres, POSTGRES) if request.param == "postgresql" else (MariaDb, MARIADB)
     if not is_there:
-        pytest.skip(f"the programs of {request.param} are not installed; apt-get install {request.param}-server")
+        pytest.skip(f"the programs of {request.param} are not installed; .ci/run installs Debian's")
     running = kind()
     try:
         running.create().start()

@@ -18,6 +18,7 @@ from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
 from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.source_settings import has_deletions
 from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
@@ -264,6 +265,7 @@ class DbtRunner:
             "currency": self.settings.business.currency,
             "sources": sorted(self.settings.sources),
             "staged": staged_entities(list(self.settings.sources)),
+            "has_deletions": has_deletions(self.settings.sources),
             **{name: getattr(chosen, name) for name in DEFINITION_VARIABLES},
         }
 

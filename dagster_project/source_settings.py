@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -51,6 +52,11 @@ class Feed(Strict):
     def pattern(self) -> str:
         """The glob that the names of its files match; empty where the shop names none."""
         return ""
+
+    @property
+    def has_deletions(self) -> bool:
+        """Whether rows come that say of others that the source deleted them."""
+        return False
 
     def named_columns(self) -> set[str]:
         """The columns that the settings name."""
@@ -186,6 +192,11 @@ class SqlFeed(Feed):
         """A database."""
         return "sql"
 
+    @property
+    def has_deletions(self) -> bool:
+        """Where rows have a key; also of those found before `finds_deletions` was turned off."""
+        return bool(self.key)
+
     @model_validator(mode="after")
     def _described(self) -> SqlFeed:
         if self.table is not None and not re.fullmatch(r"[^.\s]+(\.[^.\s]+)?", self.table):
@@ -206,5 +217,40 @@ class SqlSource(Source):
     tables: dict[str, SqlFeed]
 
 
-AnySource = Annotated[FileSource | SimulatedSource | SqlSource, Field(discriminator="connector")]
-CONNECTORS = ("files", "simulated", "sql")
+class RestFeed(Feed):
+    """One table of a service: which of the declaration's resources it is."""
+
+    resource: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """The service's resource."""
+        return f"resource `{self.resource}`" if self.resource else "the resource of that name"
+
+    @property
+    def kind(self) -> str:
+        """A service."""
+        return "rest"
+
+
+class RestSource(Source):
+    """A service that answers in pages of JSON: a declaration says how it is asked, the environment holds the token."""
+
+    connector: Literal["rest"]
+    declaration: str = Field(min_length=1)
+    base_url: str = Field(pattern="^https?://")
+    token_variable: str = Field(pattern=VARIABLE)
+    values: dict[str, str] = Field(default_factory=dict)
+    attempts: int = Field(default=8, ge=1)
+    timeout_seconds: float = Field(default=60, gt=0)
+    slice_rows: int = Field(default=50_000, ge=1)
+    tables: dict[str, RestFeed]
+
+
+AnySource = Annotated[FileSource | SimulatedSource | SqlSource | RestSource, Field(discriminator="connector")]
+CONNECTORS = ("files", "simulated", "sql", "rest")
+
+
+def has_deletions(sources: Mapping[str, AnySource]) -> bool:
+    """Whether some source can tell that it deleted a row."""
+    return any(feed.has_deletions for source in sources.values() for feed in source.tables.values())

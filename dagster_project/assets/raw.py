@@ -16,6 +16,7 @@ from dagster_project.checks import record_checks, shown
 from dagster_project.dbt_runner import DbtRunner
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
+from dagster_project.source_settings import has_deletions
 from dagster_project.sources.configured import connectors
 from dagster_project.sources.connectors import Connector
 from dagster_project.sources.contract import ContractBroken, ContractChange
@@ -97,7 +98,8 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
             for table in connector.tables
         }
         tables = list(landed)
-        warehouse.begin(as_of_of(context), _raw_views(tables, landing), context.run_id)
+        views = _raw_views(tables, landing, has_deletions=has_deletions(settings.sources))
+        warehouse.begin(as_of_of(context), views, context.run_id)
         with warehouse.connect() as con:
             results = [contract_result(table, counts, dbt) for table, (counts, _) in landed.items()]
             record_checks(con, results)
@@ -148,8 +150,8 @@ def _land(
     return counts, time.perf_counter() - began
 
 
-def _raw_views(tables: list[SourceTable], landing: Path) -> dict[str, str]:
-    views = {f"{table.source}__{table.table}": raw_select_sql(table, landing) for table in tables}
+def _raw_views(tables: list[SourceTable], landing: Path, *, has_deletions: bool) -> dict[str, str]:
+    views = {table.view_name: raw_select_sql(table, landing, marks_deletions=has_deletions) for table in tables}
     unreadable = rejects_select_sql(tables, landing)
     return views | {
         "unreadable_rows": 'select source as source_name, "table" as table_name, file, row_number, reason '

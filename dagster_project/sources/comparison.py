@@ -1,8 +1,8 @@
 """What is new among rows that a source has just sent, by comparison with what is landed: no second book is kept.
 
 Rows come and go as Parquet. Of each key the version landed last is the known one. A row like its known version is
-nothing new; any other is a new version; a key that the source no longer has is landed once more as a tombstone, with
-`_is_deleted` true and nothing but its key.
+nothing new; any other is a new version; a key that the source no longer has is landed once more as a tombstone: the row
+as it was known, with `_is_deleted` true. Staging may then name rows by other columns than the database does.
 
 Belongs here: SQL over the landing zone and a Parquet of fresh rows. Does not belong here: reading the source, landing.
 """
@@ -21,9 +21,8 @@ import pyarrow.parquet as pq
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.landing import current_loads, raw_select_sql
 from dagster_project.sources.raw_views import identifier, literal
-from dagster_project.sources.tables import PROVENANCE_COLUMNS, SourceTable
+from dagster_project.sources.tables import DELETED, PROVENANCE_COLUMNS, SourceTable
 
-DELETED = "_is_deleted"
 TIME = "timestamptz"
 NUMBER = "decimal(38, 0)"
 _LANDED_ORDER = "_loaded_at desc, _file desc, _row_number desc"
@@ -102,7 +101,7 @@ class Known:
                 f"known.{identifier(name)} is not distinct from fresh.{identifier(name)}" for name in schema.names
             )
             select = (
-                f"with fresh as (from {rows}), known as ({self._versions(schema.names, compared)}) "
+                f"with fresh as (from {rows}), known as ({self._versions(schema.names, 'fresh', compared)}) "
                 f"select {columns}, false as {DELETED} from fresh "
                 f"where not ({compared}) or not exists (select 1 from known where {same}) order by file_row_number"
             )
@@ -118,14 +117,13 @@ class Known:
         """
         if self.is_empty():
             return 0, 0
-        columns = ", ".join(
-            identifier(name) if name in self.key else f"cast(null as varchar) as {identifier(name)}"
-            for name in schema.names
-        )
         alive, there = self._alive(), f"select {self._key_list()} from read_parquet({literal(str(keys))})"
         with self._opened() as con:
             [(count,)] = con.execute(f"select count(*) from ({alive})").fetchall()
-        select = f"select {columns}, true as {DELETED} from ({alive} except {there}) order by {self._key_list()}"
+        select = (
+            f"with gone as ({alive} except {there}) select *, true as {DELETED} "
+            f"from ({self._versions(schema.names, 'gone')}) order by {self._key_list()}"
+        )
         return self._write(select, target, schema), int(count)
 
     def write_sorted(self, fresh: Path, target: Path, schema: pa.Schema) -> int:
@@ -144,18 +142,21 @@ class Known:
         with self._opened() as con:
             return con.execute(f"select * from ({there}{known}) order by all").fetchall()
 
-    def _versions(self, names: list[str], compared: str) -> str:
-        """The known versions of the fresh rows that are to be compared; a column never landed is null in them."""
+    def _versions(self, names: list[str], wanted: str, where: str = "true") -> str:
+        """The known versions of the keys in a relation, of its rows where a condition holds.
+
+        A column that was never landed is null in them.
+        """
         landed = self._landed_columns()
         chosen = ", ".join(
             identifier(name) if name in landed else f"cast(null as varchar) as {identifier(name)}" for name in names
         )
         same_key = " and ".join(
-            f"landed.{name} is not distinct from fresh.{name}" for name in map(identifier, self.key)
+            f"landed.{name} is not distinct from {wanted}.{name}" for name in map(identifier, self.key)
         )
         return (
             f"select {chosen} from (from ({raw_select_sql(self.table, self.landing)}) as landed "
-            f"where exists (select 1 from fresh where {same_key} and {compared}) "
+            f"where exists (select 1 from {wanted} where {same_key} and {where}) "
             f"qualify row_number() over (partition by {self._key_list()} order by {_LANDED_ORDER}) = 1) "
             f"where not coalesce({DELETED}, false)"
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.settings import Settings, expand_folder
-from dagster_project.source_settings import Feed, FileFeed, FileSource, SimulatedSource, SqlSource
+from dagster_project.source_settings import Feed, FileFeed, FileSource, RestSource, SimulatedSource, SqlSource
 from dagster_project.sources.connectors import Connector, LocalFiles, RemoteFiles, SimulatedFiles
 from dagster_project.sources.remote_files import SCHEME, Store
 from dagster_project.sources.simulated_shop import Dirt, ShopPlan
@@ -77,10 +77,32 @@ def _of_database(name: str, source: SqlSource, home: Path) -> Connector:
     )  # fmt: skip
 
 
+def _of_service(name: str, source: RestSource, home: Path) -> Connector:
+    from dagster_project.sources.declarations import read_declaration
+    from dagster_project.sources.rest_connector import RestService
+
+    return RestService(
+        tables=[
+            SourceTable(
+                **_promised(name, table, feed), folder=_inbox(home, name, table), files="*.parquet", format="parquet"
+            )
+            for table, feed in source.tables.items()
+        ],
+        declaration=read_declaration(name, source.declaration, source.values),
+        resources={table: feed.resource or table for table, feed in source.tables.items()},
+        base_url=source.base_url,
+        token_variable=source.token_variable,
+        attempts=source.attempts,
+        timeout_seconds=source.timeout_seconds,
+        slice_rows=source.slice_rows,
+    )
+
+
 _MAKERS: dict[type, Callable[[str, Any, Path], Connector]] = {
     FileSource: _of_files,
     SimulatedSource: _of_simulation,
     SqlSource: _of_database,
+    RestSource: _of_service,
 }
 
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,12 +22,12 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.sources.comparison import DELETED, NUMBER, TIME, Known
-from dagster_project.sources.contract import ContractChange
+from dagster_project.sources.comparison import NUMBER, TIME, Known
 from dagster_project.sources.database import Database, Disconnected
 from dagster_project.sources.database_tables import Position, Shape, Wanted, rows_of, shape_of
-from dagster_project.sources.landing import Landed, Progress, current_loads, land
-from dagster_project.sources.tables import SourceError, SourceTable, check_column_names, check_required_columns
+from dagster_project.sources.inbox import Inbox
+from dagster_project.sources.landing import Landed, Progress
+from dagster_project.sources.tables import DELETED, SourceError, SourceTable, check_column_names, check_required_columns
 
 FEWEST_SUSPICIOUS = 100  # deletions up to here are never too many
 _KEYS_A_QUERY = 500
@@ -81,29 +80,17 @@ class SqlDatabase:
 
     def land(self, table: SourceTable, landing: Path, loaded_at: datetime, progress: Progress | None = None) -> Landed:
         """Land what is new of a table; see `Connector`."""
-        feed = self.feeds[table.table]
+        feed, inbox = self.feeds[table.table], Inbox(table, landing, loaded_at)
         with (
-            _emptied(table.folder) as inbox,
-            tempfile.TemporaryDirectory(dir=inbox.parent) as scratch,
+            inbox.opened() as folder,
+            tempfile.TemporaryDirectory(dir=folder.parent) as scratch,
             self.database.engine() as engine,
         ):
             shape = self.trying(lambda: self._shape(engine, table, feed))
             order = TIME if shape.cursor_kind == "time" else NUMBER
             known = Known(table, landing, feed.key, feed.cursor, order, Path(scratch))
-            visit = _Visit(self, engine, table, feed, shape, known, inbox, Path(scratch), loaded_at, progress)
-            visit.run()
-        loads = current_loads(table, landing)
-        return Landed(
-            rows=sum(load.rows for load in loads),
-            files_seen=len(loads),
-            files_new=visit.files_new,
-            rows_new=visit.rows_new,
-            load_ids=tuple(load.load_id for load in loads),
-            columns={name: kind for load in loads for name, kind in load.columns.items()},
-            bytes=sum(load.bytes for load in loads),
-            changes=tuple(visit.changes),
-            set_aside=tuple(visit.set_aside),
-        )
+            _Visit(self, engine, table, feed, shape, known, inbox, Path(scratch), progress).run()
+        return inbox.sum()
 
     def examine(self) -> str:
         """Whether the database answers, and has every table."""
@@ -154,14 +141,9 @@ class _Visit:
     feed: SqlTable
     shape: Shape
     known: Known
-    inbox: Path
+    inbox: Inbox
     scratch: Path
-    loaded_at: datetime
     progress: Progress | None
-    files_new: int = 0
-    rows_new: int = 0
-    changes: list[ContractChange] = field(default_factory=list)
-    set_aside: list[str] = field(default_factory=list)
     rows_read: int = 0
 
     def run(self) -> None:
@@ -170,10 +152,10 @@ class _Visit:
             self._land_whole()
             return
         self._land_changes() if self.feed.cursor else self._land_news(Wanted())
-        if self.feed.finds_deletions and not self.set_aside:
+        if self.feed.finds_deletions and not self.inbox.set_aside:
             self._compare_keys()
-        if self.known.is_empty() and not self.set_aside:
-            pq.write_table(self._written().empty_table(), self._next_file())
+        if self.known.is_empty() and not self.inbox.set_aside:
+            pq.write_table(self._written().empty_table(), self.inbox.next_file())
             self._land_next()
 
     def _land_changes(self) -> None:
@@ -183,17 +165,17 @@ class _Visit:
         else:
             since = self.known.before(mark, self.feed.overlap)
             wanted = Wanted(since=since, limit=self.connector.slice_rows)
-        while wanted is not None and not self.set_aside:
+        while wanted is not None and not self.inbox.set_aside:
             last = self._land_news(wanted, until=mark)
             wanted = Wanted(after=last, limit=self.connector.slice_rows) if last else None
-        if not self.set_aside:
+        if not self.inbox.set_aside:
             self._land_news(Wanted(cursor_is="null"))
 
     def _land_news(self, wanted: Wanted, until: str | None = None) -> Position | None:
         """Read, compare, land; gives the last row read when there may be more behind it."""
         fresh = self.scratch / "fresh.parquet"
         rows, last = self.connector.trying(lambda: self._read(wanted, fresh))
-        if rows and self.known.write_news(fresh, self._next_file(), self.shape.schema, until):
+        if rows and self.known.write_news(fresh, self.inbox.next_file(), self.shape.schema, until):
             self._land_next()
         return last if wanted.limit is not None and rows == wanted.limit else None
 
@@ -219,7 +201,7 @@ class _Visit:
         """Land tombstones of what is gone, and the rows that were committed behind the cursor."""
         keys = self.scratch / "keys.parquet"
         self.connector.trying(lambda: self._read(Wanted(columns=self.feed.key), keys))
-        gone, known = self.known.write_gone(keys, self._next_file(), self.shape.schema)
+        gone, known = self.known.write_gone(keys, self.inbox.next_file(), self.shape.schema)
         if gone > max(FEWEST_SUSPICIOUS, self.feed.maximum_deleted_share * known):
             raise self.table.error(
                 f"{gone:,} of {known:,} known rows are gone from table {self.feed.relation!r}, more than the share "
@@ -230,40 +212,18 @@ class _Visit:
             self._land_next()
         missing = self.known.missing(keys)
         for start in range(0, len(missing), _KEYS_A_QUERY):
-            if not self.set_aside:
+            if not self.inbox.set_aside:
                 self._land_news(Wanted(keys=missing[start : start + _KEYS_A_QUERY]))
 
     def _land_whole(self) -> None:
         """The whole table in an order that depends on its rows alone, so that the same rows are the same bytes."""
-        fresh, target = self.scratch / "fresh.parquet", self.inbox / "whole.parquet"
+        fresh, target = self.scratch / "fresh.parquet", self.table.folder / "whole.parquet"
         self.connector.trying(lambda: self._read(Wanted(), fresh))
         self.known.write_sorted(fresh, target, self.shape.schema)
-        self._land(target)
-
-    def _next_file(self) -> Path:
-        return self.inbox / f"{self.loaded_at:%Y%m%dT%H%M%S%f}-{self.files_new + 1:06d}.parquet"
+        self.inbox.land(target)
 
     def _land_next(self) -> None:
-        self._land(self._next_file())
-
-    def _land(self, file: Path) -> None:
-        try:
-            landed = land(self.table, self.known.landing, self.loaded_at)
-        finally:
-            file.unlink()
-        self.files_new += landed.files_new
-        self.rows_new += landed.rows_new
-        self.changes += landed.changes
-        self.set_aside += landed.set_aside
+        self.inbox.land(self.inbox.next_file())
 
     def _written(self) -> pa.Schema:
         return self.shape.schema.append(pa.field(DELETED, pa.bool_()))
-
-
-@contextmanager
-def _emptied(folder: Path) -> Iterator[Path]:
-    """The folder without what a killed run left in it: that is read again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.iterdir():
-        leftover.unlink()
-    yield folder

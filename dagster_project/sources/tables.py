@@ -18,6 +18,7 @@ FileFormat = Literal["csv", "json_lines", "parquet", "xlsx", "fixed_width"]
 ChangePolicy = Literal["evolve", "freeze", "quarantine"]
 
 PROVENANCE_COLUMNS = ("_source", "_file", "_loaded_at", "_load_id", "_row_number")
+DELETED = "_is_deleted"  # true in a tombstone, the last row of a key that the source no longer has
 
 COMPRESSED = (".gz", ".zst")
 TEXT_FORMATS = ("csv", "json_lines", "fixed_width")

@@ -18,11 +18,12 @@ from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
 from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.source_settings import has_deletions
 from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 ENTITIES = (
-    "customers", "products", "orders", "order_lines", "refunds", "feedback", "survey_invitations",
+    "customers", "contacts", "products", "orders", "order_lines", "refunds", "feedback", "survey_invitations",
     "support_contacts", "support_events", "mentions", "texts", "exchange_rates", "point_events",
     "tier_changes", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
 )  # fmt: skip
@@ -271,6 +272,8 @@ class DbtRunner:
             "sources": sorted(self.settings.sources),
             "staged": staged_entities(list(self.settings.sources)),
             **chosen,
+            "identity": self.settings.definitions.identity.model_dump(mode="json"),
+            "has_deletions": has_deletions(self.settings.sources),
         }
 
     @staticmethod

@@ -21,14 +21,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dagster_project.oversight import Alerts, Strict, Waiver
+from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
 NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
-# settings of a table that say what is told and what blocks, and change no number
-WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share", "when_changed", "enumerations")
-IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
+IdentityRule = Literal["loyalty_card", "mailbox", "email", "phone", "social_handle"]
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
 TeamName = Annotated[str, Field(pattern=r"^[\w .&/-]{1,80}$")]  # stands in SQL as it is written
 IsoWeekday = Annotated[int, Field(ge=1, le=7)]  # 1 is Monday
@@ -58,71 +57,6 @@ class Business(Strict):
         return name
 
 
-class FixedWidthField(Strict):
-    """A field of a fixed-width file: its name, its first character (from 1) and its width in characters."""
-
-    name: str
-    start: int = Field(ge=1)
-    width: int = Field(ge=1)
-
-
-class TableSettings(Strict):
-    """One table of a source: which files, how they are written, which columns must be there."""
-
-    files: str = Field(min_length=1)
-    format: Literal["csv", "parquet", "fixed_width"] = "csv"
-    columns: tuple[str, ...] = ()
-    fields: tuple[FixedWidthField, ...] = ()
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    quote: str = Field(default='"', max_length=1)
-    encoding: str = "utf-8"
-    is_optional: bool = False
-    stale_after_hours: float | None = Field(default=None, gt=0)
-    maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
-    when_changed: Literal["evolve", "freeze", "quarantine"] = "evolve"
-    enumerations: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _described(self) -> TableSettings:
-        if self.format == "fixed_width" and not self.fields:
-            raise ValueError("a fixed_width table needs 'fields', each with name, start and width")
-        if self.format != "fixed_width" and not self.columns:
-            raise ValueError("a table needs 'columns', the columns that must be in its files")
-        known = {*self.columns, *(field.name for field in self.fields)}
-        if not known.issuperset(self.enumerations):
-            unknown = ", ".join(sorted({*self.enumerations} - known))
-            raise ValueError(f"'enumerations' names {unknown}, which is none of the table's columns")
-        return self
-
-
-class SimulatedShop(Strict):
-    """The size, the seed and the dirt of the built-in shop."""
-
-    customers: int = Field(default=20_000, ge=100)
-    days: int = Field(default=1_096, ge=90)
-    last_day: dt.date = dt.date(2025, 12, 31)
-    seed: int = 7
-    dirt: Literal["none", "light", "moderate", "heavy"] = "moderate"
-
-
-class Source(Strict):
-    """A place that data comes from: a folder of files, or the built-in simulated shop."""
-
-    connector: Literal["files", "simulated"] = "files"
-    folder: str = ""
-    simulated: SimulatedShop | None = None
-    tables: dict[str, TableSettings]
-
-    @model_validator(mode="after")
-    def _complete(self) -> Source:
-        if self.connector == "files" and not self.folder:
-            raise ValueError("a source of connector 'files' needs 'folder'")
-        for name in self.tables:
-            if not re.fullmatch(IDENTIFIER, name):
-                raise ValueError(f"table name '{name}' must be snake case, like 'order_lines'")
-        return self
-
-
 class Gate(Strict):
     """How much history a model needs before it is fitted; below it, cohort averages stand in, marked."""
 
@@ -130,6 +64,29 @@ class Gate(Strict):
     minimum_history_days: int = Field(default=180, ge=1)
     maximum_days_since_last_order: int = Field(default=30, ge=0)
     minimum_customers_with_three_occasions: int = Field(default=50, ge=0)
+
+
+class Identity(Strict):
+    """What makes accounts and guests' orders one customer; without `rules` every account is a customer of its own.
+
+    `mailbox` takes addresses for the same that one provider delivers to one mailbox, `email` only those that differ in
+    case and spaces. Records of which a column of `told_apart_by` differs are two people, whatever they share.
+    `never_the_same` lists pairs of records, written `source:customer_id` or `source/guest_order:order_id`.
+    """
+
+    rules: tuple[IdentityRule, ...] = ("loyalty_card", "mailbox", "phone", "social_handle")
+    links_guests: bool = True
+    told_apart_by: tuple[Literal["full_name", "birthday"], ...] = ("full_name", "birthday")
+    maximum_sharers: int = Field(default=5, ge=2)
+    never_the_same: tuple[tuple[str, str], ...] = ()
+    compares_rules: bool = True
+
+    @model_validator(mode="after")
+    def _pairs_of_two(self) -> Identity:
+        for one, other in self.never_the_same:
+            if one == other:
+                raise ValueError(f"'never_the_same' holds the pair {one}, {other}: nobody differs from themselves")
+        return self
 
 
 class Definitions(Strict):
@@ -182,6 +139,7 @@ class Definitions(Strict):
     purchase_model: PurchaseModel = "mbg_nbd"
     is_model_chosen_by_backtest: bool = True
     gate: Gate = Gate()
+    identity: Identity = Identity()
 
     @model_validator(mode="after")
     def _life_holds_the_horizon(self) -> Definitions:
@@ -201,6 +159,21 @@ class Learning(Strict):
 
     maximum_customers: int = Field(default=25_000, ge=1_000)
     threads: int = Field(default=1, ge=1)
+
+
+class Privacy(Strict):
+    """What becomes of direct identifiers at the door, and which spellings of one are the same.
+
+    `originals`: kept in one file that only its owner may read, or dropped. `calling_code`: of the country whose
+    telephone numbers are written without one; `trunk_prefix`: what stands before these instead. `dotless_domains`: mail
+    domains that ignore dots, `*` for all. `has_tags`: whether a + in an address begins a note of its owner.
+    """
+
+    originals: Literal["kept", "dropped"] = "kept"
+    calling_code: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,2}$")
+    trunk_prefix: str = Field(default="0", pattern=r"^[0-9]{0,2}$")
+    dotless_domains: tuple[str, ...] = ("gmail.com", "googlemail.com")
+    has_tags: bool = True
 
 
 class Publishing(Strict):
@@ -229,10 +202,11 @@ class Settings(BaseSettings):
     )
 
     business: Business
-    sources: dict[str, Source] = Field(min_length=1)
+    sources: dict[str, AnySource] = Field(min_length=1)
     as_of: dt.date | None = None
     definitions: Definitions = Definitions()
     learning: Learning = Learning()
+    privacy: Privacy = Privacy()
     publishing: Publishing = Publishing()
     engine: Engine = Engine()
     alerts: Alerts = Alerts()
@@ -253,9 +227,20 @@ class Settings(BaseSettings):
         """Let a variable win over the file, whose content arrives as constructor arguments."""
         return env_settings, init_settings
 
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _files_unless_said(cls, sources: Any) -> Any:
+        """A source that names no connector is one of files."""
+        if not isinstance(sources, dict):
+            return sources
+        return {
+            name: {"connector": "files", **source} if isinstance(source, dict) else source
+            for name, source in sources.items()
+        }
+
     @field_validator("sources")
     @classmethod
-    def _source_names(cls, sources: dict[str, Source]) -> dict[str, Source]:
+    def _source_names(cls, sources: dict[str, AnySource]) -> dict[str, AnySource]:
         for name in sources:
             if not re.fullmatch(IDENTIFIER, name):
                 raise ValueError(f"source name '{name}' must be snake case, like 'online_shop'")
@@ -332,7 +317,10 @@ def _config_path(config: Path | str | None) -> Path:
 
 
 def _explained(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    place = [str(part) for part in error["loc"]]
+    if place[0] == "sources" and place[2:3] and place[2] in CONNECTORS:
+        del place[2]  # the kind of source by which pydantic chose, which stands in no file
+    where = ".".join(place)
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(error["loc"][-1]), _known_keys(), n=1)
         return f"unknown key '{where}'" + (f", did you mean '{close[0]}'?" if close else "")

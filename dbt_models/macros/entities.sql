@@ -11,6 +11,18 @@
             'acquisition_channel': 'varchar',
             'customer_type': 'varchar'
         },
+        'contacts': {
+            'customer_id': 'varchar',
+            'order_id': 'varchar',
+            'known_at': 'timestamp',
+            'loyalty_card': 'varchar',
+            'mailbox': 'varchar',
+            'email': 'varchar',
+            'phone': 'varchar',
+            'social_handle': 'varchar',
+            'full_name': 'varchar',
+            'birthday': 'varchar'
+        },
         'products': {
             'product_id': 'varchar',
             'product_name': 'varchar',

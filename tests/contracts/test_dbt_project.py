@@ -55,6 +55,7 @@ WITHOUT_UNIT_TESTS = {
     "int_customer_bases",
     "int_feedback_bases",
     "int_feedback_united",
+    "int_identity_components",
     "int_invitation_bases",
     "int_mention_bases",
     "int_mentions_united",
@@ -69,6 +70,7 @@ WITHOUT_UNIT_TESTS = {
     "int_texts_united",
     "quarantined_rows",
     "reconciliation",
+    "stg_demo__contacts",
     "stg_demo__texts",
     "stg_olist__texts",
 }

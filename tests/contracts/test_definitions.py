@@ -19,6 +19,7 @@ PUBLISHED_MARTS = {
     "fct_mentions", "survey_wave_changes", "feedback_follow_up",
     "fct_points_ledger", "fct_tier_changes", "fct_referrals", "dim_campaigns",
     "fct_campaign_messages", "fct_subscriptions", "fct_visits", "fct_costs", "dim_dates",
+    "customer_merges", "identity_sensitivity",
 }  # fmt: skip
 
 

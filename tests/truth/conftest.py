@@ -11,9 +11,10 @@ processor: add one only for a plan that none of these has.
     test_busy_voices.py       what the same shop's customers say: surveys, service, mentions
     test_dirty_shop.py        the same with dirt: every planted row is met as the register of kinds says
     test_indifferent_shop.py  nothing depends on satisfaction: what must then be the same, is
+    test_known_people.py      who is one person, under heavy dirt; no night, the models of identity alone
 
-Persons and accounts: the warehouse resolves no identities, so it is compared with the truth about accounts. Where a
-person has two accounts or buys as a guest, the truth about persons differs, and a test says by how much.
+Persons and accounts: the busy shop resolves identities, and everybody in it can be found, so its customers are compared
+with the truth about persons. The other nights take every account for a customer, and are compared with accounts.
 
 A comparison with what is drawn by chance allows four standard errors; all seeds are fixed, so it passes or fails
 always. Exact comparisons allow nothing.

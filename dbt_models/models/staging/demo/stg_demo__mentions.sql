@@ -8,7 +8,7 @@ with owners as (
     select
         social_handle,
         min(customer_id) as customer_id
-    from {{ ref('stg_demo__social_handles') }}
+    from {{ ref('stg_demo__account_contacts') }}
     where social_handle is not null
     group by social_handle
     having count(*) = 1
@@ -18,7 +18,7 @@ judged as (
     select
         lower(cast(raw.platform as varchar)) || ':' || cast(raw.mention_id as varchar) as mention_id,
         lower(cast(raw.platform as varchar)) as platform,
-        lower({{ text('cast(raw.author_handle as varchar)') }}) as author_handle,
+        {{ pseudonym('raw.author_handle') }} as author_handle,
         owners.customer_id,
         lower(cast(raw.platform as varchar)) || ':' || {{ text('cast(raw.repost_of as varchar)') }} as repost_of_id,
         cast(raw.language as varchar) as language_code,
@@ -37,7 +37,7 @@ judged as (
                 'least(' ~ count_likes ~ ', ' ~ count_shares ~ ', ' ~ count_reached ~ ') < 0']
         ]) }} as refusals
     from {{ source('raw', 'demo__social_mentions') }} as raw
-    left join owners on lower({{ text('cast(raw.author_handle as varchar)') }}) = owners.social_handle
+    left join owners on {{ pseudonym('raw.author_handle') }} = owners.social_handle
 )
 
 {{ judged_rows('judged', key=['mention_id'], happened_at='mentioned_at') }}

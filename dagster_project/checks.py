@@ -143,8 +143,7 @@ def shown(result: CheckResult) -> dg.AssetCheckResult:
         if result.severity == "warning" or result.waiver
         else dg.AssetCheckSeverity.ERROR,
         description=f"{result.why} Waived {result.waiver}." if result.waiver else result.why,
-        metadata={"failing_rows": result.failing_rows, "observed": result.observed}
-        | ({"sample_keys": result.sample} if result.sample else {}),
+        metadata={"failing_rows": result.failing_rows, "observed": result.observed, "sample_keys": result.sample},
     )
 
 

@@ -39,7 +39,6 @@ logging.getLogger("great_expectations").setLevel(logging.ERROR)
 # counts only: no value of a row may reach a result, a page or a log
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 DOCS_SITE = "loyalty"
-AS_OF = "{as_of}"
 
 
 class OpenConnectionEngine(SqlAlchemyExecutionEngine):
@@ -89,7 +88,7 @@ def run_suites(
 
 def _sample(connection: duckdb.DuckDBPyConnection, suite: Suite, name: str, as_of: dt.date | None) -> str | None:
     [rule] = [rule for rule in suite.rules if rule.name == name]
-    return sample_keys(connection, suite, rule, _business_day(as_of))
+    return sample_keys(connection, suite, rule.of_night(as_of))
 
 
 def build_docs(project: Path, site: Path) -> Path:
@@ -172,24 +171,10 @@ def _expectation(suite: Suite, rule: Rule, as_of: dt.date | None) -> Any:
         if rule.expect in custom.OVER_HISTORY:
             return getattr(custom, kind)(**rule.arguments, as_of=f"{as_of}", description=description, meta=meta)
         if hasattr(custom, kind):
-            return getattr(custom, kind)(**_dated(rule, as_of), description=description, meta=meta)
+            return getattr(custom, kind)(**rule.of_night(as_of).arguments, description=description, meta=meta)
         return getattr(gxe, kind)(**rule.arguments, meta=meta)
     except (AttributeError, TypeError, ValueError) as fault:
         raise CheckCrashed(f"suite {suite.name}, rule {rule.name}: {_first_line(fault)}") from fault
-
-
-def _dated(rule: Rule, as_of: dt.date | None) -> dict[str, Any]:
-    """The rule's arguments, with the night's business day for `{as_of}` in a condition."""
-    condition = rule.arguments.get("condition", "")
-    if AS_OF not in condition:
-        return rule.arguments
-    if as_of is None:
-        raise ValueError(f"its condition names {AS_OF} and no night was given")
-    return {**rule.arguments, "condition": condition.replace(AS_OF, _business_day(as_of))}
-
-
-def _business_day(as_of: dt.date | None) -> str:
-    return f"cast('{as_of}' as date)"
 
 
 def _result(suite: Suite, rule: Rule, outcome: Any) -> CheckResult:

@@ -17,19 +17,18 @@ MAY_BE_TOLD = re.compile(r"^(\w+_key|_file|_row_number|file|row_number|model)$")
 COUNT = 5
 
 
-def sample_keys(connection: duckdb.DuckDBPyConnection, suite: Suite, rule: Rule, as_of: str) -> str | None:
+def sample_keys(connection: duckdb.DuckDBPyConnection, suite: Suite, rule: Rule) -> str | None:
     """Keys of the first rows that break a rule, in the order of the keys.
 
     Args:
         connection: an open connection to the build.
         suite: whose table it is.
-        rule: one that failed.
-        as_of: the night, as SQL, for conditions that name it.
+        rule: one that failed, of its night.
 
     Returns:
         `order_key=..; order_key=..`, at most five; nothing where the rule finds no rows or its rows have no key.
     """
-    rows = _rows_of(suite, rule, as_of)
+    rows = _rows_of(suite, rule)
     if rows is None:
         return None
     names = [column[0] for column in connection.execute(f"select * from ({rows}) as broken limit 0").description or ()]
@@ -45,11 +44,11 @@ def sample_keys(connection: duckdb.DuckDBPyConnection, suite: Suite, rule: Rule,
     ) or None  # fmt: skip
 
 
-def _rows_of(suite: Suite, rule: Rule, as_of: str) -> str | None:
+def _rows_of(suite: Suite, rule: Rule) -> str | None:
     if rule.rows_that_break:
         return rule.rows_that_break.replace("{batch}", suite.relation)
     if rule.expect == "no_rows_where":
-        return f"select * from {suite.relation} where {rule.arguments['condition'].replace('{as_of}', as_of)}"
+        return f"select * from {suite.relation} where {rule.arguments['condition']}"
     return None
 
 

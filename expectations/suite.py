@@ -6,9 +6,10 @@ here imports Great Expectations, so that everybody may import this.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -19,6 +20,7 @@ Severity = Literal["critical", "warning"]
 LAYERS = ("raw", "staging", "intermediate", "marts", "models", "quality")
 SCRATCH_LAYERS = frozenset({"raw", "staging", "intermediate"})
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+AS_OF = "{as_of}"
 OWN_KEYS = frozenset({"name", "why", "severity", "owner", "expect", "rows_that_break", "needs"})
 
 
@@ -45,6 +47,20 @@ class Rule:
     rows_that_break: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+
+    def of_night(self, as_of: dt.date | None) -> Rule:
+        """The rule with the night's business day in the place of `{as_of}` in its condition.
+
+        Raises:
+            SuiteError: the condition names the night and none is given.
+        """
+        condition = self.arguments.get("condition", "")
+        if AS_OF not in condition:
+            return self
+        if as_of is None:
+            raise SuiteError(f"its condition names {AS_OF} and no night was given")
+        dated = condition.replace(AS_OF, f"cast('{as_of}' as date)")
+        return replace(self, arguments={**self.arguments, "condition": dated})
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ sheets as (
         count(*) as count_items,
         max(score) as score,
         max(band) as band,
-        avg(score_0_100) as score_0_100
+        -- of decimals, whose sum is the same in any order
+        avg(cast(score_0_100 as decimal(12, 6))) as score_0_100
     from items
     where answer_number = 1
     group by sheet_key, instrument

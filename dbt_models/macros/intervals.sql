@@ -35,10 +35,10 @@
 
 {#- The variance of a sample of decimals, from exact sums, so the same in any order; null below two values. -#}
 {% macro exact_variance(value) -%}
-    greatest(0, (
+    case when count({{ value }}) >= 2 then greatest(0, (
         cast(sum(({{ value }}) * ({{ value }})) as double)
         - cast(sum({{ value }}) as double) * cast(sum({{ value }}) as double) / count({{ value }})
-    ) / nullif(count({{ value }}) - 1, 0))
+    ) / (count({{ value }}) - 1)) end
 {%- endmacro %}
 
 {#- A mean's bound from exact sums: n values, their sum and the sum of their squares. Null below two values. -#}

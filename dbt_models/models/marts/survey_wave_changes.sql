@@ -7,7 +7,9 @@ with answers as (
         coalesce(customer_key, sheet_key) as respondent,
         feedback_date,
         -- decimals, whose sums are the same in any order
-        cast(case when instrument = 'cli' then score_0_100 else 100 * net_points end as decimal(12, 6)) as answer_points,
+        cast(
+            case when instrument = 'cli' then score_0_100 else 100 * net_points end as decimal(12, 6)
+        ) as answer_points,
         row_number() over (
             partition by instrument, wave, coalesce(customer_key, sheet_key)
             order by submitted_at desc nulls last, feedback_key desc nulls last

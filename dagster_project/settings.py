@@ -13,7 +13,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -33,6 +33,8 @@ IdentifierKind = Literal["email", "phone", "name", "birthday", "card", "handle"]
 RecordKind = Literal["account", "guest_order"]
 IdentityRule = Literal["loyalty_card", "mailbox", "email", "phone", "social_handle"]
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
+TeamName = Annotated[str, Field(pattern=r"^[\w .&/-]{1,80}$")]  # stands in SQL as it is written
+IsoWeekday = Annotated[int, Field(ge=1, le=7)]  # 1 is Monday
 SubscriptionBase = Literal["subscribers", "subscribers_due", "all_customers"]
 
 
@@ -175,6 +177,25 @@ class Definitions(Strict):
     won_back_days: int = Field(default=90, ge=0)
     gap_prior_weight: float = Field(default=3.0, ge=0)
     adoption_window_days: int = Field(default=90, ge=1)
+    survey_throttle_days: int = Field(default=45, ge=0)
+    survey_answer_days: int = Field(default=30, ge=1)
+    first_reply_hours: float = Field(default=8.0, gt=0)
+    resolution_hours: float = Field(default=24.0, gt=0)
+    is_service_level_in_business_hours: bool = True
+    service_opening_hour: float = Field(default=9.0, ge=0, lt=24)
+    service_closing_hour: float = Field(default=18.0, gt=0, le=24)
+    service_weekdays: tuple[IsoWeekday, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
+    service_holidays: tuple[dt.date, ...] = ()
+    reopen_window_days: int = Field(default=7, ge=0)
+    bot_minimum_posts: int = Field(default=4, ge=2)
+    bot_text_share: float = Field(default=0.5, ge=0, lt=1)
+    loyalty_index_average: float = Field(default=40, gt=0, lt=100)
+    loyalty_index_above_average: float = Field(default=75, gt=0, lt=100)
+    loyalty_index_minimum_items: int = Field(default=2, ge=1, le=3)
+    feedback_reply_days: int = Field(default=7, ge=1)
+    follow_up_days: int = Field(default=90, ge=1)
+    detractor_owner: TeamName = "customer success"
+    complaint_owner: TeamName = "customer service"
     maximum_rate_age_days: int = Field(default=7, ge=0)
     subscription_grace_days: int = Field(default=14, ge=0)
     subscription_total_base: SubscriptionBase = "subscribers"
@@ -198,6 +219,12 @@ class Definitions(Strict):
     def _life_holds_the_horizon(self) -> Definitions:
         if self.lifetime_days < self.value_horizon_days:
             raise ValueError("'lifetime_days' must be at least 'value_horizon_days'")
+        return self
+
+    @model_validator(mode="after")
+    def _service_opens_before_it_closes(self) -> Definitions:
+        if self.service_opening_hour >= self.service_closing_hour:
+            raise ValueError("'service_opening_hour' must be before 'service_closing_hour'")
         return self
 
 

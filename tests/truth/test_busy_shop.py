@@ -120,32 +120,6 @@ def test_accounts_hide_repeats_of_persons(shop: KnownShop) -> None:
     assert of_persons[0] / of_persons[1] > of_accounts[0] / of_accounts[1] + 0.005
 
 
-def test_score_of_answers_is_exact_and_better_than_the_truth(shop: KnownShop) -> None:
-    """Each person's last answer counts, from whichever account; and as the satisfied answer more often, the published
-    interval lies above what everybody would have said."""
-    since = shop.plan.last_day - dt.timedelta(days=364)
-    answers = f"read_csv('{shop.root / 'deliveries' / 'survey_answers.csv'}', all_varchar = true)"
-    [counts] = shop.rows(
-        f"""
-        with last_answers as (
-            select person_id, arg_max(score::int, answered_at) as score
-            from {answers} join memory.truth.accounts using (customer_id)
-            where question = 'nps' and answered_at::date >= ? group by person_id
-        )
-        select count(*) filter (where score >= 9) - count(*) filter (where score <= 6), count(*) from last_answers
-        """,
-        [since],
-    )
-    assert shop.said("nps", "trailing_window") == {None: counts}
-    [(_, answering_accounts)] = shop.true("nps_of_answers", period="trailing_window").values()
-    assert counts[1] < answering_accounts
-    [(promoters_less_detractors, asked)] = shop.true("nps_of_everybody", period="trailing_window").values()
-    [(low,)] = shop.rows(
-        "select ci_low from warehouse.marts.loyalty_metrics where metric = 'nps' and period_type = 'trailing_window'"
-    )
-    assert low > 100 * promoters_less_detractors / asked
-
-
 def test_customers_who_buy_several_kinds_are_counted(shop: KnownShop) -> None:
     [(several, any_kind)] = shop.true("multi_kind_share", "persons").values()
     assert shop.rows(

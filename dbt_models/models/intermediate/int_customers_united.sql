@@ -7,6 +7,8 @@
     ('campaign_messages', 'customer_id'),
     ('subscription_events', 'customer_id'),
     ('visits', 'customer_id'),
+    ('survey_invitations', 'customer_id'),
+    ('support_contacts', 'customer_id'),
 ] %}
 
 with named as (

@@ -37,6 +37,12 @@ UNREADABLE = {
 }
 TYPED = {  # Parquet; every other file is text
     ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"},
+    ("demo", "social_mentions"): {
+        "likes": "bigint",
+        "shares": "bigint",
+        "reach": "bigint",
+        "created_at": "timestamp",
+    },
     ("demo", "visits"): {"started_at": "timestamp", "count_pages": "bigint", "has_cart": "boolean"},
 }
 EVERYTHING_BUT_TESTS = "resource_type:model resource_type:seed !resource_type:test !tag:after_models"
@@ -93,8 +99,9 @@ class EmptyNight:
         return {f"{node['schema']}.{node['alias']}": set(node["columns"]) for node in built}
 
     def compiled_model(self, name: str) -> str:
-        """A model's SQL as dbt ran it."""
-        [path] = (self.dbt.target / "compiled").rglob(f"{name}.sql")
+        """A model's SQL as dbt ran it; beside it, under the name of a yml, lies what its unit tests made of it."""
+        found = (self.dbt.target / "compiled").rglob(f"{name}.sql")
+        [path] = (path for path in found if not any(part.endswith(".yml") for part in path.parts))
         return path.read_text(encoding="utf-8")
 
 

@@ -1,6 +1,7 @@
 """Customers of a small shop from build to build: merged, taken apart again, known at an earlier day, forgotten.
 
-The tests follow each other, each on the last build of the one before. The models up to the facts are built, without checks, Python models and publishing: what is tested ends there.
+The tests follow each other, each on the last build of the one before. The models up to the facts are built, without
+checks, Python models and publishing: what is tested ends there.
 """
 
 from __future__ import annotations

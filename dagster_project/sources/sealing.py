@@ -121,14 +121,14 @@ class Sealer:
             [f"{mailbox_sql(column('form', name), spelling)} as {column('mailbox', name)}" for name in addresses],
             [sql for name, kind in present.items() for sql in self._hashes_sql(name, kind)],
         ]
-        query = "from clear"
+        query = f"from (select *, {self._forgotten_sql or 'false'} as _is_forgotten from clear)"
         for added in steps:
             query = f"from (select *, {', '.join(added)} {query})" if added else query
         return f"select * {query}"
 
     def _hashes_sql(self, name: str, kind: IdentifierKind) -> list[str]:
         form, blank = column("form", name), f"nullif(trim({column('plain', name)}), '')"
-        is_told, hashed = self._is_told(blank), self._hash(kind, f"coalesce({form}, {blank})")
+        is_told, hashed = f"({blank} is not null and not _is_forgotten)", self._hash(kind, f"coalesce({form}, {blank})")
         mark = f"case when {form} is null then {literal(UNREADABLE_MARK)} else '' end"
         found = [f"case when {is_told} then {mark} || {hashed} end as {column('sealed', name)}"]
         if kind == "email":
@@ -141,14 +141,15 @@ class Sealer:
     def _hash(self, kind: str, text: str) -> str:
         return keyed_hash_sql(f"{literal(f'identifier/{kind}:')} || {text}")
 
-    def _is_told(self, blank: str) -> str:
-        """Whether there is something to keep: not of a record that was erased, whatever the source still sends."""
-        if self._protection.identifies is None:
-            return f"{blank} is not null"
-        kind, column = self._protection.identifies
-        owner = f"coalesce(trim(cast({identifier(column)} as varchar)), '')"
-        record = keyed_hash_sql(f"{literal(self._source + RECORD_MARKS[kind])} || {owner}")
-        return f"({blank} is not null and {record} not in (select record_key from forgotten))"
+    @cached_property
+    def _forgotten_sql(self) -> str | None:
+        """Whether a row's record was erased, whatever the source still sends, as SQL; None where nobody was."""
+        if self._protection.identifies is None or not forgotten_records(self._protection.home).num_rows:
+            return None
+        kind, owner = self._protection.identifies
+        told = f"coalesce(trim(cast({identifier(owner)} as varchar)), '')"
+        record = keyed_hash_sql(f"{literal(self._source + RECORD_MARKS[kind])} || {told}")
+        return f"{record} in (select record_key from forgotten)"
 
     @staticmethod
     def _sealed_column(name: str, kind: IdentifierKind | None) -> str:

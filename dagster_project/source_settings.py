@@ -15,6 +15,8 @@ from pydantic import Field, model_validator
 
 from dagster_project.oversight import VARIABLE, Strict
 
+IdentifierKind = Literal["email", "phone", "name", "birthday", "card", "handle"]
+RecordKind = Literal["account", "guest_order"]
 IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 # settings of a table that say what is told and what blocks, and change no number
 WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share", "when_changed", "enumerations")
@@ -37,6 +39,8 @@ class Feed(Strict):
     maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
     when_changed: Literal["evolve", "freeze", "quarantine"] = "evolve"
     enumerations: tuple[str, ...] = ()
+    identifiers: dict[str, IdentifierKind] = Field(default={})
+    identifies: dict[RecordKind, str] = Field(default={}, max_length=1)
 
     @property
     def origin(self) -> str:
@@ -63,10 +67,13 @@ class Feed(Strict):
         return set(self.columns)
 
     @model_validator(mode="after")
-    def _enumerations_are_columns(self) -> Feed:
-        unknown = {*self.enumerations} - self.named_columns()
-        if unknown:
-            raise ValueError(f"'enumerations' names {', '.join(sorted(unknown))}, which is none of the table's columns")
+    def _names_are_columns(self) -> Feed:
+        for settings, named in {
+            "'enumerations'": {*self.enumerations},
+            "'identifiers' or 'identifies'": {*self.identifiers, *self.identifies.values()},
+        }.items():
+            if unknown := named - self.named_columns():
+                raise ValueError(f"{settings} names {', '.join(sorted(unknown))}, which is none of the table's columns")
         return self
 
 
@@ -203,6 +210,10 @@ class SqlFeed(Feed):
             raise ValueError(f"'table' is '{self.table}'; write it as 'orders' or 'shop.orders'")
         if self.cursor and not self.key:
             raise ValueError("a table with a 'cursor' needs a 'key', or a changed row could not be told from a new one")
+        if hashed := {*self.key, self.cursor} & {*self.identifiers}:
+            raise ValueError(
+                f"{', '.join(map(str, hashed))} is an identifier, which is hashed; take another key or cursor"
+            )
         return self
 
 

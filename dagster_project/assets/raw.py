@@ -20,6 +20,7 @@ from dagster_project.source_settings import has_deletions
 from dagster_project.sources.configured import connectors
 from dagster_project.sources.connectors import Connector
 from dagster_project.sources.contract import ContractBroken, ContractChange
+from dagster_project.sources.forgotten import forgotten_select_sql
 from dagster_project.sources.landing import Landed
 from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql
 from dagster_project.sources.tables import SourceError, SourceTable
@@ -78,6 +79,16 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         )
     )
 
+    specs.append(
+        dg.AssetSpec(
+            key=dg.AssetKey(["raw", "forgotten_records"]),
+            group_name="raw",
+            description="Accounts and guests' orders that were erased at their owner's wish, by keyed hash.",
+            owners=OWNERS,
+            kinds={"duckdb", "csv"},
+        )
+    )
+
     check_specs = [
         dg.AssetCheckSpec(CONTRACT_CHECK, asset=raw_key(source, table), description=CONTRACT_WHY)
         for source, described in settings.sources.items()
@@ -97,8 +108,7 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
             for connector in connectors(settings).values()
             for table in connector.tables
         }
-        tables = list(landed)
-        views = _raw_views(tables, landing, has_deletions=has_deletions(settings.sources))
+        views = raw_views(list(landed), settings.home, marks_deletions=has_deletions(settings.sources))
         warehouse.begin(as_of_of(context), views, context.run_id)
         with warehouse.connect() as con:
             results = [contract_result(table, counts, dbt) for table, (counts, _) in landed.items()]
@@ -118,10 +128,10 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
                         bytes=counts.bytes,
                     ),
                 )
-            yield dg.MaterializeResult(
-                asset_key=dg.AssetKey(["raw", "unreadable_rows"]),
-                metadata=table_metadata(con, "scratch.raw.unreadable_rows"),
-            )
+            for name in ("unreadable_rows", "forgotten_records"):
+                yield dg.MaterializeResult(
+                    asset_key=dg.AssetKey(["raw", name]), metadata=table_metadata(con, f"scratch.raw.{name}")
+                )
 
     return raw
 
@@ -150,12 +160,15 @@ def _land(
     return counts, time.perf_counter() - began
 
 
-def _raw_views(tables: list[SourceTable], landing: Path, *, has_deletions: bool) -> dict[str, str]:
-    views = {table.view_name: raw_select_sql(table, landing, marks_deletions=has_deletions) for table in tables}
+def raw_views(tables: list[SourceTable], home: Path, *, marks_deletions: bool = False) -> dict[str, str]:
+    """The views that a night's build begins with: name and SELECT of each, over what is landed in this home."""
+    landing = home / "landing"
+    views = {table.view_name: raw_select_sql(table, landing, marks_deletions=marks_deletions) for table in tables}
     unreadable = rejects_select_sql(tables, landing)
     return views | {
         "unreadable_rows": 'select source as source_name, "table" as table_name, file, row_number, reason '
-        f"from ({unreadable})"
+        f"from ({unreadable})",
+        "forgotten_records": forgotten_select_sql(home),
     }
 
 

@@ -7,12 +7,15 @@ Belongs here: from settings to connectors and `SourceTable`. Does not belong her
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dagster_project.settings import Settings, expand_folder
 from dagster_project.source_settings import Feed, FileFeed, FileSource, RestSource, SimulatedSource, SqlSource
 from dagster_project.sources.connectors import Connector, LocalFiles, RemoteFiles, SimulatedFiles
+from dagster_project.sources.identifiers import Spelling
+from dagster_project.sources.protection import Protection
 from dagster_project.sources.remote_files import SCHEME, Store
 from dagster_project.sources.simulated_shop import Dirt, ShopPlan
 from dagster_project.sources.tables import FixedField, SourceTable
@@ -25,7 +28,7 @@ def connectors(settings: Settings) -> dict[str, Connector]:
         SettingsError: a folder names a variable that is not set.
         SourceError: a table's description contradicts itself.
     """
-    return {name: _MAKERS[type(source)](name, source, settings.home) for name, source in settings.sources.items()}
+    return {name: _MAKERS[type(source)](name, source, settings) for name, source in settings.sources.items()}
 
 
 def source_tables(settings: Settings) -> list[SourceTable]:
@@ -33,30 +36,50 @@ def source_tables(settings: Settings) -> list[SourceTable]:
     return [table for connector in connectors(settings).values() for table in connector.tables]
 
 
-def _of_files(name: str, source: FileSource, home: Path) -> Connector:
+def _protection(settings: Settings, table: Feed) -> Protection | None:
+    """What is done with a table's direct identifiers; nothing where it names none."""
+    if not table.identifiers:
+        return None
+    privacy = settings.privacy
+    return Protection(
+        home=settings.home,
+        identifiers=tuple(table.identifiers.items()),
+        identifies=next(iter(table.identifies.items()), None),
+        spelling=Spelling(
+            calling_code=privacy.calling_code,
+            trunk_prefix=privacy.trunk_prefix,
+            dotless_domains=privacy.dotless_domains,
+            has_tags=privacy.has_tags,
+        ),
+        keeps_originals=privacy.originals == "kept",
+    )
+
+
+def _of_files(name: str, source: FileSource, settings: Settings) -> Connector:
     if not source.folder.startswith(SCHEME):
-        folder = expand_folder(source.folder, home)
-        return LocalFiles([_file_table(name, table, feed, folder) for table, feed in source.tables.items()])
-    tables = [_file_table(name, table, feed, _inbox(home, name, table)) for table, feed in source.tables.items()]
+        folder = expand_folder(source.folder, settings.home)
+        return LocalFiles([_file_table(settings, name, table, feed, folder) for table, feed in source.tables.items()])
+    inbox = partial(_inbox, settings.home, name)
+    tables = [_file_table(settings, name, table, feed, inbox(table)) for table, feed in source.tables.items()]
     return RemoteFiles(tables, Store(url=source.folder, **source.store.model_dump()))
 
 
-def _of_simulation(name: str, source: SimulatedSource, home: Path) -> Connector:
-    shop, folder = source.simulated, home / "simulated" / name
+def _of_simulation(name: str, source: SimulatedSource, settings: Settings) -> Connector:
+    shop, folder = source.simulated, settings.home / "simulated" / name
     plan = ShopPlan(customers=shop.customers, days=shop.days, last_day=shop.last_day, seed=shop.seed)
-    tables = [_file_table(name, table, feed, folder) for table, feed in source.tables.items()]
+    tables = [_file_table(settings, name, table, feed, folder) for table, feed in source.tables.items()]
     return SimulatedFiles(tables, plan, Dirt(shop.dirt), folder)
 
 
-def _of_database(name: str, source: SqlSource, home: Path) -> Connector:
+def _of_database(name: str, source: SqlSource, settings: Settings) -> Connector:
     from dagster_project.sources.database import Database
     from dagster_project.sources.sql_connector import SqlDatabase, SqlTable
 
     return SqlDatabase(
         tables=[
             SourceTable(
-                **_promised(name, table, feed), folder=_inbox(home, name, table), files="*.parquet", format="parquet",
-                is_snapshot=not feed.key,
+                **_promised(settings, name, table, feed), folder=_inbox(settings.home, name, table),
+                files="*.parquet", format="parquet", is_snapshot=not feed.key,
             )
             for table, feed in source.tables.items()
         ],
@@ -77,14 +100,17 @@ def _of_database(name: str, source: SqlSource, home: Path) -> Connector:
     )  # fmt: skip
 
 
-def _of_service(name: str, source: RestSource, home: Path) -> Connector:
+def _of_service(name: str, source: RestSource, settings: Settings) -> Connector:
     from dagster_project.sources.declarations import read_declaration
     from dagster_project.sources.rest_connector import RestService
 
     return RestService(
         tables=[
             SourceTable(
-                **_promised(name, table, feed), folder=_inbox(home, name, table), files="*.parquet", format="parquet"
+                **_promised(settings, name, table, feed),
+                folder=_inbox(settings.home, name, table),
+                files="*.parquet",
+                format="parquet",
             )
             for table, feed in source.tables.items()
         ],
@@ -98,7 +124,7 @@ def _of_service(name: str, source: RestSource, home: Path) -> Connector:
     )
 
 
-_MAKERS: dict[type, Callable[[str, Any, Path], Connector]] = {
+_MAKERS: dict[type, Callable[[str, Any, Settings], Connector]] = {
     FileSource: _of_files,
     SimulatedSource: _of_simulation,
     SqlSource: _of_database,
@@ -106,9 +132,9 @@ _MAKERS: dict[type, Callable[[str, Any, Path], Connector]] = {
 }
 
 
-def _file_table(source: str, table: str, feed: FileFeed, folder: Path) -> SourceTable:
+def _file_table(settings: Settings, source: str, table: str, feed: FileFeed, folder: Path) -> SourceTable:
     return SourceTable(
-        **_promised(source, table, feed),
+        **_promised(settings, source, table, feed),
         folder=folder,
         files=feed.files,
         format=feed.format,
@@ -124,7 +150,7 @@ def _file_table(source: str, table: str, feed: FileFeed, folder: Path) -> Source
     )
 
 
-def _promised(source: str, table: str, feed: Feed) -> dict[str, Any]:
+def _promised(settings: Settings, source: str, table: str, feed: Feed) -> dict[str, Any]:
     """What is described alike for every kind of feed."""
     return {
         "source": source,
@@ -133,6 +159,7 @@ def _promised(source: str, table: str, feed: Feed) -> dict[str, Any]:
         "is_optional": feed.is_optional,
         "when_changed": feed.when_changed,
         "enumerations": feed.enumerations,
+        "protection": _protection(settings, feed),
     }
 
 

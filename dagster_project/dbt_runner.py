@@ -271,9 +271,9 @@ class DbtRunner:
             "currency": self.settings.business.currency,
             "sources": sorted(self.settings.sources),
             "staged": staged_entities(list(self.settings.sources)),
-            "has_deletions": has_deletions(self.settings.sources),
             **chosen,
             "identity": self.settings.definitions.identity.model_dump(mode="json"),
+            "has_deletions": has_deletions(self.settings.sources),
         }
 
     @staticmethod

@@ -67,13 +67,14 @@ class Feed(Strict):
         return set(self.columns)
 
     @model_validator(mode="after")
-    def _names_are_columns(self) -> Feed:
-        for settings, named in {
-            "'enumerations'": {*self.enumerations},
-            "'identifiers' or 'identifies'": {*self.identifiers, *self.identifies.values()},
-        }.items():
-            if unknown := named - self.named_columns():
-                raise ValueError(f"{settings} names {', '.join(sorted(unknown))}, which is none of the table's columns")
+    def _named_columns_are_columns(self) -> Feed:
+        unknown = {*self.enumerations} - self.named_columns()
+        if unknown:
+            raise ValueError(f"'enumerations' names {', '.join(sorted(unknown))}, which is none of the table's columns")
+        unknown = {*self.identifiers, *self.identifies.values()} - self.named_columns()
+        if unknown:
+            names = ", ".join(sorted(unknown))
+            raise ValueError(f"'identifiers' or 'identifies' names {names}, which is none of the table's columns")
         return self
 
 

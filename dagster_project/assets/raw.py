@@ -108,7 +108,8 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
             for connector in connectors(settings).values()
             for table in connector.tables
         }
-        views = raw_views(list(landed), settings.home, marks_deletions=has_deletions(settings.sources))
+        tables = list(landed)
+        views = raw_views(tables, settings.home, has_deletions=has_deletions(settings.sources))
         warehouse.begin(as_of_of(context), views, context.run_id)
         with warehouse.connect() as con:
             results = [contract_result(table, counts, dbt) for table, (counts, _) in landed.items()]
@@ -160,10 +161,10 @@ def _land(
     return counts, time.perf_counter() - began
 
 
-def raw_views(tables: list[SourceTable], home: Path, *, marks_deletions: bool = False) -> dict[str, str]:
+def raw_views(tables: list[SourceTable], home: Path, *, has_deletions: bool = False) -> dict[str, str]:
     """The views that a night's build begins with: name and SELECT of each, over what is landed in this home."""
     landing = home / "landing"
-    views = {table.view_name: raw_select_sql(table, landing, marks_deletions=marks_deletions) for table in tables}
+    views = {table.view_name: raw_select_sql(table, landing, marks_deletions=has_deletions) for table in tables}
     unreadable = rejects_select_sql(tables, landing)
     return views | {
         "unreadable_rows": 'select source as source_name, "table" as table_name, file, row_number, reason '

@@ -7,7 +7,6 @@ Belongs here: from settings to connectors and `SourceTable`. Does not belong her
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,31 +35,14 @@ def source_tables(settings: Settings) -> list[SourceTable]:
     return [table for connector in connectors(settings).values() for table in connector.tables]
 
 
-def _protection(settings: Settings, table: Feed) -> Protection | None:
-    """What is done with a table's direct identifiers; nothing where it names none."""
-    if not table.identifiers:
-        return None
-    privacy = settings.privacy
-    return Protection(
-        home=settings.home,
-        identifiers=tuple(table.identifiers.items()),
-        identifies=next(iter(table.identifies.items()), None),
-        spelling=Spelling(
-            calling_code=privacy.calling_code,
-            trunk_prefix=privacy.trunk_prefix,
-            dotless_domains=privacy.dotless_domains,
-            has_tags=privacy.has_tags,
-        ),
-        keeps_originals=privacy.originals == "kept",
-    )
-
-
 def _of_files(name: str, source: FileSource, settings: Settings) -> Connector:
     if not source.folder.startswith(SCHEME):
         folder = expand_folder(source.folder, settings.home)
         return LocalFiles([_file_table(settings, name, table, feed, folder) for table, feed in source.tables.items()])
-    inbox = partial(_inbox, settings.home, name)
-    tables = [_file_table(settings, name, table, feed, inbox(table)) for table, feed in source.tables.items()]
+    tables = [
+        _file_table(settings, name, table, feed, _inbox(settings.home, name, table))
+        for table, feed in source.tables.items()
+    ]
     return RemoteFiles(tables, Store(url=source.folder, **source.store.model_dump()))
 
 
@@ -161,6 +143,25 @@ def _promised(settings: Settings, source: str, table: str, feed: Feed) -> dict[s
         "enumerations": feed.enumerations,
         "protection": _protection(settings, feed),
     }
+
+
+def _protection(settings: Settings, feed: Feed) -> Protection | None:
+    """What is done with a table's direct identifiers; nothing where it names none."""
+    if not feed.identifiers:
+        return None
+    privacy = settings.privacy
+    return Protection(
+        home=settings.home,
+        identifiers=tuple(feed.identifiers.items()),
+        identifies=next(iter(feed.identifies.items()), None),
+        spelling=Spelling(
+            calling_code=privacy.calling_code,
+            trunk_prefix=privacy.trunk_prefix,
+            dotless_domains=privacy.dotless_domains,
+            has_tags=privacy.has_tags,
+        ),
+        keeps_originals=privacy.originals == "kept",
+    )
 
 
 def _inbox(home: Path, source: str, table: str) -> Path:

@@ -211,6 +211,10 @@ class SqlFeed(Feed):
             raise ValueError(f"'table' is '{self.table}'; write it as 'orders' or 'shop.orders'")
         if self.cursor and not self.key:
             raise ValueError("a table with a 'cursor' needs a 'key', or a changed row could not be told from a new one")
+        if hashed := {*self.key, self.cursor} & {*self.identifiers}:
+            raise ValueError(
+                f"{', '.join(map(str, hashed))} is an identifier, which is hashed; take another key or cursor"
+            )
         return self
 
 

@@ -79,13 +79,13 @@ class Known:
             [(text,)] = con.execute(f"select cast(cast({typed} - {step} as {shown}) as varchar)").fetchall()
         return str(text)
 
-    def write_news(self, fresh: Path, target: Path, schema: pa.Schema, until: str | None = None) -> int:
+    def write_news(self, fresh: Path, schema: pa.Schema, target: Path, until: str | None = None) -> int:
         """Write the rows of `fresh` that are no known version; gives how many there are.
 
         Args:
             fresh: Parquet of rows as text, in their order.
-            target: Parquet to write: the source's columns and `_is_deleted`, false in every row.
-            schema: Of the source's columns.
+            schema: Of its columns.
+            target: Parquet to write: those and `_is_deleted`, false in every row.
             until: Rows with a later cursor cannot be known, and are not looked for; None looks for all.
         """
         rows = f"read_parquet({literal(str(fresh))}, file_row_number=true, hive_partitioning=false)"
@@ -107,13 +107,13 @@ class Known:
             )
         return self._write(select, target, schema)
 
-    def write_gone(self, keys: Path, target: Path, schema: pa.Schema) -> tuple[int, int]:
+    def write_gone(self, keys: Path, schema: pa.Schema, target: Path) -> tuple[int, int]:
         """Write a tombstone for each key that is known and no longer in `keys`; gives how many, and how many are known.
 
         Args:
             keys: Parquet of the key columns of every row that the source has.
+            schema: Of a landed row's columns.
             target: Parquet to write, when there is any.
-            schema: Of the source's columns.
         """
         if self.is_empty():
             return 0, 0
@@ -126,7 +126,7 @@ class Known:
         )
         return self._write(select, target, schema), int(count)
 
-    def write_sorted(self, fresh: Path, target: Path, schema: pa.Schema) -> int:
+    def write_sorted(self, fresh: Path, schema: pa.Schema, target: Path) -> int:
         """Write all rows of `fresh` in the order of their columns: the same rows give the same bytes."""
         columns = ", ".join(identifier(name) for name in schema.names)
         select = f"select {columns}, false as {DELETED} from read_parquet({literal(str(fresh))}) order by all"

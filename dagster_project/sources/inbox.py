@@ -6,14 +6,16 @@ Belongs here: the names of such files, landing them one by one, the sum of one v
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from dagster_project.sources.contract import ContractChange
 from dagster_project.sources.landing import Landed, current_loads, land
+from dagster_project.sources.sealing import Sealer
 from dagster_project.sources.tables import SourceTable
 
 
@@ -38,21 +40,33 @@ class Inbox:
 
     @contextmanager
     def opened(self) -> Iterator[Path]:
-        """The folder, without what a killed run left in it: that is read again."""
+        """A folder for what is in work, closed to others; the inbox loses what a killed run left: it is read again."""
         folder = self.table.folder
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.iterdir():
             leftover.unlink()
-        yield folder
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            yield Path(scratch)
+
+    def sealed(self, fresh: Path) -> Path:
+        """Rows as they may be compared and landed: without direct identifiers, whose originals are kept by now."""
+        if self.table.protection is None:
+            return fresh
+        target = fresh.with_name("sealed.parquet")
+        with closing(Sealer(self.table.protection, self.table.source, fresh.parent)) as sealer:
+            sealer.seal_rows(fresh, target)
+            sealer.keep_originals()
+        return target
 
     def next_file(self) -> Path:
         """Where to write what is to be landed next; names are in the order of landing."""
         return self.table.folder / f"{self.loaded_at:%Y%m%dT%H%M%S%f}-{self.files_new + 1:06d}.parquet"
 
     def land(self, file: Path) -> None:
-        """Land a file of the folder, which then leaves it."""
+        """Land a file of the folder, whose rows are sealed; it then leaves the folder."""
         try:
-            landed = land(self.table, self.landing, self.loaded_at, are_earlier_proven=self._has_landed)
+            sealed = replace(self.table, protection=None)
+            landed = land(sealed, self.landing, self.loaded_at, are_earlier_proven=self._has_landed)
         finally:
             file.unlink()
         self._has_landed = True

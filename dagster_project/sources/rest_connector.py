@@ -13,7 +13,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,9 +70,9 @@ class RestService:
     ) -> Landed:
         """Land what is new of a table; see `Connector`."""
         inbox, resource = Inbox(table, landing, loaded_at), self._resource(table)
-        with inbox.opened() as folder, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        with inbox.opened() as scratch:
             order = TIME if resource.cursor_kind == "time" else NUMBER
-            known = Known(table, landing, resource.key, resource.cursor, order, Path(scratch))
+            known = Known(table, landing, resource.key, resource.cursor, order, scratch)
             mark = known.high_water() if resource.since else None
             since = known.before(mark, resource.overlap) if mark else None
             rows, done = iter(self._rows(table, resource, since)), 0
@@ -119,8 +118,8 @@ class RestService:
                 f"no row of {place} has {', '.join(map(repr, sorted(absent)))}, which the declaration names as key or "
                 "cursor; correct the declaration"
             )
-        fresh = gathered.without_repeats()
-        if known.write_news(fresh, inbox.next_file(), _schema(gathered.names)):
+        fresh = inbox.sealed(gathered.without_repeats())
+        if known.write_news(fresh, pq.read_schema(fresh), inbox.next_file()):
             inbox.land(inbox.next_file())
 
     def _rows(self, table: SourceTable, resource: Resource, since: str | None) -> Iterator[Row]:

@@ -76,12 +76,30 @@ class Sealer:
         try:
             _seal_rows(self, rows_path(clear, load_id), rows_path(done, load_id), originals)
         except duckdb.Error as fault:
-            raise SourceError(
-                f"{self._source}: identifiers of load {load_id} cannot be hashed ({type(fault).__name__}); look for "
-                "room on the disk and for odd columns in the file"
-            ) from None
+            raise self._failed(f"load {load_id}", fault) from None
         if rejects_path(clear, load_id).exists():
             _seal_rejects(rejects_path(clear, load_id), rejects_path(done, load_id))
+
+    def seal_rows(self, clear: Path, target: Path) -> None:
+        """Turn rows in clear, before they are a load, into rows that may be landed.
+
+        Args:
+            clear: Parquet of the rows, which the caller removes.
+            target: Parquet to write, with the rows in their order.
+
+        Raises:
+            SourceError: as `seal_load`.
+        """
+        try:
+            _seal_rows(self, clear, target, self._folder / f"{target.stem}.originals.parquet")
+        except duckdb.Error as fault:
+            raise self._failed("the rows that came", fault) from None
+
+    def _failed(self, rows: str, fault: duckdb.Error) -> SourceError:
+        return SourceError(
+            f"{self._source}: identifiers of {rows} cannot be hashed ({type(fault).__name__}); look for room on the "
+            "disk and for odd columns in the file"
+        )
 
     def keep_originals(self) -> None:
         """Keep the originals of all loads so far, where the shop wants them."""

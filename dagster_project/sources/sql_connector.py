@@ -10,7 +10,6 @@ new (`comparison.py`).
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,15 +80,11 @@ class SqlDatabase:
     def land(self, table: SourceTable, landing: Path, loaded_at: datetime, progress: Progress | None = None) -> Landed:
         """Land what is new of a table; see `Connector`."""
         feed, inbox = self.feeds[table.table], Inbox(table, landing, loaded_at)
-        with (
-            inbox.opened() as folder,
-            tempfile.TemporaryDirectory(dir=folder.parent) as scratch,
-            self.database.engine() as engine,
-        ):
+        with inbox.opened() as scratch, self.database.engine() as engine:
             shape = self.trying(lambda: self._shape(engine, table, feed))
             order = TIME if shape.cursor_kind == "time" else NUMBER
-            known = Known(table, landing, feed.key, feed.cursor, order, Path(scratch))
-            _Visit(self, engine, table, feed, shape, known, inbox, Path(scratch), progress).run()
+            known = Known(table, landing, feed.key, feed.cursor, order, scratch)
+            _Visit(self, engine, table, feed, shape, known, inbox, scratch, progress).run()
         return inbox.sum()
 
     def examine(self) -> str:
@@ -155,7 +150,8 @@ class _Visit:
         if self.feed.finds_deletions and not self.inbox.set_aside:
             self._compare_keys()
         if self.known.is_empty() and not self.inbox.set_aside:
-            pq.write_table(self._written().empty_table(), self.inbox.next_file())
+            deleted = pa.field(DELETED, pa.bool_())
+            pq.write_table(self._landed_schema().append(deleted).empty_table(), self.inbox.next_file())
             self._land_next()
 
     def _land_changes(self) -> None:
@@ -175,7 +171,7 @@ class _Visit:
         """Read, compare, land; gives the last row read when there may be more behind it."""
         fresh = self.scratch / "fresh.parquet"
         rows, last = self.connector.trying(lambda: self._read(wanted, fresh))
-        if rows and self.known.write_news(fresh, self.inbox.next_file(), self.shape.schema, until):
+        if rows and self.known.write_news(*self._sealed(fresh), self.inbox.next_file(), until):
             self._land_next()
         return last if wanted.limit is not None and rows == wanted.limit else None
 
@@ -201,7 +197,7 @@ class _Visit:
         """Land tombstones of what is gone, and the rows that were committed behind the cursor."""
         keys = self.scratch / "keys.parquet"
         self.connector.trying(lambda: self._read(Wanted(columns=self.feed.key), keys))
-        gone, known = self.known.write_gone(keys, self.inbox.next_file(), self.shape.schema)
+        gone, known = self.known.write_gone(keys, self._landed_schema(), self.inbox.next_file())
         if gone > max(FEWEST_SUSPICIOUS, self.feed.maximum_deleted_share * known):
             raise self.table.error(
                 f"{gone:,} of {known:,} known rows are gone from table {self.feed.relation!r}, more than the share "
@@ -219,11 +215,20 @@ class _Visit:
         """The whole table in an order that depends on its rows alone, so that the same rows are the same bytes."""
         fresh, target = self.scratch / "fresh.parquet", self.table.folder / "whole.parquet"
         self.connector.trying(lambda: self._read(Wanted(), fresh))
-        self.known.write_sorted(fresh, target, self.shape.schema)
+        self.known.write_sorted(*self._sealed(fresh), target)
         self.inbox.land(target)
 
     def _land_next(self) -> None:
         self.inbox.land(self.inbox.next_file())
 
-    def _written(self) -> pa.Schema:
-        return self.shape.schema.append(pa.field(DELETED, pa.bool_()))
+    def _sealed(self, fresh: Path) -> tuple[Path, pa.Schema]:
+        """Rows without direct identifiers, and their columns with the types that the database declares."""
+        sealed = self.inbox.sealed(fresh)
+        declared = {field.name: field for field in self.shape.schema}
+        return sealed, pa.schema([declared.get(field.name, field) for field in pq.read_schema(sealed)])
+
+    def _landed_schema(self) -> pa.Schema:
+        """The columns of a landed row, as no row tells."""
+        nothing = self.scratch / "nothing.parquet"
+        pq.write_table(self.shape.schema.empty_table(), nothing)
+        return self._sealed(nothing)[1]

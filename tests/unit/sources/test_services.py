@@ -17,6 +17,7 @@ from dagster_project.settings import load_settings
 from dagster_project.sources.configured import connectors
 from dagster_project.sources.declarations import read_declaration
 from dagster_project.sources.landing import Landed, raw_select_sql
+from dagster_project.sources.protection import Protection
 from dagster_project.sources.rest_connector import RestService
 from dagster_project.sources.tables import SourceError, SourceTable
 
@@ -190,6 +191,26 @@ def test_answers_of_a_survey_follow_the_links_of_its_pages(service: PagedService
     assert visits.land().rows == 5
     assert {path for path, _ in service.asked} == {"/surveys/s1/responses/bulk"}
     assert visits.land().rows_new == 0
+
+
+def test_identifiers_are_hashed_before_they_are_compared_and_landed(service: PagedService, tmp_path: Path) -> None:
+    visits = Visits(service, tmp_path)
+    protection = Protection(tmp_path / "home", (("email", "email"),), ("account", "id"))
+    visits.table = replace(visits.table, protection=protection)
+    visits.connector = replace(visits.connector, tables=[visits.table])
+    service.rows = [order(number, email=f"Person{number}@example.com") for number in range(1, 8)]
+    assert visits.land().rows_new == 7
+    assert visits.land().rows_new == 0
+    assert len(set(visits.rows("email, email__mailbox"))) == 7
+    service.rows[6]["email"] = "other@example.com"
+    assert visits.land().rows_new == 1
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and tmp_path / "home" not in path.parents]
+    assert not any(b"example.com" in path.read_bytes() for path in kept)
+    with duckdb.connect() as con:
+        cells = con.execute(
+            f"select columns(*)::varchar from ({raw_select_sql(visits.table, visits.landing)})"
+        ).fetchall()
+    assert not any("example.com" in cell for row in cells for cell in row if cell)
 
 
 def test_a_service_is_chosen_in_the_settings(service: PagedService, tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ ui: $(READY)  ## the Dagster UI on http://127.0.0.1:3000
 	DAGSTER_HOME="$$($(BIN)/loyalty instance --config $(CONFIG))" LOYALTY_CONFIG="$(abspath $(CONFIG))" \
 		PYTHONWARNINGS=ignore PATH="$(abspath $(BIN)):$$PATH" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
+docs: $(READY)  ## tables, columns and lineage as one page that opens offline
+	@$(BIN)/loyalty docs --config $(CONFIG)
+
 lock: $(READY)  ## resolve the dependencies anew
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --python-version 3.11 --universal --generate-hashes \
 		--no-emit-index-url --extra dev pyproject.toml -o requirements.lock

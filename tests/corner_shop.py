@@ -33,8 +33,9 @@ from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 NIGHT = dt.date(2025, 12, 30)
 """The published night; the files also hold the orders of the day after."""
 MAY_BE_EMPTY = (
-    "refunds", "survey_answers", "reviews", "exchange_rates", "points_ledger", "tier_changes", "referrals", "campaigns",
-    "campaign_messages", "subscription_events", "visits", "marketing_costs",
+    "refunds", "survey_answers", "reviews", "guest_contacts", "exchange_rates", "points_ledger", "tier_changes",
+    "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "marketing_costs",
+    "survey_invitations", "support_contacts", "support_events", "social_mentions", "contacts",
 )  # fmt: skip
 """Feeds of the built-in shop that a small or young one may have no row of."""
 BESIDE_THE_NIGHT = "quality.check_results"

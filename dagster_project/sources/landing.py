@@ -155,7 +155,7 @@ def _read_files(
             load = known[load_id]
             check_required_columns(table, tuple(load.columns), f"file {file.name!r}")
             if not is_sound(folder, load):
-                again = Delivery(table, file, sha256, load_id, load.loaded_at, meter.reading(file))
+                again = Delivery(table, file, sha256, load_id, load.loaded_at, meter.reading(file), sealer)
                 load = write_load(again, scratch, scratch / "done")
         else:
             _require_clock(table, ledger, loaded_at)

@@ -147,6 +147,15 @@ def test_landing_twice_adds_nothing_and_gives_the_same_bytes(table: SourceTable)
     assert everything_under(home(table)) == before
 
 
+def test_a_damaged_load_is_landed_again_sealed_as_it_was(table: SourceTable) -> None:
+    before = landed(table, ANNA)
+    [path] = (home(table) / "landing" / "shop" / "contacts").glob("*.parquet")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:60] + b"\xff" + whole[61:])
+    assert landed(table, ANNA) == before
+    assert path.read_bytes() == whole
+
+
 def test_a_record_that_cannot_be_read_is_listed_without_its_text(table: SourceTable) -> None:
     landed(table, ANNA, "c2,ben.brandt@mail.example")
     rows = duckdb.sql(rejects_select_sql([table], home(table) / "landing")).fetchall()

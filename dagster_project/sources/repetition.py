@@ -34,12 +34,14 @@ def repeated_share(before: Path, after: Path, load: Load) -> float | None:
     with private_connection() as con:
         known = {name for name, *_ in con.execute(f"describe {_rows(before)}").fetchall()}
         columns = ", ".join(identifier(name) for name in load.columns if name in known)
+        if not columns:
+            return None
         [(rows, repeated)] = con.execute(
             "select count(*), count(*) filter (where fingerprint in "
             f"(select hash({columns}) from ({_rows(after)}))) "
             f"from (select hash({columns}) as fingerprint from ({_rows(before)}))"
         ).fetchall()
-    return repeated / rows if columns and rows else None
+    return repeated / rows if rows else None
 
 
 def rewritten(file: str, share: float | None, since: Load | None) -> list[ContractChange]:

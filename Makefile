@@ -13,7 +13,7 @@ run: $(READY)  ## a finished night on the built-in shop, or on CONFIG=...
 test: $(READY)  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-drills: $(READY)  ## faults and readers in their long form
+drills: $(READY)  ## faults, corruptions and readers in their long form; writes docs/reliability.md
 	@DRILLS=long $(BIN)/pytest -n 2 --dist loadfile tests/drills tests/unit/publishing
 
 lint: $(READY)  ## style, types, SQL, import rules

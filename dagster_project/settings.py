@@ -13,7 +13,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -29,7 +29,11 @@ NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended a
 WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share", "when_changed", "enumerations")
 IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
+IdentifierKind = Literal["email", "phone", "name", "birthday", "card", "handle"]
+RecordKind = Literal["account", "guest_order"]
+IdentityRule = Literal["loyalty_card", "mailbox", "email", "phone", "social_handle"]
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
+IsoWeekday = Annotated[int, Field(ge=1, le=7)]  # 1 is Monday
 SubscriptionBase = Literal["subscribers", "subscribers_due", "all_customers"]
 
 
@@ -79,6 +83,8 @@ class TableSettings(Strict):
     maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
     when_changed: Literal["evolve", "freeze", "quarantine"] = "evolve"
     enumerations: tuple[str, ...] = ()
+    identifiers: dict[str, IdentifierKind] = Field(default={})
+    identifies: dict[RecordKind, str] = Field(default={}, max_length=1)
 
     @model_validator(mode="after")
     def _described(self) -> TableSettings:
@@ -90,6 +96,9 @@ class TableSettings(Strict):
         if not known.issuperset(self.enumerations):
             unknown = ", ".join(sorted({*self.enumerations} - known))
             raise ValueError(f"'enumerations' names {unknown}, which is none of the table's columns")
+        unknown = ", ".join(sorted({*self.identifiers, *self.identifies.values()} - known))
+        if unknown:
+            raise ValueError(f"'identifiers' or 'identifies' names {unknown}, which is none of the table's columns")
         return self
 
 
@@ -130,6 +139,29 @@ class Gate(Strict):
     minimum_customers_with_three_occasions: int = Field(default=50, ge=0)
 
 
+class Identity(Strict):
+    """What makes accounts and guests' orders one customer; without `rules` every account is a customer of its own.
+
+    `mailbox` takes addresses for the same that one provider delivers to one mailbox, `email` only those that differ in
+    case and spaces. Records of which a column of `told_apart_by` differs are two people, whatever they share.
+    `never_the_same` lists pairs of records, written `source:customer_id` or `source/guest_order:order_id`.
+    """
+
+    rules: tuple[IdentityRule, ...] = ("loyalty_card", "mailbox", "phone", "social_handle")
+    links_guests: bool = True
+    told_apart_by: tuple[Literal["full_name", "birthday"], ...] = ("full_name", "birthday")
+    maximum_sharers: int = Field(default=5, ge=2)
+    never_the_same: tuple[tuple[str, str], ...] = ()
+    compares_rules: bool = True
+
+    @model_validator(mode="after")
+    def _pairs_of_two(self) -> Identity:
+        for one, other in self.never_the_same:
+            if one == other:
+                raise ValueError(f"'never_the_same' holds the pair {one}, {other}: nobody differs from themselves")
+        return self
+
+
 class Definitions(Strict):
     """The windows, horizons and rates behind the numbers; each is shown beside the number that it made."""
 
@@ -144,6 +176,22 @@ class Definitions(Strict):
     won_back_days: int = Field(default=90, ge=0)
     gap_prior_weight: float = Field(default=3.0, ge=0)
     adoption_window_days: int = Field(default=90, ge=1)
+    survey_throttle_days: int = Field(default=45, ge=0)
+    survey_answer_days: int = Field(default=30, ge=1)
+    first_reply_hours: float = Field(default=8.0, gt=0)
+    resolution_hours: float = Field(default=24.0, gt=0)
+    is_service_level_in_business_hours: bool = True
+    service_opening_hour: float = Field(default=9.0, ge=0, lt=24)
+    service_closing_hour: float = Field(default=18.0, gt=0, le=24)
+    service_weekdays: tuple[IsoWeekday, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
+    service_holidays: tuple[dt.date, ...] = ()
+    reopen_window_days: int = Field(default=7, ge=0)
+    bot_minimum_posts: int = Field(default=4, ge=2)
+    bot_text_share: float = Field(default=0.5, ge=0, lt=1)
+    loyalty_index_average: float = Field(default=40, gt=0, lt=100)
+    loyalty_index_above_average: float = Field(default=75, gt=0, lt=100)
+    loyalty_index_minimum_items: int = Field(default=2, ge=1, le=3)
+    feedback_reply_days: int = Field(default=7, ge=1)
     maximum_rate_age_days: int = Field(default=7, ge=0)
     subscription_grace_days: int = Field(default=14, ge=0)
     subscription_total_base: SubscriptionBase = "subscribers"
@@ -161,11 +209,18 @@ class Definitions(Strict):
     purchase_model: PurchaseModel = "mbg_nbd"
     is_model_chosen_by_backtest: bool = True
     gate: Gate = Gate()
+    identity: Identity = Identity()
 
     @model_validator(mode="after")
     def _life_holds_the_horizon(self) -> Definitions:
         if self.lifetime_days < self.value_horizon_days:
             raise ValueError("'lifetime_days' must be at least 'value_horizon_days'")
+        return self
+
+    @model_validator(mode="after")
+    def _service_opens_before_it_closes(self) -> Definitions:
+        if self.service_opening_hour >= self.service_closing_hour:
+            raise ValueError("'service_opening_hour' must be before 'service_closing_hour'")
         return self
 
 
@@ -174,6 +229,21 @@ class Learning(Strict):
 
     maximum_customers: int = Field(default=25_000, ge=1_000)
     threads: int = Field(default=1, ge=1)
+
+
+class Privacy(Strict):
+    """What becomes of direct identifiers at the door, and which spellings of one are the same.
+
+    `originals`: kept in one file that only its owner may read, or dropped. `calling_code`: of the country whose
+    telephone numbers are written without one; `trunk_prefix`: what stands before these instead. `dotless_domains`: mail
+    domains that ignore dots, `*` for all. `has_tags`: whether a + in an address begins a note of its owner.
+    """
+
+    originals: Literal["kept", "dropped"] = "kept"
+    calling_code: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,2}$")
+    trunk_prefix: str = Field(default="0", pattern=r"^[0-9]{0,2}$")
+    dotless_domains: tuple[str, ...] = ("gmail.com", "googlemail.com")
+    has_tags: bool = True
 
 
 class Publishing(Strict):
@@ -206,6 +276,7 @@ class Settings(BaseSettings):
     as_of: dt.date | None = None
     definitions: Definitions = Definitions()
     learning: Learning = Learning()
+    privacy: Privacy = Privacy()
     publishing: Publishing = Publishing()
     engine: Engine = Engine()
     alerts: Alerts = Alerts()

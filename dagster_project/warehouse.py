@@ -123,15 +123,8 @@ class Warehouse:
             yield con
 
     def secret(self) -> str:
-        """The key of the customer hashes: `LOYALTY_KEY`, else one made once in `LOYALTY_HOME`, mode 0600."""
-        given = os.environ.get("LOYALTY_KEY")
-        if given:
-            return given
-        path = self.home / "customer_key.secret"
-        if not path.exists():
-            self.home.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, secrets.token_hex(32), mode=0o600)
-        return path.read_text(encoding="utf-8")
+        """The key of all keyed hashes; see `shop_key`."""
+        return shop_key(self.home)
 
     def holder(self) -> int | None:
         """The process that holds this home, if one that once did is still alive; takes nothing and disturbs nobody."""
@@ -166,6 +159,18 @@ class Warehouse:
             handle.write(f"process {os.getpid()}")
             handle.flush()
             yield
+
+
+def shop_key(home: Path) -> str:
+    """The key of all keyed hashes: `LOYALTY_KEY`, else one made once in `LOYALTY_HOME`, mode 0600."""
+    given = os.environ.get("LOYALTY_KEY")
+    if given:
+        return given
+    path = home / "customer_key.secret"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, secrets.token_hex(32), mode=0o600)
+    return path.read_text(encoding="utf-8")
 
 
 def replace_table(

@@ -18,6 +18,7 @@ from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
 from dagster_project.sources.configured import prepare_simulated, source_tables
 from dagster_project.sources.contract import ContractBroken, ContractChange
+from dagster_project.sources.forgotten import forgotten_select_sql
 from dagster_project.sources.landing import Landed, land
 from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql
 from dagster_project.sources.tables import SourceError, SourceTable
@@ -76,6 +77,16 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         )
     )
 
+    specs.append(
+        dg.AssetSpec(
+            key=dg.AssetKey(["raw", "forgotten_records"]),
+            group_name="raw",
+            description="Accounts and guests' orders that were erased at their owner's wish, by keyed hash.",
+            owners=OWNERS,
+            kinds={"duckdb", "csv"},
+        )
+    )
+
     check_specs = [
         dg.AssetCheckSpec(CONTRACT_CHECK, asset=raw_key(source, table), description=CONTRACT_WHY)
         for source, described in settings.sources.items()
@@ -92,7 +103,7 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         tables, landing = source_tables(settings), settings.home / "landing"
         prepare_simulated(settings)
         landed = {table: _land(context, table, landing, dbt) for table in tables}
-        warehouse.begin(as_of_of(context), _raw_views(tables, landing), context.run_id)
+        warehouse.begin(as_of_of(context), raw_views(tables, settings.home), context.run_id)
         with warehouse.connect() as con:
             results = [contract_result(table, counts, dbt) for table, (counts, _) in landed.items()]
             record_checks(con, results)
@@ -111,10 +122,10 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
                         bytes=counts.bytes,
                     ),
                 )
-            yield dg.MaterializeResult(
-                asset_key=dg.AssetKey(["raw", "unreadable_rows"]),
-                metadata=table_metadata(con, "scratch.raw.unreadable_rows"),
-            )
+            for name in ("unreadable_rows", "forgotten_records"):
+                yield dg.MaterializeResult(
+                    asset_key=dg.AssetKey(["raw", name]), metadata=table_metadata(con, f"scratch.raw.{name}")
+                )
 
     return raw
 
@@ -141,12 +152,15 @@ def _land(context: dg.AssetExecutionContext, table: SourceTable, landing: Path, 
     return counts, time.perf_counter() - began
 
 
-def _raw_views(tables: list[SourceTable], landing: Path) -> dict[str, str]:
+def raw_views(tables: list[SourceTable], home: Path) -> dict[str, str]:
+    """The views that a night's build begins with: name and SELECT of each, over what is landed in this home."""
+    landing = home / "landing"
     views = {f"{table.source}__{table.table}": raw_select_sql(table, landing) for table in tables}
     unreadable = rejects_select_sql(tables, landing)
     return views | {
         "unreadable_rows": 'select source as source_name, "table" as table_name, file, row_number, reason '
-        f"from ({unreadable})"
+        f"from ({unreadable})",
+        "forgotten_records": forgotten_select_sql(home),
     }
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster_project.settings import Settings, SimulatedShop, Source, expand_folder
+from dagster_project.settings import Settings, SimulatedShop, Source, TableSettings, expand_folder
+from dagster_project.sources.identifiers import Spelling
+from dagster_project.sources.protection import Protection
 from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 from dagster_project.sources.tables import FixedField, SourceTable
 
@@ -35,10 +37,30 @@ def source_tables(settings: Settings) -> list[SourceTable]:
             when_changed=table.when_changed,
             enumerations=table.enumerations,
             fields=tuple(FixedField(field.name, field.start, field.width) for field in table.fields),
+            protection=_protection(settings, table),
         )
         for source_name, source in settings.sources.items()
         for table_name, table in source.tables.items()
     ]
+
+
+def _protection(settings: Settings, table: TableSettings) -> Protection | None:
+    """What is done with a table's direct identifiers; nothing where it names none."""
+    if not table.identifiers:
+        return None
+    privacy = settings.privacy
+    return Protection(
+        home=settings.home,
+        identifiers=tuple(table.identifiers.items()),
+        identifies=next(iter(table.identifies.items()), None),
+        spelling=Spelling(
+            calling_code=privacy.calling_code,
+            trunk_prefix=privacy.trunk_prefix,
+            dotless_domains=privacy.dotless_domains,
+            has_tags=privacy.has_tags,
+        ),
+        keeps_originals=privacy.originals == "kept",
+    )
 
 
 def source_folder(name: str, source: Source, home: Path) -> Path:

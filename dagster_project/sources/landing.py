@@ -10,10 +10,11 @@ Belongs here: that transaction. Does not belong here: the Parquet of one load (`
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,7 @@ from dagster_project.sources.ledger import (
 )
 from dagster_project.sources.load_writer import Delivery, write_load
 from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql
+from dagster_project.sources.sealing import Sealer
 from dagster_project.sources.tables import SourceTable, check_required_columns
 
 __all__ = ["Landed", "Load", "Progress", "current_loads", "land", "raw_select_sql", "rejects_select_sql"]
@@ -103,7 +105,10 @@ def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progr
                 leftover.unlink()
         ledger = read_ledger(table, landing)
         with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=folder) as scratch:
-            current, deliveries, door = _read_files(table, files, moment, ledger, Path(scratch), folder, progress)
+            with _sealer(table, Path(scratch)) as sealer:
+                current, deliveries, door = _read_files(
+                    table, files, moment, ledger, Path(scratch), folder, progress, sealer
+                )
             _require_sound(table, folder, [*ledger, *deliveries], current)
             _move_into_place(Path(scratch) / "done", folder)
             # of a load that was written again, the bytes may be another library's
@@ -133,6 +138,7 @@ def _read_files(
     scratch: Path,
     folder: Path,
     progress: Progress | None,
+    sealer: Sealer | None,
 ) -> tuple[list[Load], list[Load], Door]:
     """The current load of each file, those among them that the ledger does not have yet, and what the door saw."""
     door = Door(table, folder, ledger)
@@ -153,7 +159,7 @@ def _read_files(
                 load = write_load(again, scratch, scratch / "done")
         else:
             _require_clock(table, ledger, loaded_at)
-            delivery = Delivery(table, file, sha256, load_id, loaded_at, meter.reading(file))
+            delivery = Delivery(table, file, sha256, load_id, loaded_at, meter.reading(file), sealer)
             admitted = door.admit(delivery, scratch, deliveries)
             if admitted is None:
                 meter.finish(file)
@@ -165,6 +171,22 @@ def _read_files(
         current.append(load)
         meter.finish(file)
     return current, deliveries, door
+
+
+@contextlib.contextmanager
+def _sealer(table: SourceTable, scratch: Path) -> Iterator[Sealer | None]:
+    """What hashes the table's identifiers, where it has any; their originals are kept before anything is landed."""
+    if table.protection is None:
+        yield None
+        return
+    folder = scratch / "clear"
+    folder.mkdir(mode=0o700)
+    sealer = Sealer(table.protection, table.source, folder)
+    try:
+        yield sealer
+        sealer.keep_originals()
+    finally:
+        sealer.close()
 
 
 def _require_clock(table: SourceTable, ledger: list[Load], moment: datetime) -> None:

@@ -27,6 +27,7 @@ from dagster_project.sources.ledger import Load, digest_of, make_durable, reject
 from dagster_project.sources.parquet_reader import ParquetReading
 from dagster_project.sources.raw_views import literal
 from dagster_project.sources.readings import BATCH_ROWS, Reading, Reject, UnevenLineEndsError
+from dagster_project.sources.sealing import Sealer
 from dagster_project.sources.tables import PROVENANCE_COLUMNS, SourceTable
 
 _PROVENANCE_TYPES = (pa.string(), pa.string(), pa.timestamp("us"), pa.string(), pa.int64())
@@ -37,7 +38,10 @@ _REJECTS_BATCH = 4096
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file that is to become a load. `on_share` hears which share of it is read, from 0 to 1."""
+    """A file that is to become a load.
+
+    `on_share` hears which share of it is read, from 0 to 1; `sealer` is there where the table has direct identifiers.
+    """
 
     table: SourceTable
     file: SourceFile
@@ -45,6 +49,7 @@ class Delivery:
     load_id: str
     loaded_at: datetime
     on_share: Callable[[float], None]
+    sealer: Sealer | None = None
 
     def constants(self, rows: int) -> list[pa.Array]:
         """The provenance columns that are the same in every row; `_row_number` is not."""
@@ -68,11 +73,14 @@ def write_load(delivery: Delivery, scratch: Path, done: Path) -> Load:
     table, file = delivery.table, delivery.file
     target = rows_path(done, delivery.load_id)
     with tempfile.TemporaryDirectory(dir=scratch) as work:
+        first = target if delivery.sealer is None else rows_path(Path(work), delivery.load_id)
         try:
-            rows, rejected = _convert(delivery, _open(table, file, Path(work)), target)
+            rows, rejected = _convert(delivery, _open(table, file, Path(work)), first)
         except UnevenLineEndsError:
             reading = _open(table, file, Path(work), with_plain_line_ends=True)
-            rows, rejected = _convert(delivery, reading, target)
+            rows, rejected = _convert(delivery, reading, first)
+        if delivery.sealer is not None:
+            delivery.sealer.seal_load(delivery.load_id, Path(work), done)
     if not file.is_unchanged():
         raise table.error(f"file {file.name!r} changed while it was read; deliver it under its name in one rename")
     return Load(

@@ -20,7 +20,7 @@ from dagster_project.sources.raw_views import identifier, literal
 USUAL_SHARE = 0.95
 """A feed repeats itself when this share of a delivery stands unchanged in the next; the simulated shop's feeds, which
 edit orders, contacts and referrals as shops do, have 0.99 and more from one night to the next, 0.98 from one week."""
-LEAST_ROWS = 100  # of fewer, a few edits are a large share
+LEAST_ROWS = 30  # of fewer, one edit or two are a large share
 
 
 def repeated_share(before: Path, after: Path, load: Load) -> float | None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
+from dagster_project.sources.protection import Protection
+
 FileFormat = Literal["csv", "parquet", "fixed_width"]
 ChangePolicy = Literal["evolve", "freeze", "quarantine"]
 
@@ -70,6 +72,7 @@ class SourceTable:
         when_changed: What a delivery with other columns or new codes than the one before meets: `evolve` lands it and
             tells, `freeze` stops, `quarantine` sets the file aside and goes on with what was landed before.
         enumerations: Columns of codes, of which a new one is a change.
+        protection: What of it is a direct identifier; None where nothing is.
     """
 
     source: str
@@ -86,6 +89,7 @@ class SourceTable:
     skip_lines: int = 0
     when_changed: ChangePolicy = "evolve"
     enumerations: tuple[str, ...] = ()
+    protection: Protection | None = None
 
     def __post_init__(self) -> None:
         for kind, word in (("source", self.source), ("table", self.table)):
@@ -120,6 +124,8 @@ class SourceTable:
             options |= {"delimiter": self.delimiter, "quote": self.quote}
         if self.format == "fixed_width":
             options["fields"] = [[field.name, field.start, field.width] for field in self.fields]
+        if self.protection is not None:
+            options["protection"] = self.protection.fingerprint()
         return json.dumps(options, sort_keys=True)
 
     def error(self, message: str) -> SourceError:

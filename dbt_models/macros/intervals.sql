@@ -92,18 +92,12 @@
             then {{ wilson(row ~ '.numerator', row ~ '.denominator', sign) }} end
         when 'wilson_odds' then {{ odds_bound(row ~ '.numerator', row ~ '.denominator', sign) }}
         when 'normal' then {{ mean_bound(row ~ '.denominator', row ~ '.numerator', row ~ '.yy', sign) }}
+        when 'adjusted_wald' then {{ net_score_bound(
+            '(' ~ row ~ '.yy + ' ~ row ~ '.numerator) / 2', '(' ~ row ~ '.yy - ' ~ row ~ '.numerator) / 2',
+            row ~ '.denominator', sign
+        ) }} / 100
         when 'linearised' then {{ ratio_bound(
             row ~ '.observations', row ~ '.numerator', row ~ '.denominator', row ~ '.yy', row ~ '.xx', row ~ '.yx', sign
         ) }}
-    end
-{%- endmacro %}
-
-{#- The same of a row of answers, of which a net score needs promoters and detractors. -#}
-{% macro answer_bound(row, sign) -%}
-    case registry.interval_method
-        when 'adjusted_wald' then {{ net_score_bound(
-            row ~ '.count_promoters', row ~ '.count_detractors', row ~ '.denominator', sign
-        ) }}
-        else {{ wilson(row ~ '.numerator', row ~ '.denominator', sign) }}
     end
 {%- endmacro %}

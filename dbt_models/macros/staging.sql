@@ -88,6 +88,13 @@
     ]) }}
 {%- endmacro %}
 
+{#- Whether a line of the registry of questions, called `questions`, is that of a source's code, asked in a survey. -#}
+{% macro is_question(source_name, code, survey=none) -%}
+    questions.source_name = '{{ source_name }}'
+    and questions.question_code = {{ code }}
+    and questions.asked_in in ('any', {{ "coalesce(" ~ survey ~ ", 'unknown')" if survey else "'unknown'" }})
+{%- endmacro %}
+
 {#- Every reason that holds, joined; an empty text when the row is good. -#}
 {% macro refusals(rules) -%}
     concat_ws(
@@ -142,6 +149,11 @@
             {%- endif %} as is_seen
         from {{ from }}
     ) as timed
+{%- endmacro %}
+
+{#- A keyed hash that the door made of an identifier; absent where the text was none of its kind. -#}
+{% macro pseudonym(column) -%}
+    case when {{ column }} not like '?%' then {{ column }} end
 {%- endmacro %}
 
 {#- A day written without marks, as one that a cast reads. -#}

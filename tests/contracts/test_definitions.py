@@ -15,9 +15,10 @@ SCHEMAS = LAYERS | {"quality"}
 PUBLISHED_MARTS = {
     "dim_customers", "dim_products", "fct_orders", "fct_order_lines", "fct_refunds", "fct_feedback", "fct_customers",
     "fct_customer_months", "loyalty_metrics", "cohort_retention", "rfm_segments", "order_exclusions", "customer_360",
-    "lifecycle_states", "lifecycle_transitions", "spec_claims", "fct_points_ledger", "fct_tier_changes",
-    "fct_referrals", "dim_campaigns", "fct_campaign_messages", "fct_subscriptions", "fct_visits", "fct_costs",
-    "dim_dates",
+    "lifecycle_states", "lifecycle_transitions", "spec_claims", "fct_survey_invitations", "fct_support_contacts",
+    "fct_mentions", "survey_wave_changes", "fct_points_ledger", "fct_tier_changes", "fct_referrals", "dim_campaigns",
+    "fct_campaign_messages", "fct_subscriptions", "fct_visits", "fct_costs", "dim_dates",
+    "customer_merges", "identity_sensitivity",
 }  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
         return {key.path[1] for key in graph if key.path[0] == schema}
 
     seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map", "segment_types", "lifecycle_state_map",
-             "spec_claims_made"}  # fmt: skip
+             "spec_claims_made", "feedback_questions"}  # fmt: skip
     assert tables("marts") == PUBLISHED_MARTS | seeds
     assert tables("models") == {"customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters"}
     assert tables("quality") == {"quarantined_rows", "reconciliation", "metric_changes", "metric_change_customers"}

@@ -133,8 +133,8 @@ def theme_table(
 def theme_effects(mentioned: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
     """What each theme does to a score: the score less what it would be without the answers that mention the theme.
 
-    With n_t of N answers mentioning the theme it is n_t (S_t - S) / (N - n_t). The limits take n_t and N as given. It is
-    no cause: who writes of a theme may be discontent with something else.
+    With n_t of N answers mentioning the theme it is n_t (S_t - S) / (N - n_t). The limits take n_t and N as given.
+    It is no cause: who writes of a theme may be discontent with something else.
 
     Args:
         mentioned: text_key, theme_key, each pair once.

@@ -149,11 +149,11 @@ def theme_effects(mentioned: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFram
     with_theme = mentioned[["text_key", "theme_key"]].merge(answers, on="text_key")
     moments = with_theme.groupby(["theme_key", "instrument"], sort=True)["net_score"].agg(["size", "sum", _squares])
     whole = answers.groupby("instrument", sort=True)["net_score"].agg(["size", "sum", _squares])
-    rows = [
-        {"theme_key": theme, "instrument": instrument}
-        | _effect(found.to_numpy(dtype=np.float64), whole.loc[instrument].to_numpy(dtype=np.float64))
-        for (theme, instrument), found in moments.iterrows()
-    ]
+    rows: list[dict[str, object]] = []
+    keys, sums = moments.index.to_frame().astype("str"), moments.to_numpy(dtype=np.float64)
+    for theme, instrument, found in zip(keys["theme_key"], keys["instrument"], sums, strict=True):
+        effect = _effect(found, whole.loc[instrument].to_numpy(dtype=np.float64))
+        rows.append({"theme_key": theme, "instrument": instrument} | effect)
     return pd.DataFrame(rows, columns=list(EFFECTS)).astype(EFFECTS).round(6)
 
 

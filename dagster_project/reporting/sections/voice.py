@@ -42,7 +42,7 @@ def themes(shop: Published, metrics: Metrics) -> Section:
     fallen = [row for row in rows if row["trend"] != "cannot_say"]
     lead = f"{formats.plural(rows[0]['count_themes'], 'theme')} were found; the most mentioned are shown. "
     lead += (
-        f"Of these {formats.plural(len(fallen), 'theme')} rose or fell in the last quarter by more than chance does."
+        f"Of these {formats.plural(len(fallen), 'theme')} rose or fell in the last quarter beyond chance."
     )
     table = Table(
         "Most mentioned themes of the window",
@@ -50,8 +50,8 @@ def themes(shop: Published, metrics: Metrics) -> Section:
         [_theme(row) for row in rows],
     )
     note = (
-        "Tone is that of whole texts, with good and bad ratings taken to be equally common. The effect is the score less "
-        "what it would be without the answers that mention the theme; it is no cause."
+        "Tone is that of whole texts, with good and bad ratings taken to be equally common. The effect is the score "
+        "less what it would be without the answers that mention the theme; it is no cause."
     )
     return Section("themes", title, lead, tables=[table, *_examples(rows)], notes=[note])
 

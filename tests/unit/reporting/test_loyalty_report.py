@@ -80,7 +80,7 @@ def test_headline_card_carries_its_definition_and_links_to_the_table(page):
         ("silence", "Relationship: 30.0 points from those who answered, 12.5 (5.0 to 20.0) weighed for the silent."),
         ("silence", "transactional 90 9 0.0 too few answers"),
         ("themes", "2 themes were found"),
-        ("themes", "1 theme rose or fell in the last quarter by more than chance does"),
+        ("themes", "1 theme rose or fell in the last quarter beyond chance"),
         ("themes", "en delivery 40 25.0 % rising"),
         ("drivers", "1 of 2 facts can be said to move the score"),
         ("drivers", "csat service waits 500 0.10 cannot say"),

@@ -224,6 +224,17 @@ def forget(
 
 
 @app.command()
+def docs(config: Config = None) -> None:
+    """Write the pages of tables, columns and lineage, one file that opens offline, and say where it is."""
+    from dagster_project.dbt_runner import DbtRunner
+    from dagster_project.documentation import write_documentation
+
+    with one_line_errors():
+        settings = load_settings(config)
+        out.print(str(write_documentation(DbtRunner(settings).manifest(), settings.home / "docs")))
+
+
+@app.command()
 def doctor(config: Config = None) -> None:
     """Look for what would make tonight fail, and say how to cure it."""
     from dagster_project.doctor import examine

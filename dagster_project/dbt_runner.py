@@ -18,6 +18,7 @@ from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
 from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.source_settings import has_deletions
 from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
@@ -34,6 +35,7 @@ DEFINITION_VARIABLES = (
     "is_service_level_in_business_hours", "service_opening_hour", "service_closing_hour", "service_weekdays",
     "service_holidays", "reopen_window_days", "bot_minimum_posts", "bot_text_share", "loyalty_index_average",
     "loyalty_index_above_average", "loyalty_index_minimum_items", "feedback_reply_days",
+    "follow_up_days", "detractor_owner", "complaint_owner",
     "maximum_rate_age_days", "subscription_grace_days", "subscription_total_base", "response_window_days",
     "member_active_days",
 )  # fmt: skip
@@ -271,6 +273,7 @@ class DbtRunner:
             "staged": staged_entities(list(self.settings.sources)),
             **chosen,
             "identity": self.settings.definitions.identity.model_dump(mode="json"),
+            "has_deletions": has_deletions(self.settings.sources),
         }
 
     @staticmethod

@@ -63,9 +63,19 @@ class Warehouse:
             as_of: the business day that the build describes.
             raw_views: view name in schema `raw` → the SELECT that it stands for.
             run: the run that owns the build.
+
+        Raises:
+            WarehouseError: the work files cannot be replaced.
         """
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir(parents=True)
+        try:
+            if self.work.exists():
+                shutil.rmtree(self.work)
+            self.work.mkdir(parents=True)
+        except OSError as fault:
+            raise WarehouseError(
+                f"the build in {self.work} cannot be replaced: {fault.strerror}; let this user write there, or give "
+                "the run another LOYALTY_HOME"
+            ) from fault
         with duckdb.connect() as con:
             for name, path in (("warehouse", self.path), ("scratch", self.scratch_path)):
                 con.execute(f"attach {literal(path)} as {name} (storage_version {literal(STORAGE_VERSION)})")

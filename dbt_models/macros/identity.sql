@@ -56,7 +56,11 @@
     union all
     {%- endfor %}
     {%- endfor %}
-    select cast(null as integer) as rule_set_number, false as links_guests, cast(null as varchar) as linked_by where 1 = 0
+    select
+        cast(null as integer) as rule_set_number,
+        false as links_guests,
+        cast(null as varchar) as linked_by
+    where 1 = 0
 {%- endmacro %}
 
 {#- Pairs that the shop says are never the same: the second of a pair is parted from the first. -#}

@@ -16,7 +16,8 @@ PUBLISHED_MARTS = {
     "dim_customers", "dim_products", "fct_orders", "fct_order_lines", "fct_refunds", "fct_feedback", "fct_customers",
     "fct_customer_months", "loyalty_metrics", "cohort_retention", "rfm_segments", "order_exclusions", "customer_360",
     "lifecycle_states", "lifecycle_transitions", "spec_claims", "fct_survey_invitations", "fct_support_contacts",
-    "fct_mentions", "survey_wave_changes", "fct_points_ledger", "fct_tier_changes", "fct_referrals", "dim_campaigns",
+    "fct_mentions", "survey_wave_changes", "feedback_follow_up",
+    "fct_points_ledger", "fct_tier_changes", "fct_referrals", "dim_campaigns",
     "fct_campaign_messages", "fct_subscriptions", "fct_visits", "fct_costs", "dim_dates",
     "customer_merges", "identity_sensitivity",
 }  # fmt: skip

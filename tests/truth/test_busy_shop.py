@@ -198,7 +198,7 @@ def test_personal_messages_are_answered_as_much_more_often_as_planted(shop: Know
 
 
 def test_referrals_are_told_with_what_came_of_them(shop: KnownShop) -> None:
-    """Without those of people to themselves, whom the warehouse takes for two: it resolves no persons."""
+    """Those of people to themselves, from one account to the other, are all seen through."""
     truth = "from warehouse.marts.fct_referrals as told join memory.truth.referrals as truth using (referral_id)"
     counts = shop.rows(f"select count(told.converted_at), count(*) {truth} where not truth.is_self_referral")
     assert counts == list(shop.true("referral_conversion").values())
@@ -208,8 +208,7 @@ def test_referrals_are_told_with_what_came_of_them(shop: KnownShop) -> None:
         select count(*) {truth}
         where (told.reward_status = 'rewarded') <> (truth.is_rewarded and told.converted_at is not null)
     """) == [(0,)]
-    [(unseen, pretended, told)] = shop.rows(
-        f"select count(*) filter (where not told.is_self_referral), count(*), count(distinct told.referral_id) {truth} "
-        "where truth.is_self_referral"
+    told = shop.rows(
+        f"select truth.is_self_referral, told.is_self_referral, count(*) > 0 {truth} group by all order by 1"
     )
-    assert unseen == pretended == told > 0
+    assert told == [(False, False, True), (True, True, True)]

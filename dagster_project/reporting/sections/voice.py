@@ -69,8 +69,8 @@ def drivers(shop: Published, metrics: Metrics) -> Section:
         [_fact(row) for row in rows],
     )
     note = (
-        "Intervals hold for all facts of an instrument at once, at 95 %. What happened to go together is no experiment: "
-        "a driver is a candidate for a cause. Times of delivery are not among the facts."
+        "Intervals hold for all facts of an instrument at once, at 95 %. What happened to go together is no "
+        "experiment: a driver is a candidate for a cause. Times of delivery are not among the facts."
     )
     return Section("drivers", title, lead, tables=[table], notes=[note])
 

@@ -16,22 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from corner_shop import CornerShop
+from corner_shop import NIGHT, CornerShop
 from rules_in_sql import keeps
 
 from dagster_project.checks import suites_of
 from dagster_project.dbt_session import padded_keys
 from dagster_project.publishing.audit import table_facts
 from dagster_project.publishing.versions import current_database
+from dagster_project.sources.configured import source_tables
 from dagster_project.sources.contract import column_changes
 from dagster_project.sources.ledger import Load
+from dagster_project.sources.raw_views import raw_select_sql
 from dagster_project.sources.repetition import repeated_share, rewritten
 from dagster_project.sources.tables import PROVENANCE_COLUMNS
 from expectations.suite import Rule
 
 SUMS = ("fct_customers", "fct_customer_months")
-JUDGED = (*SUMS, "order_exclusions", "reconciliation", "quarantined_rows")
-"""What is built and judged beside the facts."""
+JUDGED_LATER = (*SUMS, "reconciliation")
+"""What is built and judged only where nobody has noticed anything in the facts."""
 HOME_KEY = "a key for tests only"
 
 
@@ -51,7 +53,8 @@ class MutableNight:
         self._nodes = json.loads((shop.home / "dbt" / "manifest.json").read_text(encoding="utf-8"))["nodes"]
         self._fact_tables = self._facts_by_name()
         self._compiled = {path.name: path for path in (shop.home / "dbt" / "compiled").rglob("*.sql")}
-        self._order = self._in_order()
+        self._early = self._in_order(self._fact_tables)
+        self._order = self._in_order([*self._fact_tables, *JUDGED_LATER])
         self._suites = {
             f"{suite.layer}.{suite.table}": suite.rules
             for layer in ("raw", "marts", "quality")
@@ -59,8 +62,7 @@ class MutableNight:
         }
         self.con = duckdb.connect(config={"threads": 1})
         self._fill(shop)
-        for model in self._order:
-            self._build(model)
+        self._build_all(self._order)
         self._facts = self._hashes()
         self._refused = self._refusals()
         self._broken = set(self._broken_rules(self.feeds(), self._order))
@@ -68,7 +70,7 @@ class MutableNight:
     def feeds(self) -> list[str]:
         """The raw tables that can be corrupted."""
         tables = self.con.execute("select table_name from duckdb_tables() where schema_name = 'base'").fetchall()
-        return sorted(name for (name,) in tables if name != "unreadable_rows")
+        return sorted(name for (name,) in tables)
 
     def columns(self, feed: str) -> dict[str, str]:
         """The columns that a source sent, with their types."""
@@ -78,20 +80,18 @@ class MutableNight:
     def noticed(self, feed: str, query: str) -> tuple[list[Noticed], bool]:
         """Who notices that a feed holds what a query over `base.<feed>` makes of it; and whether any fact changes."""
         with self._corrupted(feed, query) as models:
+            early = [model for model in models if model in self._early]
             try:
-                for model in models:
-                    self._build(model)
+                self._build_all(early)
+                found = self._at_the_door(feed) + self._refused_more() + self._newly_broken([feed], early)
+                is_changed = self._hashes() != self._facts
+                if is_changed and not found:
+                    late = [model for model in models if model not in self._early]
+                    self._build_all(late)
+                    found = self._newly_broken([], late)
             except duckdb.Error as fault:
                 return [Noticed("a model that fails", type(fault).__name__)], True
-            found = self._at_the_door(feed)
-            found += [
-                Noticed("quarantine", reason) for reason, rows in self._refusals().items()
-                if rows > self._refused.get(reason, 0)
-            ]  # fmt: skip
-            found += [
-                Noticed(by, rule) for by, rule in self._broken_rules([feed], models) if (by, rule) not in self._broken
-            ]
-            return found, self._hashes() != self._facts
+            return found, is_changed
 
     @contextmanager
     def _corrupted(self, feed: str, query: str) -> Iterator[list[str]]:
@@ -114,24 +114,36 @@ class MutableNight:
         self.con.execute(f"copy (select {columns} from raw.{feed}) to '{after}' (format parquet)")
         kinds = {name: kind for name, kind, *_ in self.con.execute(f"describe raw.{feed}").fetchall()}
         moment = datetime(2025, 12, 31, tzinfo=UTC)
-        since = Load(feed, "before", "", 0, 0, 0, moment, self.columns(feed), repeats=1.0)
+        [(rows,)] = self.con.execute(f"select count(*) from '{before}'").fetchall()
+        since = Load(feed, "before", "", 0, rows, 0, moment, self.columns(feed), repeats=1.0)
         load = Load(feed, "after", "", 0, 0, 0, moment, {name: kinds[name] for name in since.columns})
         changes = column_changes(feed, since.columns, load.columns)
         changes += rewritten(feed, repeated_share(before, after, load), since)
         return [Noticed("the door", change.kind) for change in changes]
 
+    def _refused_more(self) -> list[Noticed]:
+        refused = self._refusals()
+        return [
+            Noticed("quarantine", reason) for reason, rows in refused.items() if rows > self._refused.get(reason, 0)
+        ]
+
     def _refusals(self) -> dict[str, int]:
-        rows = self.con.execute(
-            "select model || ': ' || reasons, count(*) from quality.quarantined_rows group by all"
-        ).fetchall()
-        return dict(rows)
+        views = "select view_name from duckdb_views() where schema_name = 'quarantine' order by all"
+        models = [name for (name,) in self.con.execute(views).fetchall()]
+        parts = [f"select '{model}: ' || reasons as reason from quarantine.{model}" for model in models]
+        query = f"select reason, count(*) from ({' union all '.join(parts)}) group by reason"
+        return dict(self.con.execute(query).fetchall())
+
+    def _newly_broken(self, feeds: list[str], models: list[str]) -> list[Noticed]:
+        broken = self._broken_rules(feeds, models)
+        return [Noticed(by, rule) for by, rule in broken if (by, rule) not in self._broken]
 
     def _broken_rules(self, feeds: list[str], models: list[str]) -> Iterator[tuple[str, str]]:
         relations = {f"raw.{feed}": f"raw.{feed}" for feed in feeds}
         relations |= {self._relation(model): self._relation(model) for model in models}
         for relation in relations:
             for rule in self._suites.get(relation, ()):
-                if not keeps(self.con, rule, relation):
+                if not keeps(self.con, rule, relation, NIGHT):
                     yield _judge(relation, rule), f"{rule.name} on {relation}"
         for node in self._tests(models):
             if self.con.execute(f"select 1 from ({self._sql(node)}) limit 1").fetchall():
@@ -156,17 +168,19 @@ class MutableNight:
         self.con.execute("set variable hmac_outer = ?::blob", [outer])
         for schema in ("base", "raw", "staging", "quarantine", "intermediate", "marts", "quality"):
             self.con.execute(f"create schema {schema}")
-        self.con.execute(f"attach '{shop.home / 'work' / 'scratch.duckdb'}' as scratch (read_only)")
         self.con.execute(f"attach '{current_database(shop.home / 'published')}' as published (read_only)")
-        views = "select view_name from duckdb_views() where database_name = 'scratch' and schema_name = 'raw'"
-        for (name,) in self.con.execute(views).fetchall():
-            self.con.execute(f"create table base.{name} as from scratch.raw.{name}")
-            self.con.execute(f"create table raw.{name} as from base.{name}")
+        tables, landing = source_tables(shop.settings()), shop.home / "landing"
+        for table in tables:
+            self.con.execute(f"create table base.{table.view_name} as {raw_select_sql(table, landing)}")
+            self.con.execute(f"create table raw.{table.view_name} as from base.{table.view_name}")
         for node in self._nodes.values():
             if node["resource_type"] == "seed":
                 self.con.execute(f"create table marts.{node['name']} as from published.marts.{node['name']}")
-        for name in ("scratch", "published"):
-            self.con.execute(f"detach {name}")
+        self.con.execute("detach published")
+
+    def _build_all(self, models: list[str]) -> None:
+        for model in models:
+            self._build(model)
 
     def _build(self, model: str) -> None:
         """As dbt does: a table, or the three relations of a staged model."""
@@ -199,8 +213,8 @@ class MutableNight:
     def _relation(self, model: str) -> str:
         return f"{self._node(model)['schema']}.{model}"
 
-    def _in_order(self) -> list[str]:
-        """The judged models and all that they are made of, each after its parents."""
+    def _in_order(self, wanted: list[str]) -> list[str]:
+        """Models and all that they are made of, each after its parents."""
         found: list[str] = []
 
         def visit(model: str) -> None:
@@ -211,7 +225,7 @@ class MutableNight:
                     visit(parent.rpartition(".")[2])
             found.append(model)
 
-        for model in (*self._fact_tables, *JUDGED):
+        for model in wanted:
             visit(model)
         return found
 
@@ -222,7 +236,7 @@ class MutableNight:
             for node in self._nodes.values()
             if node["resource_type"] == "model"
             and node["schema"] == "marts"
-            and node["name"].startswith(("dim_", "fct_"))
+            and node["name"].startswith(("dim_", "fct_", "order_exclusions"))
             and node["name"] not in SUMS
         )
 

@@ -161,6 +161,20 @@ class Learning(Strict):
     threads: int = Field(default=1, ge=1)
 
 
+class Voice(Strict):
+    """How texts are read and surveys weighed; `count_examples` above 0 publishes so many masked texts of each theme.
+
+    `driver_words`: a file of the columns driver, language and words, in place of the built-in lists.
+    """
+
+    minimum_rated_texts: int = Field(default=100, ge=10)
+    maximum_rated_texts: int = Field(default=100_000, ge=1_000)
+    count_themes: int = Field(default=30, ge=1, le=100)
+    minimum_answers: int = Field(default=100, ge=20)
+    driver_words: str = ""
+    count_examples: int = Field(default=0, ge=0, le=10)
+
+
 class Privacy(Strict):
     """What becomes of direct identifiers at the door, and which spellings of one are the same.
 
@@ -207,6 +221,7 @@ class Settings(BaseSettings):
     definitions: Definitions = Definitions()
     learning: Learning = Learning()
     privacy: Privacy = Privacy()
+    voice: Voice = Voice()
     publishing: Publishing = Publishing()
     engine: Engine = Engine()
     alerts: Alerts = Alerts()

@@ -61,6 +61,12 @@ JUDGED_WHERE_THEY_END = {
 }
 """Intermediate tables that only hand their rows on, and the table whose suite judges them."""
 
+MODELS = {
+    "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters", "text_sentiment",
+    "text_sentiment_scores", "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse",
+    "survey_weights", "satisfaction_drivers", "satisfaction_driver_importance",
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
@@ -86,6 +92,10 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
 
     assert tables("marts") == PUBLISHED_MARTS | SEEDS
     assert tables("models") == {"customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters"}
+    seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map", "segment_types", "lifecycle_state_map",
+             "spec_claims_made", "feedback_questions"}  # fmt: skip
+    assert tables("marts") == PUBLISHED_MARTS | seeds
+    assert tables("models") == MODELS
     assert tables("quality") == {"quarantined_rows", "reconciliation", "metric_changes", "metric_change_customers"}
     assert tables("publish") == {"published_version"}
     assert tables("report") == {"loyalty_report"}
@@ -139,6 +149,10 @@ def test_every_table_that_is_published_has_a_suite() -> None:
     assert {suite.table for suite in load_suites("models")} == {
         "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters",
     }  # fmt: skip
+    from expectations.suite import load_suites
+
+    assert {suite.table for suite in load_suites("marts")} == PUBLISHED_MARTS
+    assert {suite.table for suite in load_suites("models")} == MODELS
 
 
 def test_every_raw_table_of_every_example_has_a_suite() -> None:

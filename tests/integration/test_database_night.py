@@ -92,7 +92,7 @@ def shops(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[C
         "delete from customers where customer_id in (select customer_id from kept)",
         "delete from order_lines where order_id = (select min(order_id) from orders)",
         "delete from orders where order_id = (select min(order_id) from orders)",
-        f"update orders set status = 'cancelled', updated_at = '{NOON:%Y-%m-%d %H:%M}' "
+        f"update orders set status = 'cancelled', updated_at = '{NIGHT} 23:30' "
         f"where order_id = (select max(order_id) from orders where updated_at < '{NIGHT - dt.timedelta(days=9)}')",
     )
     _land(by_night, NOON + dt.timedelta(hours=5))

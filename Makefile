@@ -36,7 +36,7 @@ docs: $(READY)  ## tables, columns and lineage as one page that opens offline
 
 lock: $(READY)  ## resolve the dependencies anew
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --python-version 3.11 --universal --generate-hashes \
-		--no-emit-index-url --extra dev pyproject.toml -o requirements.lock
+		--no-emit-index-url --all-extras pyproject.toml -o requirements.lock
 
 test-lts: .venv-lts/.ready  ## the tests on DuckDB's long-term line
 	@.venv-lts/bin/pytest -n 2 --dist loadfile

@@ -18,6 +18,7 @@ from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
 from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.source_settings import has_deletions
 from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
@@ -272,6 +273,7 @@ class DbtRunner:
             "staged": staged_entities(list(self.settings.sources)),
             **chosen,
             "identity": self.settings.definitions.identity.model_dump(mode="json"),
+            "has_deletions": has_deletions(self.settings.sources),
         }
 
     @staticmethod

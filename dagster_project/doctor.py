@@ -80,16 +80,9 @@ def _lock(settings: Settings) -> str:
 
 
 def _sources(settings: Settings) -> str:
-    from dagster_project.sources.configured import source_tables
-    from dagster_project.sources.files import find_files
+    from dagster_project.sources.configured import connectors
 
-    counts = [
-        len(find_files(table))
-        for table in source_tables(settings)
-        if settings.sources[table.source].connector != "simulated"
-    ]
-    simulated = sum(source.connector == "simulated" for source in settings.sources.values())
-    return f"{sum(counts)} files of {len(counts)} tables" + (f", {simulated} simulated source" if simulated else "")
+    return ", ".join(f"{name}: {connector.examine()}" for name, connector in connectors(settings).items())
 
 
 def _personal_data(settings: Settings) -> str:

@@ -21,16 +21,12 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dagster_project.oversight import Alerts, Strict, Waiver
+from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
 NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
-# settings of a table that say what is told and what blocks, and change no number
-WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share", "when_changed", "enumerations")
-IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
-IdentifierKind = Literal["email", "phone", "name", "birthday", "card", "handle"]
-RecordKind = Literal["account", "guest_order"]
 IdentityRule = Literal["loyalty_card", "mailbox", "email", "phone", "social_handle"]
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
 TeamName = Annotated[str, Field(pattern=r"^[\w .&/-]{1,80}$")]  # stands in SQL as it is written
@@ -59,76 +55,6 @@ class Business(Strict):
             msg = f"'{name}' is not a time zone of the IANA data base; write it as 'Europe/London'"
             raise ValueError(msg) from None
         return name
-
-
-class FixedWidthField(Strict):
-    """A field of a fixed-width file: its name, its first character (from 1) and its width in characters."""
-
-    name: str
-    start: int = Field(ge=1)
-    width: int = Field(ge=1)
-
-
-class TableSettings(Strict):
-    """One table of a source: which files, how they are written, which columns must be there."""
-
-    files: str = Field(min_length=1)
-    format: Literal["csv", "parquet", "fixed_width"] = "csv"
-    columns: tuple[str, ...] = ()
-    fields: tuple[FixedWidthField, ...] = ()
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    quote: str = Field(default='"', max_length=1)
-    encoding: str = "utf-8"
-    is_optional: bool = False
-    stale_after_hours: float | None = Field(default=None, gt=0)
-    maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
-    when_changed: Literal["evolve", "freeze", "quarantine"] = "evolve"
-    enumerations: tuple[str, ...] = ()
-    identifiers: dict[str, IdentifierKind] = Field(default={})
-    identifies: dict[RecordKind, str] = Field(default={}, max_length=1)
-
-    @model_validator(mode="after")
-    def _described(self) -> TableSettings:
-        if self.format == "fixed_width" and not self.fields:
-            raise ValueError("a fixed_width table needs 'fields', each with name, start and width")
-        if self.format != "fixed_width" and not self.columns:
-            raise ValueError("a table needs 'columns', the columns that must be in its files")
-        known = {*self.columns, *(field.name for field in self.fields)}
-        if not known.issuperset(self.enumerations):
-            unknown = ", ".join(sorted({*self.enumerations} - known))
-            raise ValueError(f"'enumerations' names {unknown}, which is none of the table's columns")
-        unknown = ", ".join(sorted({*self.identifiers, *self.identifies.values()} - known))
-        if unknown:
-            raise ValueError(f"'identifiers' or 'identifies' names {unknown}, which is none of the table's columns")
-        return self
-
-
-class SimulatedShop(Strict):
-    """The size, the seed and the dirt of the built-in shop."""
-
-    customers: int = Field(default=20_000, ge=100)
-    days: int = Field(default=1_096, ge=90)
-    last_day: dt.date = dt.date(2025, 12, 31)
-    seed: int = 7
-    dirt: Literal["none", "light", "moderate", "heavy"] = "moderate"
-
-
-class Source(Strict):
-    """A place that data comes from: a folder of files, or the built-in simulated shop."""
-
-    connector: Literal["files", "simulated"] = "files"
-    folder: str = ""
-    simulated: SimulatedShop | None = None
-    tables: dict[str, TableSettings]
-
-    @model_validator(mode="after")
-    def _complete(self) -> Source:
-        if self.connector == "files" and not self.folder:
-            raise ValueError("a source of connector 'files' needs 'folder'")
-        for name in self.tables:
-            if not re.fullmatch(IDENTIFIER, name):
-                raise ValueError(f"table name '{name}' must be snake case, like 'order_lines'")
-        return self
 
 
 class Gate(Strict):
@@ -235,6 +161,20 @@ class Learning(Strict):
     threads: int = Field(default=1, ge=1)
 
 
+class Voice(Strict):
+    """How texts are read and surveys weighed; `count_examples` above 0 publishes so many masked texts of each theme.
+
+    `driver_words`: a file of the columns driver, language and words, in place of the built-in lists.
+    """
+
+    minimum_rated_texts: int = Field(default=100, ge=10)
+    maximum_rated_texts: int = Field(default=100_000, ge=1_000)
+    count_themes: int = Field(default=30, ge=1, le=100)
+    minimum_answers: int = Field(default=100, ge=20)
+    driver_words: str = ""
+    count_examples: int = Field(default=0, ge=0, le=10)
+
+
 class Privacy(Strict):
     """What becomes of direct identifiers at the door, and which spellings of one are the same.
 
@@ -276,11 +216,12 @@ class Settings(BaseSettings):
     )
 
     business: Business
-    sources: dict[str, Source] = Field(min_length=1)
+    sources: dict[str, AnySource] = Field(min_length=1)
     as_of: dt.date | None = None
     definitions: Definitions = Definitions()
     learning: Learning = Learning()
     privacy: Privacy = Privacy()
+    voice: Voice = Voice()
     publishing: Publishing = Publishing()
     engine: Engine = Engine()
     alerts: Alerts = Alerts()
@@ -301,9 +242,20 @@ class Settings(BaseSettings):
         """Let a variable win over the file, whose content arrives as constructor arguments."""
         return env_settings, init_settings
 
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _files_unless_said(cls, sources: Any) -> Any:
+        """A source that names no connector is one of files."""
+        if not isinstance(sources, dict):
+            return sources
+        return {
+            name: {"connector": "files", **source} if isinstance(source, dict) else source
+            for name, source in sources.items()
+        }
+
     @field_validator("sources")
     @classmethod
-    def _source_names(cls, sources: dict[str, Source]) -> dict[str, Source]:
+    def _source_names(cls, sources: dict[str, AnySource]) -> dict[str, AnySource]:
         for name in sources:
             if not re.fullmatch(IDENTIFIER, name):
                 raise ValueError(f"source name '{name}' must be snake case, like 'online_shop'")
@@ -380,7 +332,10 @@ def _config_path(config: Path | str | None) -> Path:
 
 
 def _explained(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    place = [str(part) for part in error["loc"]]
+    if place[0] == "sources" and place[2:3] and place[2] in CONNECTORS:
+        del place[2]  # the kind of source by which pydantic chose, which stands in no file
+    where = ".".join(place)
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(error["loc"][-1]), _known_keys(), n=1)
         return f"unknown key '{where}'" + (f", did you mean '{close[0]}'?" if close else "")

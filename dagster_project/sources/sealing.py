@@ -76,12 +76,30 @@ class Sealer:
         try:
             _seal_rows(self, rows_path(clear, load_id), rows_path(done, load_id), originals)
         except duckdb.Error as fault:
-            raise SourceError(
-                f"{self._source}: identifiers of load {load_id} cannot be hashed ({type(fault).__name__}); look for "
-                "room on the disk and for odd columns in the file"
-            ) from None
+            raise self._failed(f"load {load_id}", fault) from None
         if rejects_path(clear, load_id).exists():
             _seal_rejects(rejects_path(clear, load_id), rejects_path(done, load_id))
+
+    def seal_rows(self, clear: Path, target: Path) -> None:
+        """Turn rows in clear, before they are a load, into rows that may be landed.
+
+        Args:
+            clear: Parquet of the rows, which the caller removes.
+            target: Parquet to write, with the rows in their order.
+
+        Raises:
+            SourceError: as `seal_load`.
+        """
+        try:
+            _seal_rows(self, clear, target, self._folder / f"{target.stem}.originals.parquet")
+        except duckdb.Error as fault:
+            raise self._failed("the rows that came", fault) from None
+
+    def _failed(self, rows: str, fault: duckdb.Error) -> SourceError:
+        return SourceError(
+            f"{self._source}: identifiers of {rows} cannot be hashed ({type(fault).__name__}); look for room on the "
+            "disk and for odd columns in the file"
+        )
 
     def keep_originals(self) -> None:
         """Keep the originals of all loads so far, where the shop wants them."""
@@ -121,14 +139,14 @@ class Sealer:
             [f"{mailbox_sql(column('form', name), spelling)} as {column('mailbox', name)}" for name in addresses],
             [sql for name, kind in present.items() for sql in self._hashes_sql(name, kind)],
         ]
-        query = "from clear"
+        query = f"from (select *, {self._forgotten_sql or 'false'} as _is_forgotten from clear)"
         for added in steps:
             query = f"from (select *, {', '.join(added)} {query})" if added else query
         return f"select * {query}"
 
     def _hashes_sql(self, name: str, kind: IdentifierKind) -> list[str]:
         form, blank = column("form", name), f"nullif(trim({column('plain', name)}), '')"
-        is_told, hashed = self._is_told(blank), self._hash(kind, f"coalesce({form}, {blank})")
+        is_told, hashed = f"({blank} is not null and not _is_forgotten)", self._hash(kind, f"coalesce({form}, {blank})")
         mark = f"case when {form} is null then {literal(UNREADABLE_MARK)} else '' end"
         found = [f"case when {is_told} then {mark} || {hashed} end as {column('sealed', name)}"]
         if kind == "email":
@@ -141,14 +159,15 @@ class Sealer:
     def _hash(self, kind: str, text: str) -> str:
         return keyed_hash_sql(f"{literal(f'identifier/{kind}:')} || {text}")
 
-    def _is_told(self, blank: str) -> str:
-        """Whether there is something to keep: not of a record that was erased, whatever the source still sends."""
-        if self._protection.identifies is None:
-            return f"{blank} is not null"
-        kind, column = self._protection.identifies
-        owner = f"coalesce(trim(cast({identifier(column)} as varchar)), '')"
-        record = keyed_hash_sql(f"{literal(self._source + RECORD_MARKS[kind])} || {owner}")
-        return f"({blank} is not null and {record} not in (select record_key from forgotten))"
+    @cached_property
+    def _forgotten_sql(self) -> str | None:
+        """Whether a row's record was erased, whatever the source still sends, as SQL; None where nobody was."""
+        if self._protection.identifies is None or not forgotten_records(self._protection.home).num_rows:
+            return None
+        kind, owner = self._protection.identifies
+        told = f"coalesce(trim(cast({identifier(owner)} as varchar)), '')"
+        record = keyed_hash_sql(f"{literal(self._source + RECORD_MARKS[kind])} || {told}")
+        return f"{record} in (select record_key from forgotten)"
 
     @staticmethod
     def _sealed_column(name: str, kind: IdentifierKind | None) -> str:

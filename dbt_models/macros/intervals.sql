@@ -33,6 +33,14 @@
     )) end
 {%- endmacro %}
 
+{#- The variance of a sample of decimals, from exact sums, so the same in any order; null below two values. -#}
+{% macro exact_variance(value) -%}
+    case when count({{ value }}) >= 2 then greatest(0, (
+        cast(sum(({{ value }}) * ({{ value }})) as double)
+        - cast(sum({{ value }}) as double) * cast(sum({{ value }}) as double) / count({{ value }})
+    ) / (count({{ value }}) - 1)) end
+{%- endmacro %}
+
 {#- A mean's bound from exact sums: n values, their sum and the sum of their squares. Null below two values. -#}
 {% macro mean_bound(n, total, total_squares, sign) -%}
     case when {{ total }} is not null and {{ total_squares }} is not null and {{ n }} >= 2 then

@@ -9,7 +9,7 @@ with items as (
             order by submitted_at desc nulls last, feedback_key desc nulls last
         ) as answer_number
     from {{ ref('fct_feedback') }}
-    where score_0_100 is not null
+    where band is not null or score_0_100 is not null
 ),
 
 sheets as (
@@ -26,7 +26,8 @@ sheets as (
         count(*) as count_items,
         max(score) as score,
         max(band) as band,
-        avg(score_0_100) as score_0_100
+        -- of decimals, whose sum is the same in any order
+        avg(cast(score_0_100 as decimal(12, 6))) as score_0_100
     from items
     where answer_number = 1
     group by sheet_key, instrument

@@ -1,5 +1,5 @@
--- Grain: one row per customer's word that waits for an answer: detractors, and severe complaints. What would cost most to
--- lose comes first.
+-- Grain: one row per customer's word that waits for an answer: detractors, and severe complaints. What would cost
+-- most to lose comes first.
 {{ config(tags=['after_models']) }}
 
 with waiting as (

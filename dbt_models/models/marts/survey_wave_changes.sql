@@ -6,7 +6,10 @@ with answers as (
         wave,
         coalesce(customer_key, sheet_key) as respondent,
         feedback_date,
-        case when instrument = 'cli' then score_0_100 else 100 * net_points end as answer_points,
+        -- decimals, whose sums are the same in any order
+        cast(
+            case when instrument = 'cli' then score_0_100 else 100 * net_points end as decimal(12, 6)
+        ) as answer_points,
         row_number() over (
             partition by instrument, wave, coalesce(customer_key, sheet_key)
             order by submitted_at desc nulls last, feedback_key desc nulls last
@@ -24,7 +27,7 @@ counted as (
         cast(avg(answer_points) as double) as points,
         count(*) filter (where answer_points > 0) as count_promoters,
         count(*) filter (where answer_points < 0) as count_detractors,
-        cast(var_samp(answer_points) as double) as variance
+        {{ exact_variance('answer_points') }} as variance
     from answers
     where answer_number = 1
     group by instrument, wave
@@ -66,7 +69,7 @@ pairs as (
         followed.wave,
         count(*) as count_pairs,
         cast(avg(later.answer_points - earlier.answer_points) as double) as paired_change,
-        cast(sqrt(var_samp(later.answer_points - earlier.answer_points) / count(*)) as double) as paired_error
+        sqrt({{ exact_variance('later.answer_points - earlier.answer_points') }} / count(*)) as paired_error
     from followed
     inner join answers as later
         on followed.instrument = later.instrument and followed.wave = later.wave and later.answer_number = 1

@@ -27,7 +27,7 @@ def keeps(con: duckdb.DuckDBPyConnection, rule: Rule, relation: str, as_of: dt.d
     if query:
         query = query.replace("{batch}", relation).replace(SCRATCH, "")
         return _number(con, f"select count(*) from ({query})") == 0
-    wanted = CONDITIONS[str(rule.expect)](relation, rule.arguments)
+    wanted = CONDITIONS[str(rule.expect)](relation, rule.of_night(as_of).arguments)
     return bool(_number(con, f"select {wanted} from {relation}"))
 
 

@@ -73,7 +73,7 @@ def test_every_kind_of_rule_that_suites_use_is_written_in_sql() -> None:
 
     used = {
         rule.expect
-        for layer in ("raw", "marts", "quality")
+        for layer in ("raw", "staging", "intermediate", "marts", "quality")
         for suite in load_suites(layer)
         for rule in suite.rules
         if rule.expect

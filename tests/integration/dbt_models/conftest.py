@@ -27,6 +27,7 @@ PROVENANCE = {
     "_loaded_at": "timestamp",
     "_load_id": "varchar",
     "_row_number": "bigint",
+    "_is_deleted": "boolean",
 }
 UNREADABLE = {
     "source_name": "varchar",

@@ -20,7 +20,7 @@ from corner_shop import NIGHT, CornerShop
 from rules_in_sql import keeps
 
 from dagster_project.checks import suites_of
-from dagster_project.dbt_session import padded_keys
+from dagster_project.keyed_hashes import set_keys
 from dagster_project.publishing.audit import table_facts
 from dagster_project.publishing.versions import current_database
 from dagster_project.sources.configured import source_tables
@@ -163,9 +163,7 @@ class MutableNight:
     # -- the night -----------------------------------------------------------------------------------------------------
 
     def _fill(self, shop: CornerShop) -> None:
-        inner, outer = padded_keys(HOME_KEY)
-        self.con.execute("set variable hmac_inner = ?::blob", [inner])
-        self.con.execute("set variable hmac_outer = ?::blob", [outer])
+        set_keys(self.con, HOME_KEY)
         for schema in ("base", "raw", "staging", "quarantine", "intermediate", "marts", "quality"):
             self.con.execute(f"create schema {schema}")
         self.con.execute(f"attach '{current_database(shop.home / 'published')}' as published (read_only)")

@@ -41,9 +41,7 @@ def themes(shop: Published, metrics: Metrics) -> Section:
         return Section("themes", title, "There are too few texts to find themes in.")
     fallen = [row for row in rows if row["trend"] != "cannot_say"]
     lead = f"{formats.plural(rows[0]['count_themes'], 'theme')} were found; the most mentioned are shown. "
-    lead += (
-        f"Of these {formats.plural(len(fallen), 'theme')} rose or fell in the last quarter beyond chance."
-    )
+    lead += f"Of these {formats.plural(len(fallen), 'theme')} rose or fell in the last quarter beyond chance."
     table = Table(
         "Most mentioned themes of the window",
         ("Theme", "Language", "Driver", "# Texts", "# Share", "Trend", "# Tone, -1 to 1", "# Effect on NPS, points"),

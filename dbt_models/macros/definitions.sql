@@ -10,7 +10,8 @@
         'adoption_window_days', 'margin_share', 'survey_answer_days', 'survey_throttle_days', 'first_reply_hours',
         'resolution_hours', 'reopen_window_days', 'bot_minimum_posts', 'bot_text_share', 'feedback_reply_days',
         'loyalty_index_average', 'loyalty_index_above_average', 'loyalty_index_minimum_items',
-        'subscription_grace_days', 'subscription_total_base', 'response_window_days', 'member_active_days'
+        'subscription_grace_days', 'subscription_total_base', 'response_window_days', 'member_active_days',
+        'effect_horizon_days', 'lapsed_gap_multiple'
     ]) }}
 {%- endmacro %}
 

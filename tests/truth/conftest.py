@@ -9,6 +9,7 @@ processor: add one only for a plan that none of these has.
     test_plain_shop.py        rates, drop-out and spends of the textbook: the models' own world, so they must be right
     test_busy_shop.py         season, promotions, service, programme, campaigns, guests: every count to the cent
     test_busy_voices.py       what the same shop's customers say: surveys, service, mentions
+    test_busy_behaviour.py    what they do after it, beside customers who were alike
     test_dirty_shop.py        the same with dirt: every planted row is met as the register of kinds says
     test_indifferent_shop.py  nothing depends on satisfaction: what must then be the same, is
     test_known_people.py      who is one person, under heavy dirt; no night, the models of identity alone

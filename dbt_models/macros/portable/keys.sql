@@ -21,3 +21,12 @@
 
 {#- Our key of something that a source names. A source name holds no colon, so two pairs never meet. -#}
 {% macro key_of(source, id) -%}({{ source }} || ':' || {{ id }}){%- endmacro %}
+
+{#- A number from 0 that looks drawn by chance and follows from a text alone: 28 bits of its MD5. -#}
+{% macro drawn_number(expression) -%}
+    {{ return(adapter.dispatch('drawn_number', 'loyalty')(expression)) }}
+{%- endmacro %}
+
+{% macro default__drawn_number(expression) -%}
+    cast('0x' || substr(md5({{ expression }}), 1, 7) as bigint)
+{%- endmacro %}

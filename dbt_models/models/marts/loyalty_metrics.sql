@@ -127,8 +127,29 @@ quantiles as (
         on registry.kind = durations.quantile and registry.numerator = durations.duration
 ),
 
+effects as (
+    select
+        registry.metric,
+        told_effects.segment_type,
+        told_effects.segment,
+        told_effects.period_type,
+        told_effects.period_start,
+        told_effects.numerator,
+        told_effects.count_customers as denominator,
+        told_effects.count_customers as observations,
+        told_effects.count_customers as customers,
+        true as is_over,
+        told_effects.effect_size as metric_value,
+        told_effects.ci_low,
+        told_effects.ci_high,
+        told_effects.status_reason
+    from registry
+    inner join {{ ref('int_effects_told') }} as told_effects
+        on registry.kind = 'effect' and registry.numerator = told_effects.effect
+),
+
 found as (
-    {%- for part in ['valued', 'multiples', 'quantiles'] %}
+    {%- for part in ['valued', 'multiples', 'quantiles', 'effects'] %}
     select
         metric,
         segment_type,
@@ -142,7 +163,8 @@ found as (
         is_over,
         metric_value,
         ci_low,
-        ci_high
+        ci_high,
+        {{ 'status_reason' if part == 'effects' else 'cast(null as ' ~ dbt.type_string() ~ ') as status_reason' }}
     from {{ part }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -164,7 +186,7 @@ select
     told.is_mature and found.is_over as is_mature,
     found.count_observations >= {{ var('minimum_base') }} as has_minimum_base,
     case when found.metric_value is null then 'no_base' else 'told' end as status,
-    cast(null as {{ dbt.type_string() }}) as status_reason,
+    found.status_reason,
     registry.unit,
     registry.told_definition as definition
 from found

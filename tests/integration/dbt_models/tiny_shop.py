@@ -35,7 +35,7 @@ class TinyShops:
         self._schemas = {name: node["schema"] for name, node in nodes.items()}
         order = _in_order(nodes, wanted)
         day = (f"'{night.as_of}'", f"'{as_of or night.as_of}'")
-        self._models = [(name, _in_memory(night.compiled_model(name)).replace(*day)) for name in order]
+        self._models = [(name, in_memory(night.compiled_model(name)).replace(*day)) for name in order]
         self._con = duckdb.connect(config={"threads": 1})
         seeds = [name for name, node in nodes.items() if node["resource_type"] == "seed"]
         with night.dbt.warehouse.connect() as built:
@@ -66,7 +66,7 @@ class TinyShops:
         return self._con
 
 
-def _in_memory(sql: str) -> str:
+def in_memory(sql: str) -> str:
     """Compiled SQL without the names of the two files."""
     return sql.replace('"warehouse".', "").replace('"scratch".', "")
 

@@ -1,0 +1,90 @@
+-- Grain: one row per effect that a metric tells, and segment of it: its number and interval over the setting's horizon,
+-- or why there is none.
+with lifetime as (
+    select
+        period_type,
+        period_start
+    from {{ ref('int_metric_periods') }}
+    where period_type = 'lifetime'
+),
+
+-- several bad contacts begin with the second
+segments as (
+    select
+        'all' as segment_type,
+        'all' as segment,
+        cast(2 as bigint) as count_bad_contacts
+    {%- for number in range(1, 4) %}
+    union all
+    select
+        'bad_contacts' as segment_type,
+        '{{ number }}' as segment,
+        cast({{ number }} as bigint) as count_bad_contacts
+    {%- endfor %}
+),
+
+lapses as (
+    select
+        segments.segment_type,
+        segments.segment,
+        coalesce(behaviour.count_matched_customers, 0) as count_customers,
+        behaviour.mean_after_contact,
+        behaviour.difference,
+        behaviour.ci_low,
+        behaviour.ci_high,
+        coalesce(behaviour.largest_imbalance, 0) > {{ largest_imbalance_allowed() }} as is_imbalanced,
+        {{ as_money('behaviour.mean_after_contact * behaviour.count_matched_customers') }} as total_lapsed
+    from segments
+    left join {{ ref('bad_contact_behaviour') }} as behaviour
+        on
+            segments.count_bad_contacts = behaviour.count_bad_contacts
+            and behaviour.outcome = 'lapse_share'
+            and behaviour.horizon_days = {{ var('effect_horizon_days') }}
+),
+
+told as (
+    select
+        'lapse_after_bad_contacts' as effect,
+        segment_type,
+        segment,
+        total_lapsed as numerator,
+        count_customers,
+        mean_after_contact as effect_size,
+        {{ wilson_low('total_lapsed', 'count_customers') }} as ci_low,
+        {{ wilson_high('total_lapsed', 'count_customers') }} as ci_high,
+        false as is_imbalanced
+    from lapses
+    union all
+    select
+        'excess_lapse_after_bad_contacts' as effect,
+        segment_type,
+        segment,
+        {{ as_money('difference * count_customers') }} as numerator,
+        count_customers,
+        difference as effect_size,
+        ci_low,
+        ci_high,
+        is_imbalanced
+    from lapses
+)
+
+select
+    told.effect,
+    lifetime.period_type,
+    lifetime.period_start,
+    told.segment_type,
+    told.segment,
+    case
+        when told.count_customers = 0 then 0
+        when not told.is_imbalanced then told.numerator
+    end as numerator,
+    told.count_customers,
+    case when not told.is_imbalanced then told.effect_size end as effect_size,
+    case when not told.is_imbalanced then told.ci_low end as ci_low,
+    case when not told.is_imbalanced then told.ci_high end as ci_high,
+    case
+        when told.count_customers = 0 then 'nobody to compare, or no follow-up is over'
+        when told.is_imbalanced then 'those compared were not alike before'
+    end as status_reason
+from told
+cross join lifetime

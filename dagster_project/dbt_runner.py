@@ -37,7 +37,7 @@ DEFINITION_VARIABLES = (
     "loyalty_index_above_average", "loyalty_index_minimum_items", "feedback_reply_days",
     "follow_up_days", "detractor_owner", "complaint_owner",
     "maximum_rate_age_days", "subscription_grace_days", "subscription_total_base", "response_window_days",
-    "member_active_days", "effect_horizon_days",
+    "member_active_days", "effect_horizon_days", "cost_per_point",
 )  # fmt: skip
 """The settings under `definitions` that SQL reads as variables of the same name."""
 PASSED = frozenset({"success", "pass"})

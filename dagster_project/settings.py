@@ -128,6 +128,7 @@ class Definitions(Strict):
     response_window_days: int = Field(default=14, ge=1)
     member_active_days: int = Field(default=90, ge=1)
     effect_horizon_days: Literal[90, 180, 365] = 180
+    cost_per_point: float = Field(default=0.01, ge=0)
     minimum_base: int = Field(default=30, ge=1)
     revenue_includes_shipping: bool = False
     counts_zero_value_orders: bool = False

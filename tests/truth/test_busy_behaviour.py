@@ -161,3 +161,19 @@ def test_what_customers_do_after_bad_contacts_equals_pandas(shop: KnownShop, occ
     said = said_of(shop, "bad_contact_behaviour", "count_bad_contacts", "count_matched_customers", "true")
     assert "1" in said
     assert_same(said, effects_of(shop, "bad_contacts", occasions))
+
+
+def test_effect_of_the_programme_is_not_told_where_members_choose_themselves(shop: KnownShop) -> None:
+    """Who buys much joins more often. The matched difference is several times the planted lift, and nobody reads it."""
+    assert shop.plan.programme.rate_log_odds > 0
+    rows = shop.rows(
+        "select is_estimable, estimate_reason is null, margin_effect, return_on_cost "
+        "from warehouse.marts.programme_effect"
+    )
+    assert len(rows) == 6
+    assert set(rows) == {(False, False, None, None)}
+    told = shop.rows(
+        "select metric_value, status, status_reason like 'not estimable: %' from warehouse.marts.loyalty_metrics "
+        "where metric in ('programme_effect', 'programme_return')"
+    )
+    assert told == [(None, "no_base", True)] * 2

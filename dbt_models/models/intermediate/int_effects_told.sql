@@ -66,25 +66,60 @@ told as (
         ci_high,
         is_imbalanced
     from lapses
+),
+
+-- what each effect is, why there is none, and whom it was measured on
+effects as (
+    select
+        effect,
+        segment_type,
+        segment,
+        numerator,
+        count_customers,
+        effect_size,
+        ci_low,
+        ci_high,
+        case
+            when count_customers = 0 then 'nobody to compare, or no follow-up is over'
+            when is_imbalanced then 'those compared were not alike before'
+        end as status_reason
+    from told
+    {%- for effect, column in {'programme_effect': 'margin_effect', 'programme_return': 'return_on_cost'}.items() %}
+    union all
+    select
+        '{{ effect }}' as effect,
+        'all' as segment_type,
+        'all' as segment,
+        {{ as_money('programme.' ~ column ~ ' * programme.count_matched_members') }} as numerator,
+        coalesce(programme.count_matched_members, 0) as count_customers,
+        programme.{{ column }} as effect_size,
+        programme.{{ column }}_low as ci_low,
+        programme.{{ column }}_high as ci_high,
+        case
+            when programme.horizon_days is null then 'nobody has joined'
+            when not programme.is_estimable then 'not estimable: ' || programme.estimate_reason
+            when programme.{{ column }} is null then 'no source: this shop delivers no costs of the programme'
+        end as status_reason
+    from lifetime
+    left join {{ ref('programme_effect') }} as programme
+        on programme.outcome = 'net_change' and programme.horizon_days = {{ var('effect_horizon_days') }}
+    {%- endfor %}
 )
 
 select
-    told.effect,
+    effects.effect,
     lifetime.period_type,
     lifetime.period_start,
-    told.segment_type,
-    told.segment,
+    effects.segment_type,
+    effects.segment,
     case
-        when told.count_customers = 0 then 0
-        when not told.is_imbalanced then told.numerator
+        when effects.count_customers = 0 then 0
+        when effects.status_reason is null then effects.numerator
     end as numerator,
-    told.count_customers,
-    case when not told.is_imbalanced then told.effect_size end as effect_size,
-    case when not told.is_imbalanced then told.ci_low end as ci_low,
-    case when not told.is_imbalanced then told.ci_high end as ci_high,
-    case
-        when told.count_customers = 0 then 'nobody to compare, or no follow-up is over'
-        when told.is_imbalanced then 'those compared were not alike before'
-    end as status_reason
-from told
+    effects.count_customers,
+    case when effects.status_reason is null then effects.effect_size end as effect_size,
+    case when effects.status_reason is null then effects.ci_low end as ci_low,
+    case when effects.status_reason is null then effects.ci_high end as ci_high,
+    effects.status_reason
+from effects
 cross join lifetime

@@ -38,6 +38,7 @@ DEFINITION_VARIABLES = (
     "follow_up_days", "detractor_owner", "complaint_owner",
     "maximum_rate_age_days", "subscription_grace_days", "subscription_total_base", "response_window_days",
     "member_active_days", "effect_horizon_days", "cost_per_point",
+    "score_scale", "score_full_occasions", "score_full_net", "score_cap_with_complaint",
 )  # fmt: skip
 """The settings under `definitions` that SQL reads as variables of the same name."""
 PASSED = frozenset({"success", "pass"})

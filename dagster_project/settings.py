@@ -129,6 +129,10 @@ class Definitions(Strict):
     member_active_days: int = Field(default=90, ge=1)
     effect_horizon_days: Literal[90, 180, 365] = 180
     cost_per_point: float = Field(default=0.01, ge=0)
+    score_scale: Literal["anchors", "ranks"] = "anchors"
+    score_full_occasions: int = Field(default=6, ge=1)
+    score_full_net: float = Field(default=500, gt=0)
+    score_cap_with_complaint: float = Field(default=40, ge=0, le=100)
     minimum_base: int = Field(default=30, ge=1)
     revenue_includes_shipping: bool = False
     counts_zero_value_orders: bool = False

@@ -11,7 +11,8 @@
         'resolution_hours', 'reopen_window_days', 'bot_minimum_posts', 'bot_text_share', 'feedback_reply_days',
         'loyalty_index_average', 'loyalty_index_above_average', 'loyalty_index_minimum_items',
         'subscription_grace_days', 'subscription_total_base', 'response_window_days', 'member_active_days',
-        'effect_horizon_days', 'lapsed_gap_multiple', 'cost_per_point'
+        'effect_horizon_days', 'lapsed_gap_multiple', 'cost_per_point', 'score_scale', 'score_full_occasions',
+        'score_full_net', 'score_cap_with_complaint'
     ]) }}
 {%- endmacro %}
 

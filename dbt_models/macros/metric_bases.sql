@@ -144,6 +144,23 @@
     }) }}
 {%- endmacro %}
 
+{#- Of a customer with a score, by the as-of. A mean takes those who have the pillar. -#}
+{% macro score_bases() -%}
+    {%- set bases = {} -%}
+    {%- for score in ['behavioural', 'emotional', 'financial', 'overall'] -%}
+        {%- set column = 'score_' ~ score -%}
+        {%- do bases.update({'count_with_' ~ column: counted(column ~ ' is not null')}) -%}
+        {%- do bases.update(with_squares('total_' ~ column, 'cast(coalesce(' ~ column ~ ', 0) as decimal(18, 4))')) -%}
+    {%- endfor -%}
+    {%- do bases.update(with_squares('total_score_coverage', 'cast(coverage_share as decimal(18, 4))')) -%}
+    {{ return(bases) }}
+{%- endmacro %}
+
+{#- Scores are told as of the night, so by segments that a customer stays in. -#}
+{% macro score_segment_types() -%}
+    {{ return(order_segment_types() + ['acquisition_channel', 'acquisition_cohort']) }}
+{%- endmacro %}
+
 {#- Of a member, by the as-of. -#}
 {% macro member_bases() -%}
     {{ return({'count_programme_members': counted('true'), 'count_active_members': counted('is_active_member')}) }}

@@ -66,6 +66,7 @@ WITHOUT_UNIT_TESTS = {
     "int_support_contacts_united",
     "int_survey_invitations_united",
     "int_relation_bases",
+    "int_score_bases",
     "int_tenure_bases",
     "int_texts_united",
     "quarantined_rows",

@@ -177,3 +177,34 @@ def test_effect_of_the_programme_is_not_told_where_members_choose_themselves(sho
         "where metric in ('programme_effect', 'programme_return')"
     )
     assert told == [(None, "no_base", True)] * 2
+
+
+def test_loyalty_scores_equal_pandas(shop: KnownShop) -> None:
+    """Anchors of the definitions; the latest answers of a year; nothing known is nothing, and never a zero."""
+    scores = shop.con.execute(
+        "select scores.*, states.silence_in_expected_gaps as silence, customers.count_occasions_in_window as occasions, "
+        "customers.total_net_in_window::double as net from warehouse.marts.loyalty_scores as scores "
+        "join warehouse.marts.lifecycle_states as states using (customer_key) "
+        "join warehouse.marts.fct_customers as customers using (customer_key)"
+    ).df().set_index("customer_key")  # fmt: skip
+    answers = shop.con.execute(
+        "select customer_key, case when instrument like 'nps%' then 'nps' else instrument end as instrument, "
+        "coalesce(invitation_key, feedback_key) as sheet, max(submitted_at) as moment, max(feedback_key) as place, "
+        "avg(score_0_100) as points, count(*) as items from warehouse.marts.fct_feedback "
+        "where customer_key is not null and (instrument in ('csat', 'cli') or instrument like 'nps%') "
+        f"and feedback_date > date '{shop.plan.last_day}' - 365 group by all"
+    ).df()  # fmt: skip
+    answers = answers[(answers["instrument"] != "cli") | (answers["items"] >= 2)].sort_values(["moment", "place"])
+    latest = answers.groupby(["customer_key", "instrument"])["points"].last().groupby("customer_key").mean()
+    known = pd.DataFrame({
+        "behavioural": (100 * (1 - scores["silence"] / 3).clip(0, 1) + 100 * (scores["occasions"] / 6).clip(0, 1)) / 2,
+        "emotional": latest.reindex(scores.index),
+        "financial": 100 * (scores["net"] / 500).clip(0, 1),
+    })  # fmt: skip
+    for pillar in known:
+        np.testing.assert_allclose(scores[f"score_{pillar}"].astype(float), known[pillar], atol=1e-4)
+    overall = known.mean(axis=1).mask(scores["count_open_severe_complaints"] > 0, known.mean(axis=1).clip(upper=40))
+    np.testing.assert_allclose(scores["score_overall"], overall, atol=1e-4)
+    assert 100 < known["emotional"].notna().sum() < len(known) - 100
+    [(total, count)] = shop.said("loyalty_score").values()
+    assert float(total) / float(count) == pytest.approx(overall.mean(), abs=1e-3)

@@ -4,6 +4,7 @@
     'product_kinds': "select 1 from " ~ ref('dim_products') ~ " where product_kind is not null",
     'launch_dates': "select 1 from " ~ ref('dim_products') ~ " where launch_date is not null",
     'discounts': "select 1 from " ~ ref('fct_orders') ~ " where discount_amount <> 0",
+    'answers': "select 1 from " ~ ref('fct_feedback'),
     'feedback_replies': "select 1 from " ~ ref('fct_feedback') ~ " where answered_at is not null",
     'survey_invitations': "select 1 from " ~ ref('fct_survey_invitations'),
     'support_contacts': "select 1 from " ~ ref('fct_support_contacts'),

@@ -1,7 +1,7 @@
 -- Grain: one row per period, segment and base that a metric may name as its numerator or denominator.
 {%- for grain in [
     'customer', 'order', 'tenure', 'adoption', 'month', 'answer', 'feedback', 'invitation', 'contact', 'mention',
-    'relation', 'cost'
+    'relation', 'cost', 'score'
 ] %}
 select
     period_type,

@@ -35,6 +35,17 @@ feedback as (
     group by customer_key, cast(date_trunc('month', feedback_date) as date)
 ),
 
+contacts as (
+    select
+        customer_key,
+        cast(date_trunc('month', opened_date) as date) as month_start,
+        count(*) as count_contacts,
+        count(*) filter (where is_bad_contact) as count_bad_contacts
+    from {{ ref('fct_support_contacts') }}
+    where customer_key is not null
+    group by customer_key, cast(date_trunc('month', opened_date) as date)
+),
+
 -- what a member got before the first order belongs to its month, so that months add up to the ledger
 points as (
     select
@@ -62,6 +73,8 @@ select
     coalesce(refunds.count_refunds, 0) as count_refunds,
     {{ as_money('coalesce(refunds.total_refund_cash, 0)') }} as total_refund_cash,
     coalesce(feedback.count_feedback, 0) as count_feedback,
+    coalesce(contacts.count_contacts, 0) as count_contacts,
+    coalesce(contacts.count_bad_contacts, 0) as count_bad_contacts,
     cast(coalesce(points.count_points_given, 0) as bigint) as count_points_given,
     cast(coalesce(points.count_points_redeemed, 0) as bigint) as count_points_redeemed,
     cast(
@@ -80,6 +93,7 @@ inner join months on customers.cohort_month <= months.month_start
 left join purchases on customers.customer_key = purchases.customer_key and months.month_start = purchases.month_start
 left join refunds on customers.customer_key = refunds.customer_key and months.month_start = refunds.month_start
 left join feedback on customers.customer_key = feedback.customer_key and months.month_start = feedback.month_start
+left join contacts on customers.customer_key = contacts.customer_key and months.month_start = contacts.month_start
 left join points on customers.customer_key = points.customer_key and months.month_start = points.month_start
 left join {{ ref('int_lifecycle_months') }} as states
     on customers.customer_key = states.customer_key and months.month_start = states.month_start

@@ -182,7 +182,8 @@ def test_effect_of_the_programme_is_not_told_where_members_choose_themselves(sho
 def test_loyalty_scores_equal_pandas(shop: KnownShop) -> None:
     """Anchors of the definitions; the latest answers of a year; nothing known is nothing, and never a zero."""
     scores = shop.con.execute(
-        "select scores.*, states.silence_in_expected_gaps as silence, customers.count_occasions_in_window as occasions, "
+        "select scores.*, states.silence_in_expected_gaps as silence, "
+        "customers.count_occasions_in_window as occasions, "
         "customers.total_net_in_window::double as net from warehouse.marts.loyalty_scores as scores "
         "join warehouse.marts.lifecycle_states as states using (customer_key) "
         "join warehouse.marts.fct_customers as customers using (customer_key)"

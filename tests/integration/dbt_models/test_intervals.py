@@ -54,6 +54,33 @@ def test_net_score_bounds_equal_the_published_vectors(
     assert round(answer("net_score_high", **counts), 1) == high
 
 
+@pytest.mark.parametrize(("n", "least_coverage"), [(5, 0.925), (10, 0.93), (20, 0.94), (50, 0.945)])
+def test_net_score_bounds_hold_the_truth_as_often_as_they_say(
+    con: duckdb.DuckDBPyConnection, macro_sql: dict[str, str], n: int, least_coverage: float
+) -> None:
+    """All samples of n answers, each as likely as 21 shops make it: nothing is drawn, so coverage is exact."""
+    samples = pd.DataFrame([(p, d, n) for p in range(n + 1) for d in range(n + 1 - p)])
+    samples.columns = pd.Index(["promoters", "detractors", "answers"])
+    con.register("samples", samples)
+    low, high = con.execute(
+        f"select {macro_sql['net_score_low']} as low, {macro_sql['net_score_high']} as high from samples"
+    ).fetchnumpy().values()  # fmt: skip
+    counts = samples.to_numpy()
+    scores = (counts[:, 0] - counts[:, 1]) / n
+    spread = 1.96 * np.sqrt((counts[:, 0] + counts[:, 1]) / n - scores**2) / np.sqrt(n)
+    adjusted, plain = [], []
+    for p, d in [(p / 10, d / 10) for p in range(2, 8) for d in range(1, 5) if p + d < 10]:
+        chance = stats.multinomial.pmf(
+            np.column_stack([counts[:, :2], n - counts[:, 0] - counts[:, 1]]), n, [p, d, 1 - p - d]
+        )
+        adjusted.append(chance[(low <= 100 * (p - d)) & (100 * (p - d) <= high)].sum())
+        plain.append(chance[np.abs(scores - (p - d)) <= spread + 1e-12].sum())
+    assert len(adjusted) == 21
+    assert min(adjusted) > least_coverage
+    assert abs(np.mean(adjusted) - 0.95) < 0.005
+    assert np.mean(plain) < np.mean(adjusted) - 0.005
+
+
 def test_net_score_bounds_mirror_and_stay_on_the_scale(answer: Callable[..., Any]) -> None:
     loved = {"promoters": "5", "detractors": "0", "answers": "5"}
     hated = {"promoters": "0", "detractors": "5", "answers": "5"}

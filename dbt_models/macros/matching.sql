@@ -27,6 +27,7 @@
         'lapse_share': 'case when is_lapsed_after then 1 else 0 end',
         'net_change': 'total_net_after - total_net_earlier',
         'occasion_change': 'count_occasions_after - count_occasions_earlier',
+        'member_days': 'count_member_days_after',
     }) }}
 {%- endmacro %}
 

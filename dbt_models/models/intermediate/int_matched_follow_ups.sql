@@ -53,6 +53,14 @@ referrals as (
     group by followed.state_key, followed.horizon_days
 ),
 
+joined as (
+    select
+        customer_key,
+        event_date as join_date
+    from {{ ref('int_compared_events') }}
+    where comparison = 'membership'
+),
+
 counted as (
     select
         followed.state_key,
@@ -63,7 +71,14 @@ counted as (
         present.total_net_up_to - coalesce(earlier.total_net_up_to, 0) as total_net_earlier,
         {{ dbt.datediff('later.order_date', 'followed.end_date', 'day') }}
         > {{ var('lapsed_gap_multiple') }} * later.expected_gap_days as is_lapsed_after,
-        coalesce(referrals.count_referrals_after, 0) as count_referrals_after
+        coalesce(referrals.count_referrals_after, 0) as count_referrals_after,
+        case
+            when joined.join_date < followed.end_date
+                then {{ dbt.datediff(
+                    'greatest(joined.join_date, followed.state_date)', 'followed.end_date', 'day'
+                ) }}
+            else 0
+        end as count_member_days_after
     from followed
     inner join occasions as present
         on {{ is_last_occasion_by('present', 'followed', 'followed.state_date') }}
@@ -71,6 +86,7 @@ counted as (
         on {{ is_last_occasion_by('later', 'followed', 'followed.end_date') }}
     left join occasions as earlier
         on {{ is_last_occasion_by('earlier', 'followed', 'followed.earlier_date') }}
+    left join joined on followed.customer_key = joined.customer_key
     left join referrals
         on followed.state_key = referrals.state_key and followed.horizon_days = referrals.horizon_days
 )
@@ -91,6 +107,7 @@ select
     {{ as_money('counted.total_net_after') }} as total_net_after,
     counted.count_referrals_after,
     counted.is_lapsed_after,
+    counted.count_member_days_after,
     counted.count_occasions_earlier,
     {{ as_money('counted.total_net_earlier') }} as total_net_earlier
 from {{ ref('int_matched_states') }} as states

@@ -84,13 +84,16 @@ naive as (
     group by horizons.horizon_days
 ),
 
+-- a placebo is followed until its member truly joins, no longer; for a longer horizon it stands for each of its days
 judged as (
     select
         told.*,
+        {{ ratio('memberships.difference', 'told.horizon_days') }} as share_of_contrast,
+        {{ ratio('memberships.mean_others', 'told.horizon_days') }} as others_member_share,
         coalesce(placebo.count_matched, 0) as count_placebo,
-        placebo.difference as placebo_difference,
-        placebo.ci_low as placebo_ci_low,
-        placebo.ci_high as placebo_ci_high,
+        placebo.difference * told.horizon_days / placebo.horizon_days as placebo_difference,
+        placebo.ci_low * told.horizon_days / placebo.horizon_days as placebo_ci_low,
+        placebo.ci_high * told.horizon_days / placebo.horizon_days as placebo_ci_high,
         case told.outcome
             when 'net_change' then naive.net_difference else naive.occasion_difference
         end as naive_difference,
@@ -105,18 +108,37 @@ judged as (
                 then 'too few members were customers early enough for a placebo'
             when placebo.ci_low > 0 or placebo.ci_high < 0
                 then 'the placebo finds an effect before anybody joined'
-            when told.difference between placebo.ci_low and placebo.ci_high
+            when
+                told.difference * placebo.horizon_days / told.horizon_days
+                between placebo.ci_low and placebo.ci_high
                 then 'the placebo is too uncertain to tell the programme from who joins it'
         end) as estimate_reason
     from told
     left join told as placebo
         on
             placebo.comparison = 'membership_placebo'
-            and told.horizon_days = placebo.horizon_days and told.outcome = placebo.outcome
+            and told.outcome = placebo.outcome
+            and placebo.horizon_days = least(told.horizon_days, {{ placebo_days() }})
+    left join {{ ref('int_matched_effects') }} as memberships
+        on {{ equal_columns('told', 'memberships', ['comparison', 'exposure', 'horizon_days']) }}
+        and memberships.outcome = 'member_days'
     left join rewards on told.horizon_days = rewards.horizon_days
     left join naive on told.horizon_days = naive.horizon_days
     cross join running
     where told.{{ members }}
+),
+
+-- some of those compared join later: the difference is that of the days of membership in which the two differ
+scaled as (
+    select
+        *,
+        {%- for name in ['difference', 'ci_low', 'ci_high'] %}
+        case when estimate_reason is null
+            then {{ name }} / nullif(share_of_contrast, 0)
+        end as effect_of_{{ name }},
+        {%- endfor %}
+        reward_cost_per_member + running_cost_per_member as cost_per_member
+    from judged
 )
 
 select
@@ -128,6 +150,7 @@ select
     difference,
     ci_low,
     ci_high,
+    others_member_share,
     largest_imbalance,
     count_placebo as count_placebo_members,
     placebo_difference,
@@ -136,17 +159,16 @@ select
     naive_difference,
     estimate_reason is null as is_estimable,
     estimate_reason,
+    effect_of_difference as effect_per_member,
+    effect_of_ci_low as effect_low,
+    effect_of_ci_high as effect_high,
     reward_cost_per_member,
     running_cost_per_member,
     {%- for name, bound in {'': 'difference', '_low': 'ci_low', '_high': 'ci_high'}.items() %}
-    case when estimate_reason is null and outcome = 'net_change'
-        then {{ bound }} * {{ var('margin_share') }}
-    end as margin_effect{{ name }},
-    case when estimate_reason is null and outcome = 'net_change'
-        then {{ ratio(
-            bound ~ ' * ' ~ var('margin_share') ~ ' - reward_cost_per_member - running_cost_per_member',
-            'reward_cost_per_member + running_cost_per_member'
-        ) }}
+    {%- set margin = 'effect_of_' ~ bound ~ ' * ' ~ var('margin_share') %}
+    case when outcome = 'net_change' then {{ margin }} end as margin_effect{{ name }},
+    case when outcome = 'net_change'
+        then {{ ratio(margin ~ ' - cost_per_member', 'cost_per_member') }}
     end as return_on_cost{{ name }}{{ ',' if not loop.last }}
     {%- endfor %}
-from judged
+from scaled

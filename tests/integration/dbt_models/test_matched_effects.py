@@ -12,8 +12,8 @@ import pytest
 from tiny_shop import in_memory
 
 NULLS = (
-    "count_referrals_after", "count_member_days_after", "is_lapsed_after", "count_occasions_earlier", "total_net_earlier", "days_since_last_order",
-    "count_occasions_before", "total_net_before", "tenure_days",
+    "count_referrals_after", "count_member_days_after", "is_lapsed_after", "count_occasions_earlier",
+    "total_net_earlier", "days_since_last_order", "count_occasions_before", "total_net_before", "tenure_days",
 )  # fmt: skip
 Effects = Callable[[pd.DataFrame], pd.DataFrame]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -172,3 +173,39 @@ def test_known_authors_of_posts_are_the_persons_who_wrote_them(shop: KnownShop) 
     assert len(known) > 40
     assert all(person == owner for person, owner in known)
     assert len(known) < len(rows), "posts of nobody known stay in the brand's totals"
+
+
+def test_changes_from_wave_to_wave_equal_pandas(shop: KnownShop) -> None:
+    """Of each account and wave the last answer; pairs against themselves, others by the adjusted score."""
+    answers = shop.con.execute(
+        "select coalesce(customer_key, feedback_key) as respondent, wave, submitted_at, feedback_key, feedback_date, "
+        "100.0 * (score >= 9)::int - 100.0 * (score <= 6)::int as points from warehouse.marts.fct_feedback "
+        "where instrument = 'nps' and wave is not null and score is not null order by submitted_at, feedback_key"
+    ).df()  # fmt: skip
+    latest = answers.groupby(["wave", "respondent"])["points"].last().unstack("wave")
+    waves = answers.groupby("wave")["feedback_date"].min().sort_values().index
+    said = shop.con.execute(
+        "select * from warehouse.marts.survey_wave_changes where instrument = 'nps' order by wave_start"
+    ).df().set_index("wave")  # fmt: skip
+    assert list(said.index) == list(waves[1:])
+    for before, wave in itertools.pairwise(waves):
+        told, now, then = said.loc[wave], latest[wave].dropna(), latest[before].dropna()
+        assert (told["count_answers"], told["previous_count_answers"]) == (len(now), len(then))
+        assert told["change"] == pytest.approx(now.mean() - then.mean(), abs=1e-6)
+        pairs = (latest[wave] - latest[before]).dropna()
+        assert told["count_pairs"] == len(pairs)
+        if len(pairs) >= 30 and pairs.std() > 0:
+            change, error = pairs.mean(), pairs.std() / np.sqrt(len(pairs))
+        else:
+            scores, errors = zip(*(adjusted_score(points) for points in (now, then)), strict=True)
+            change, error = scores[0] - scores[1], np.hypot(*errors)
+        assert told["tested_change"] == pytest.approx(change, abs=1e-4)
+        assert told["ci_high"] - told["tested_change"] == pytest.approx(1.96 * error, rel=1e-4)
+
+
+def adjusted_score(points: pd.Series) -> tuple[float, float]:
+    """A net score with three quarters of an answer more at either end, and its standard error."""
+    n = len(points) + 3
+    promoters, detractors = ((points > 0).sum() + 0.75) / n, ((points < 0).sum() + 0.75) / n
+    score = promoters - detractors
+    return 100 * score, 100 * float(np.sqrt((promoters + detractors - score**2) / n))

@@ -44,6 +44,21 @@
             and ({{ occasions }}.next_order_date is null or {{ occasions }}.next_order_date > {{ date }})
 {%- endmacro %}
 
+{#- Occasions with the net of their customer up to and with each. -#}
+{% macro occasions_adding_up() -%}
+    select
+        customer_key,
+        order_date,
+        next_order_date,
+        first_order_date,
+        occasion_number,
+        expected_gap_days,
+        sum(total_net) over (
+            partition by customer_key order by occasion_number asc rows between unbounded preceding and current row
+        ) as total_net_up_to
+    from {{ ref('int_occasions_paced') }}
+{%- endmacro %}
+
 {#- Instruments whose answers are set against what customers do. -#}
 {% macro compared_instruments() -%}{{ return(['nps', 'nps_transactional', 'csat', 'cli', 'review']) }}{%- endmacro %}
 

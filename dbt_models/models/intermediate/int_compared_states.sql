@@ -1,16 +1,7 @@
 -- Grain: one row per event of a customer with an order by then, and one per customer and month as somebody to compare
 -- with, on a day drawn from the customer's key: what was known of the customer at the end of that day.
 with occasions as (
-    select
-        customer_key,
-        order_date,
-        next_order_date,
-        first_order_date,
-        occasion_number,
-        sum(total_net) over (
-            partition by customer_key order by occasion_number asc rows between unbounded preceding and current row
-        ) as total_net_up_to
-    from {{ ref('int_occasions_paced') }}
+    {{ occasions_adding_up() }}
 ),
 
 months as (

@@ -1,16 +1,7 @@
 -- Grain: one row per matched state of a comparison and kind of event, and horizon that is over: what came after it, and
 -- in as many days before.
 with occasions as (
-    select
-        customer_key,
-        order_date,
-        next_order_date,
-        occasion_number,
-        expected_gap_days,
-        sum(total_net) over (
-            partition by customer_key order by occasion_number asc rows between unbounded preceding and current row
-        ) as total_net_up_to
-    from {{ ref('int_occasions_paced') }}
+    {{ occasions_adding_up() }}
 ),
 
 horizons as (

@@ -1,4 +1,4 @@
--- Grain: one row per customer with a valid order: how loyal by what the customer does, says and spends, 0 to 100 each. A
+-- Grain: one row per customer with a valid order: how loyal by what the customer does, says and spends, 0 to 100. A
 -- pillar about which nothing is known is null and left out of the whole, never taken for average.
 with answers as (
     select

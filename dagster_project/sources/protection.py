@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from dagster_project.sources.identifiers import IdentifierKind, Spelling
+from dagster_project.sources.identifiers import MAILBOX_SUFFIX, IdentifierKind, Spelling
 from dagster_project.warehouse import shop_key
 
 RecordKind = Literal["account", "guest_order"]
@@ -49,6 +49,10 @@ class Protection:
     identifies: tuple[RecordKind, str] | None = None
     spelling: Spelling = field(default_factory=Spelling)
     keeps_originals: bool = True
+
+    def columns_beside(self) -> tuple[str, ...]:
+        """Columns that landing adds to those of the source: the mailbox behind each address."""
+        return tuple(name + MAILBOX_SUFFIX for name, kind in self.identifiers if kind == "email")
 
     def key(self) -> str:
         """The shop's secret."""

@@ -56,8 +56,9 @@ def raw_select_sql(
         if not table.is_optional:
             moment = f" by {known_at.isoformat()}" if known_at else ""
             raise table.error(f"nothing was landed{moment}; expected at least one load: land its files first")
+        beside = table.protection.columns_beside() if table.protection else ()
         return _empty_select(
-            [(name, "VARCHAR") for name in table.columns]
+            [(name, "VARCHAR") for name in (*table.columns, *beside)]
             + ([(DELETED, "BOOLEAN")] if marks_deletions else [])
             + list(zip(PROVENANCE_COLUMNS, _PROVENANCE_TYPES, strict=True))
         )

@@ -186,9 +186,9 @@ def test_costs_per_customer_equal_pandas(
     is_acquisition = costs["purpose"] == "acquisition"
     won, retained = (cents(costs.loc[chosen, "amount"]).sum() for chosen in (is_acquisition, ~is_acquisition))
     top, base = metric(night, "customer_acquisition_cost", "trailing_window")
-    assert (top * 100, base) == (won, (days["min"] >= WINDOW_START).sum())
+    assert (top * 100, base) == (int(won), int((days["min"] >= WINDOW_START).sum()))
     top, base = metric(night, "retention_cost_per_retained_customer", "trailing_window")
-    assert (top * 100, base) == (retained, kept.sum())
+    assert (top * 100, base) == (int(retained), int(kept.sum()))
 
 
 def test_every_planted_fault_is_refused_with_its_reason(night: duckdb.DuckDBPyConnection) -> None:

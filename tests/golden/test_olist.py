@@ -61,7 +61,7 @@ def test_every_excluded_order_has_one_known_reason(night: duckdb.DuckDBPyConnect
 
 def test_all_totals_are_reconciled_to_zero(night: duckdb.DuckDBPyConnection) -> None:
     assert one(night, "select count(*) from quality.reconciliation where difference <> 0") == 0
-    assert one(night, "select count(*) from quality.reconciliation") == 17
+    assert one(night, "select count(*) from quality.reconciliation") == 32
 
 
 def test_late_delivery_leads_what_moves_reviews(night: duckdb.DuckDBPyConnection) -> None:
@@ -176,7 +176,7 @@ def test_satisfaction_equals_pandas(night: duckdb.DuckDBPyConnection, files: dic
     stars = latest["review_score"].astype(int)
     rows = night.execute(
         "select metric, numerator, denominator from marts.loyalty_metrics "
-        "where metric like 'csat%' and period_type = 'lifetime' order by metric"
+        "where metric like 'csat%' and period_type = 'lifetime' and segment_type = 'all' order by metric"
     ).fetchall()
     assert rows == [
         ("csat_dissatisfied_share", int((stars <= 2).sum()), len(stars)),

@@ -39,13 +39,15 @@ def broken_night(shop: CornerShop, instance: dg.DagsterInstance | None = None) -
 
 def test_an_unknown_order_status_fails_the_night_by_name(shop: CornerShop) -> None:
     before = shop.seen()
+    [(count_orders,)] = shop.query("select count(*) from marts.fct_orders")
     teleported = shop.row("orders.csv", 1)
     teleported[0], teleported[3] = "x1", "teleported"
     shop.append("orders.csv", teleported)
     said, steps = broken_night(shop)
     assert said == (
-        "marts_checks: check order_status_is_known failed on marts.fct_orders: observed 1. A status that no staging "
-        "model maps is neither a sale nor an exclusion; map it in the source's staging model. "
+        "marts_checks: check order_status_is_known failed on marts.fct_orders: "
+        f"1 of {count_orders + 1} rows (order_key=demo:x1). A status that no staging model maps is neither a "
+        "sale nor an exclusion; map it in the source's staging model. "
         f"(readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks", "dbt_facts", "marts_checks"]
@@ -60,9 +62,10 @@ def test_a_failing_critical_rule_stops_the_night_before_anything_is_built_on_it(
     add_rule(monkeypatch, "raw", "demo__orders", rule)
     said, steps = broken_night(shop)
     rows = (shop.deliveries / "orders.csv").read_bytes().count(b"\n") - 1
+    first = "; ".join(f"_file=orders.csv, _row_number={number}" for number in range(1, 6))
     assert said == (
-        f"raw_checks: check no_order_is_by_phone failed on raw.demo__orders: observed {rows}. The till has no phone. "
-        f"(readers still see {before.version})"
+        f"raw_checks: check no_order_is_by_phone failed on raw.demo__orders: observed {rows} ({first}). "
+        f"The till has no phone. (readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks"]
     assert shop.seen() == before

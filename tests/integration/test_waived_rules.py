@@ -49,8 +49,9 @@ def test_a_waived_failure_is_told_everywhere_and_an_expired_waiver_lets_the_rule
     ]
     assert all(text.endswith(f"; waived {period}") for text in checks["waived"])
     assert len(checks["waivers"]) == 2
-    assert shop.query("select check_name, waiver from quality.check_results where not is_passed order by all") == [
-        (rule, period) for rule in sorted(RULES.values())
-    ]
+    assert shop.query(
+        "select check_name, waiver from quality.check_results "
+        "where not is_passed and severity = 'critical' order by all"
+    ) == [(rule, period) for rule in sorted(RULES.values())]
     page = render_report(database, read_manifest(database.parent).version)
     assert "A failed check was waived: product_id_is_mostly_present on raw.demo__products" in page

@@ -46,7 +46,7 @@ class KnownShop:
         write_settings(root / "loyalty.yaml", root / "home", root / "deliveries")
         if not resolves_identities:
             settings = yaml.safe_load((root / "loyalty.yaml").read_text(encoding="utf-8"))
-            settings["definitions"] = {"identity": {"rules": []}}
+            settings["definitions"]["identity"] = {"rules": []}
             (root / "loyalty.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
         run_night(load_settings(root / "loyalty.yaml"), plan.last_day, None, dg.DagsterInstance.ephemeral())
         return cls(root, plan)

@@ -30,9 +30,9 @@ def test_the_score_of_answers_is_that_of_everybody(shop: KnownShop) -> None:
     """Who answers is chance, so the published score is off by no more than its own interval."""
     [(said, low, high)] = shop.rows(
         "select metric_value, ci_low, ci_high from warehouse.marts.loyalty_metrics "
-        "where metric = 'nps' and period_type = 'trailing_window'"
+        "where metric = 'nps' and period_type = 'trailing_window' and segment_type = 'all'"
     )
-    [(promoters_less_detractors, asked)] = shop.true("nps_of_everybody", period="trailing_window").values()
+    [(promoters_less_detractors, asked)] = shop.true("nps_of_everybody", "relationship", "trailing_window").values()
     true = 100 * promoters_less_detractors / asked
     assert abs(said - true) < 2 * (high - low) / 2, (low, said, high, true)
 
@@ -60,4 +60,4 @@ def test_counts_are_exact_here_too(shop: KnownShop) -> None:
     for metric, period in (("repeat_purchase_rate", "lifetime"), ("retention_rate", "month")):
         true = shop.true(metric, "accounts", period)
         assert shop.said(metric, period) == {start: counts for start, counts in true.items() if counts[1]}
-    assert shop.said("nps", "trailing_window") == shop.true("nps_of_answers", period="trailing_window")
+    assert shop.said("nps", "trailing_window") == shop.true("nps_of_answers", "relationship", "trailing_window")

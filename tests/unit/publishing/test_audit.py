@@ -30,7 +30,7 @@ def build() -> Iterator[duckdb.DuckDBPyConnection]:
         for name, severity in (("key_is_unique", "critical"), ("discount_is_never_negative", "warning")):
             con.execute(
                 "insert into quality.check_results "
-                "values ('marts', 'orders', ?, 'gx', ?, true, 0, 'observed 0', 'Why.', null)",
+                "values ('marts', 'orders', ?, 'gx', ?, true, 0, 'observed 0', 'Why.', null, null)",
                 [name, severity],
             )
         yield con

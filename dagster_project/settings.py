@@ -29,6 +29,7 @@ NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended a
 
 IdentityRule = Literal["loyalty_card", "mailbox", "email", "phone", "social_handle"]
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
+Language = Literal["en", "zh-Hant", "zh-Hans"]
 TeamName = Annotated[str, Field(pattern=r"^[\w .&/-]{1,80}$")]  # stands in SQL as it is written
 IsoWeekday = Annotated[int, Field(ge=1, le=7)]  # 1 is Monday
 SubscriptionBase = Literal["subscribers", "subscribers_due", "all_customers"]
@@ -39,12 +40,13 @@ class SettingsError(ValueError):
 
 
 class Business(Strict):
-    """Who the shop is, and when its day ends."""
+    """Who the shop is, when its day ends, and in which language customers' reasons are told."""
 
     name: str = Field(min_length=1)
     time_zone: str = "UTC"
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     first_night: dt.date = dt.date(2020, 1, 1)
+    language: Language = "en"
 
     @field_validator("time_zone")
     @classmethod

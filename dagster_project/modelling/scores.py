@@ -10,7 +10,7 @@ scores are null and the status says so. Baselines need no fit and have the statu
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -74,6 +74,7 @@ def score_table(
     horizon_days: int,
     champions: Mapping[Prediction, str],
     coverages: Mapping[tuple[Prediction, dt.date, float], float | None] | None = None,
+    tried: Mapping[Prediction, Iterable[str]] = TABLES,
 ) -> pd.DataFrame:
     """Every score of every trial.
 
@@ -81,6 +82,7 @@ def score_table(
         trials: from `Past.trials`.
         horizon_days: of the back-test.
         champions: who was chosen for tonight, and is scored by group of customers too.
+        tried: everyone who was tried, fitted or not.
         coverages: as of `ChampionErrors`; scores `coverage_50`, `coverage_80` and `coverage_95` of the champions.
 
     Returns:
@@ -92,7 +94,7 @@ def score_table(
         row | {"prediction": prediction, "cutoff_date": np.datetime64(trial.cutoff, "s"), "horizon_days": horizon_days}
         for prediction, found in trials.items()
         for trial in found
-        for row in _trial_rows(prediction, trial, champions.get(prediction), coverages or {})
+        for row in _trial_rows(prediction, trial, tried[prediction], champions.get(prediction), coverages or {})
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
@@ -100,10 +102,11 @@ def score_table(
 def _trial_rows(
     prediction: Prediction,
     trial: Trial,
+    tried: Iterable[str],
     champion: str | None,
     coverages: Mapping[tuple[Prediction, dt.date, float], float | None],
 ) -> Iterator[dict[str, object]]:
-    names = [*TABLES[prediction], *(EVENT_BASELINES if prediction == "no_order" else ())]
+    names = [*tried, *(EVENT_BASELINES if prediction == "no_order" else ())]
     for name in names:
         said = trial.predicted.get(name)
         is_baseline = name in BASELINES or name in EVENT_BASELINES

@@ -231,11 +231,19 @@ def lifetimes(features: pd.DataFrame, horizon_days: int, python: str) -> pd.Data
         return pd.read_csv(path)
 
 
-def tell(case: str, name: str, ours: Any, other: float | None, other_name: str | None, unit: str) -> None:
+def tell(
+    case: str,
+    name: str,
+    ours: Any,
+    other: float | None,
+    other_name: str | None,
+    unit: str,
+    bench: str = "clv_accuracy",
+) -> None:
     """Print one figure."""
     is_number = isinstance(ours, float)
     figure = {
-        "bench": "clv_accuracy",
+        "bench": bench,
         "case": f"{case}: {name}",
         "ours": round(ours, 4) if is_number else ours,
         "other": None if other is None else round(other, 4),

@@ -20,6 +20,8 @@ import duckdb
 
 LOOK_BACK_DAYS = 365
 """How far back counts of rare events go: a year, the window of loyalty."""
+OPEN_DELIVERY_DAYS = 60
+"""How long a promised delivery of which nothing is heard counts as late; after that it may be that nobody told."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,27 @@ def _counted(condition: str) -> str:
     return f"(count(*) filter (where {condition}))::double"
 
 
+_DELIVERY = f"""
+    select cutoff_date, customer_key,
+        arg_max(days_late, (order_date, order_key))::double as last_days_late,
+        max(days_late)::double as most_days_late,
+        (count(*) filter (where days_late >= 2))::double as count_late_deliveries
+    from (
+        select spans.cutoff_date, facts.customer_key, facts.order_date, facts.order_key,
+            greatest(0, date_diff(
+                'day', facts.delivery_promised_date, least(coalesce(facts.delivered_date, cutoff_date), cutoff_date)
+            )) as days_late
+        {_seen("marts.fct_orders", "order_date")}
+            and coalesce(facts.exclusion_reason, 'fully_refunded') = 'fully_refunded'
+            and {_within("order_date")}
+            and (
+                facts.delivered_date <= spans.cutoff_date
+                or spans.cutoff_date - facts.delivery_promised_date between 1 and {OPEN_DELIVERY_DAYS}
+            )
+    )
+    where days_late is not null
+    group by cutoff_date, customer_key
+"""
 _FEEDBACK = f"""
     select spans.cutoff_date, facts.customer_key,
         arg_max(facts.score_0_100, (facts.submitted_at, facts.feedback_key)) as last_rating,
@@ -139,6 +162,13 @@ _MESSAGES = f"""
 """
 
 GROUPS: tuple[FeatureGroup, ...] = (
+    FeatureGroup(
+        "delivery",
+        "marts.fct_orders where customer_key is not null and delivery_promised_date is not null",
+        "order_date",
+        ("last_days_late", "most_days_late", "count_late_deliveries"),
+        _DELIVERY,
+    ),
     FeatureGroup(
         "feedback",
         "marts.fct_feedback where customer_key is not null and score_0_100 is not null",

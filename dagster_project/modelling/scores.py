@@ -33,7 +33,10 @@ _AMOUNT_SCORERS: Mapping[str, Scorer] = {
     "normalised_gini": evaluation.normalised_gini,
     "top_decile_capture": evaluation.top_decile_capture,
 }
-_RANKING_SCORERS: Mapping[str, Scorer] = {"roc_auc": evaluation.roc_auc}
+_RANKING_SCORERS: Mapping[str, Scorer] = {
+    "roc_auc": evaluation.roc_auc,
+    "top_decile_lift": evaluation.top_decile_lift,
+}
 SCORERS: Mapping[Prediction, Mapping[str, Scorer]] = {
     "orders": {**_AMOUNT_SCORERS, "poisson_deviance": evaluation.poisson_deviance},
     "net": {**_AMOUNT_SCORERS, "tweedie_deviance": evaluation.tweedie_deviance},
@@ -42,6 +45,7 @@ SCORERS: Mapping[Prediction, Mapping[str, Scorer]] = {
         "brier": evaluation.brier,
         "log_loss": evaluation.log_loss,
         "calibration_error": evaluation.calibration_error,
+        "calibration_slope": evaluation.calibration_slope,
     },
 }
 SEGMENT_SCORERS: Mapping[str, Scorer] = {

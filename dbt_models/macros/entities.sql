@@ -45,7 +45,9 @@
             'country_code': 'varchar',
             'is_test': 'boolean',
             'is_fraud': 'boolean',
-            'is_gift_card_only': 'boolean'
+            'is_gift_card_only': 'boolean',
+            'delivery_promised_date': 'date',
+            'delivered_at': 'timestamp'
         },
         'order_lines': {
             'order_id': 'varchar',

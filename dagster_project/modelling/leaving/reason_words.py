@@ -96,6 +96,22 @@ PHRASES: Mapping[str, tuple[Phrase, ...]] = {
         ),
         _phrase("how the orders were placed", "下單的方式", "下单的方式"),
     ),
+    "delivery": (
+        _phrase(
+            "last delivery {last_days_late:.0f} days late",
+            "上次送貨遲了 {last_days_late:.0f} 天",
+            "上次送货迟了 {last_days_late:.0f} 天",
+            ("last_days_late", ">=", 2),
+        ),
+        _phrase(
+            "deliveries two days late or more in a year: {count_late_deliveries:.0f}",
+            "一年內遲兩天以上的送貨次數：{count_late_deliveries:.0f}",
+            "一年内迟两天以上的送货次数：{count_late_deliveries:.0f}",
+            ("count_late_deliveries", ">=", 1),
+        ),
+        _phrase("deliveries in time", "送貨準時", "送货准时", ("last_days_late", ">=", 0)),
+        _phrase("no delivery known", "沒有送貨紀錄", "没有送货记录"),
+    ),
     "feedback": (
         _phrase(
             "last rating {last_rating:.0f} of 100, {days_since_last_rating:.0f} days ago",

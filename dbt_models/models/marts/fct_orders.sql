@@ -11,6 +11,8 @@ select
     orders.payment_status,
     orders.channel,
     orders.device,
+    orders.delivery_promised_date,
+    orders.delivered_date,
     orders.country_code,
     orders.count_lines,
     cast(orders.count_units as bigint) as count_units,

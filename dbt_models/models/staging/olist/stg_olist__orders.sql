@@ -18,6 +18,9 @@ with judged as (
         'BRL' as currency_code,
         'marketplace' as channel,
         'BR' as country_code,
+        cast({{ moment('raw.order_estimated_delivery_date') }} as date) as delivery_promised_date,
+        {{ if_known(local_to_utc(moment('raw.order_delivered_customer_date')), local_to_utc(moment('raw.order_delivered_customer_date'))) }}
+            as delivered_at,
         {{ provenance() }},
         {{ refusals([
             rule_missing('order_id'),

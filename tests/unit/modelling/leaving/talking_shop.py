@@ -18,7 +18,7 @@ FIRST_DAY = dt.date(2023, 1, 1)
 TABLES = {
     "fct_orders": (
         "order_key varchar, customer_key varchar, order_date date, gross_amount decimal(18, 4), "
-        "exclusion_reason varchar, channel varchar, count_units bigint"
+        "exclusion_reason varchar, channel varchar, count_units bigint, delivery_promised_date date, delivered_date date"
     ),
     "fct_order_lines": "order_key varchar, product_kind varchar",
     "fct_refunds": "refund_key varchar, order_key varchar, refund_date date, refund_amount decimal(18, 4)",
@@ -112,7 +112,9 @@ def talking_shop(played: Played, days: int, seed: int) -> duckdb.DuckDBPyConnect
     start, key = f"date '{FIRST_DAY}'", "'c' || lpad(customer::varchar, 5, '0')"
     connection.execute(f"""
         insert into marts.fct_orders
-            select key, {key}, {start} + day::integer, 10 + hash(key) % 40, null, 'web', 1 from orders;
+            select key, {key}, {start} + day::integer, 10 + hash(key) % 40, null, 'web', 1,
+                null, null
+            from orders;
         insert into marts.fct_order_lines select key, 'tea' from orders;
         insert into marts.fct_support_contacts
             select key, {key}, {start} + day::integer + 2, {start} + day::integer + 3, {start} + day::integer + 4,

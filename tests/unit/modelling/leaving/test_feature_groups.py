@@ -27,9 +27,9 @@ def on(days_before: int) -> dt.date:
 
 ROWS = {
     "fct_orders": [
-        ("o1", "A", on(400), 50, None, "web", 2),
-        ("o2", "A", on(20), 70, None, "app", 1),
-        ("o3", "B", on(20), 70, None, "app", 1),
+        ("o1", "A", on(300), 50, None, "web", 2, on(296), on(290)),
+        ("o2", "A", on(20), 70, None, "app", 1, on(9), None),
+        ("o3", "B", on(20), 70, None, "app", 1, None, None),
     ],
     "fct_order_lines": [("o1", "tea"), ("o2", "coffee"), ("o3", "tea")],
     "fct_refunds": [("r1", "o1", on(300), 10)],
@@ -59,7 +59,10 @@ ROWS = {
     ],
 }
 LATER = {
-    "fct_orders": [("o9", "A", on(-3), 999, None, "store", 9), ("o8", "C", on(-3), 9, None, "store", 9)],
+    "fct_orders": [
+        ("o9", "A", on(-3), 999, None, "store", 9, on(-4), on(-30)),
+        ("o8", "C", on(-3), 9, None, "store", 9, on(-4), None),
+    ],
     "fct_order_lines": [("o9", "candles")],
     "fct_refunds": [("r9", "o2", on(-3), 70)],
     "fct_feedback": [("f9", "A", 0.0, at(-3), on(-3), True)],
@@ -75,6 +78,7 @@ LATER = {
 }
 """What happened, or was only written down, after the evening."""
 HAPPENED_LATER = {
+    "fct_orders": "update marts.fct_orders set delivered_date = '2025-07-20' where order_key = 'o2'",
     "fct_support_contacts": (
         "update marts.fct_support_contacts set first_replied_at = $later, first_resolved_at = $later, csat_score = 5, "
         "first_reply_calendar_hours = 900 where contact_key = 's3'"
@@ -113,6 +117,7 @@ def columns_that_moved(groups: tuple[FeatureGroup, ...]) -> set[str]:
 def test_one_customer_by_hand():
     first, second = (row for _, row in of(marts_of(ROWS)).iterrows())
     told = {
+        "last_days_late": 9, "most_days_late": 9, "count_late_deliveries": 2,
         "last_rating": 100, "mean_rating": 62.5, "days_since_last_rating": 10, "count_low_ratings": 1,
         "count_contacts": 3, "count_complaints": 1, "days_since_last_contact": 3, "days_since_last_complaint": 200,
         "count_unresolved_contacts": 2, "lowest_contact_rating": 2, "longest_wait_hours": 30,
@@ -159,6 +164,10 @@ LEAKS = {
         "select cutoff_date, customer_key, sum(points)::double as leak from marts.fct_points_ledger, spans"
         " where effective_date <= cutoff_date and md5(customer_key) <= $last_md5 group by all"
     ),
+    "days late in the end": (
+        "select cutoff_date, customer_key, max(date_diff('day', delivery_promised_date, delivered_date))::double as leak"
+        " from marts.fct_orders, spans where order_date <= cutoff_date and md5(customer_key) <= $last_md5 group by all"
+    ),
     "a click that came after": (
         "select cutoff_date, customer_key, count(clicked_at)::double as leak from marts.fct_campaign_messages, spans"
         " where sent_date <= cutoff_date and md5(customer_key) <= $last_md5 group by all"
@@ -176,7 +185,7 @@ def test_a_group_without_facts_is_left_out():
     assert groups_present(empty_marts(), EVENING) == ()
     assert groups_present(marts_of(ROWS), EVENING) == GROUPS
     assert [group.name for group in groups_present(marts_of(ROWS), on(100))] == [
-        "feedback", "service", "programme",
+        "delivery", "feedback", "service", "programme",
     ]  # fmt: skip
     visits = [group for group in GROUPS if group.name == "visits"]
     assert groups_present(marts_of(ROWS), on(30), visits) == tuple(visits)

@@ -11,10 +11,15 @@ import pandas as pd
 from dagster_project.modelling.churn import ChurnSettings
 from dagster_project.modelling.leaving.ablation import ablation
 from dagster_project.modelling.leaving.night import leaving_night, scored_customers
+from dagster_project.modelling.leaving.subscriptions import (
+    hazard_table,
+    running_subscriptions,
+    subscription_hazards,
+)
 from dagster_project.modelling.purchase_model import ModelGate
-from dagster_project.modelling.value_night import Reading
+from dagster_project.modelling.value_night import BATCH_CUSTOMERS, Reading
 from dagster_project.settings import Settings
-from dagster_project.warehouse import replace_table, replace_tables_in_batches
+from dagster_project.warehouse import replace_table, replace_table_in_batches, replace_tables_in_batches
 
 CHURN_FACTS = [
     dg.AssetKey(["marts", table])
@@ -24,6 +29,7 @@ CHURN_FACTS = [
         "fct_mentions",
         "fct_points_ledger",
         "fct_referrals",
+        "fct_subscriptions",
         "fct_support_contacts",
         "fct_visits",
     )
@@ -42,6 +48,44 @@ CHURN_DESCRIPTIONS = {
         "One row per kind of feed: what it adds to orders in knowing who leaves, measured on past evenings, with its "
         "error. `nothing` is an answer."
     ),
+    "subscription_hazards": (
+        "One row per plan (`all` for all) and number of renewals: who was due next, who left of their own will, whose "
+        "payment failed, and the share that survives, counted and modelled."
+    ),
+    "subscription_churn": (
+        "One row per running subscription: the chances that it ends within the churn horizon, by will and by a failed "
+        "payment, apart."
+    ),
+}
+SUBSCRIPTION_TABLES: Mapping[str, dict[str, str]] = {
+    "subscription_hazards": {
+        "plan_name": "varchar not null",
+        "as_of_date": "date not null",
+        "count_renewals": "bigint not null",
+        "count_due": "bigint not null",
+        "count_left_by_will": "bigint not null",
+        "count_payment_failed": "bigint not null",
+        "count_running": "bigint not null",
+        "hazard_by_will": "double",
+        "hazard_payment_failed": "double",
+        "survival_share": "double not null",
+        "expected_hazard_by_will": "double",
+        "status": "varchar not null",
+        "status_reason": "varchar",
+    },
+    "subscription_churn": {
+        "subscription_key": "varchar not null",
+        "customer_key": "varchar",
+        "as_of_date": "date not null",
+        "horizon_days": "integer not null",
+        "plan_name": "varchar not null",
+        "hazards_of": "varchar not null",
+        "subscription_status": "varchar not null",
+        "count_renewals": "bigint not null",
+        "count_renewals_due": "bigint not null",
+        "probability_by_will": "double",
+        "probability_payment_failed": "double",
+    },
 }
 CHURN_TABLES: Mapping[str, dict[str, str]] = {
     "customer_churn": {
@@ -110,6 +154,14 @@ def churned(
             {"customer_churn": rows, "churn_reasons": reasons} for rows, reasons in scored_customers(reading, night)
         )
         replace_tables_in_batches(con, "models", batches, CHURN_TABLES)
+        hazards = subscription_hazards(cursor, as_of)
+        running = running_subscriptions(cursor, as_of, chosen.horizon_days, hazards).to_arrow_reader(BATCH_CUSTOMERS)
+        chances = (batch.to_pandas() for batch in running)
+        replace_table_in_batches(
+            con, "models", "subscription_churn", chances, SUBSCRIPTION_TABLES["subscription_churn"]
+        )
+    rows = hazard_table(hazards, as_of)
+    replace_table(con, "models", "subscription_hazards", rows, SUBSCRIPTION_TABLES["subscription_hazards"])
     added = ablation(night.record).assign(as_of_date=as_of)
     replace_table(con, "models", "churn_ablation", added, CHURN_ABLATION)
     return night.model.to_dict(), night.scores

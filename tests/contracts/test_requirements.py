@@ -56,7 +56,9 @@ def tables() -> dict[str, set[str]]:
         f"models.{name}": set(getattr(models, name.upper()))
         for name in ("customer_clv", "value_totals", "model_scores", "model_parameters")
     }
-    found |= {f"models.{name}": set(columns) for name, columns in churn.CHURN_TABLES.items()}
+    found |= {
+        f"models.{name}": set(columns) for name, columns in {**churn.CHURN_TABLES, **churn.SUBSCRIPTION_TABLES}.items()
+    }
     found["models.churn_ablation"] = set(churn.CHURN_ABLATION)
     found |= {f"quality.{name}": set() for name in changes.CHANGE_TABLES}
     found["quality.check_results"] = set(re.findall(r"(\w+) (?:varchar|boolean|bigint)", CHECK_RESULTS))

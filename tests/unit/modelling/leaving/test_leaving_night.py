@@ -159,7 +159,8 @@ def test_every_sentence_can_be_filled(language, active, night):
 def test_a_shop_without_history_is_told_shares_and_no_reasons():
     with empty_marts() as connection:
         connection.execute(
-            "insert into marts.fct_orders select i, i, date '2025-01-01', 5, null, 'web', 1, null, null from range(9) t(i)"
+            "insert into marts.fct_orders"
+            " select i, i, date '2025-01-01', 5, null, 'web', 1, null, null from range(9) t(i)"
         )
         reading = Reading(connection, dt.date(2025, 3, 1))
         night = leaving_night(reading, SETTINGS)

@@ -64,8 +64,8 @@ JUDGED_WHERE_THEY_END = {
 MODELS = {
     "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters", "churn_reasons",
     "churn_ablation", "subscription_hazards", "subscription_churn", "text_sentiment", "text_sentiment_scores",
-    "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse", "survey_weights", "satisfaction_drivers",
-    "satisfaction_driver_importance",
+    "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse", "survey_weights",
+    "satisfaction_drivers", "satisfaction_driver_importance",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import expit
@@ -23,7 +23,7 @@ from dagster_project.modelling.leaving.calibration import Calibration
 from dagster_project.modelling.leaving.evenings import Evening, known_by
 from dagster_project.modelling.leaving.trees import Trees, grow
 from dagster_project.modelling.origins import Plan
-from dagster_project.modelling.selection import Trial
+from dagster_project.modelling.selection import Choice, Trial, choose
 
 COUNT_CALIBRATION_EVENINGS = 2
 """The latest back-test evenings that a calibration is fitted to."""
@@ -46,10 +46,10 @@ class Candidate:
 
 
 CANDIDATES: Mapping[str, Candidate] = {
-    "calibrated": Candidate(is_calibrated=True),
     "boosted_orders": Candidate(has_trees=True),
-    "boosted_orders_calibrated": Candidate(has_trees=True, is_calibrated=True),
     "boosted": Candidate(has_trees=True, reads_groups=True),
+    "calibrated": Candidate(is_calibrated=True),
+    "boosted_orders_calibrated": Candidate(has_trees=True, is_calibrated=True),
     "boosted_calibrated": Candidate(has_trees=True, reads_groups=True, is_calibrated=True),
 }
 """In the order of preference at a tie; before them stands the purchase model itself, by its own name."""
@@ -143,6 +143,30 @@ class Record:
         predicted = {base: by_model, **self.probabilities(evening)}
         predicted |= {"days_since_last_order": since, "base_rate": np.full(since.size, share)}
         return Trial(evening.cutoff, evening.has_left, predicted, by_model, features["cohort_month"])
+
+
+def chosen(trials: Sequence[Trial], base: str, able: Sequence[str]) -> tuple[Choice, Choice]:
+    """Who is believed, and whether calibrated: two choices by the champion rule, one after the other.
+
+    A calibration moves everybody by what the season before did, which may be luck that the next season takes back. So
+    it is no part of the first choice, which is among candidates as they stand; it has to be better than the winner
+    itself, by the same rule.
+
+    Args:
+        trials: from `Record.trials`.
+        base: the purchase model, the first incumbent.
+        able: who could be fitted tonight.
+
+    Returns:
+        The choice among candidates as they stand; that between its champion and the same calibrated.
+    """
+    as_it_stands = [name for name in able if name == base or not CANDIDATES[name].is_calibrated]
+    first = choose("no_order", trials, base, as_it_stands)
+    winner = CANDIDATES.get(first.champion, Candidate())
+    twin = replace(winner, is_calibrated=True)
+    calibrated = [name for name in able if CANDIDATES.get(name) == twin]
+    against = [replace(trial, incumbent=trial.predicted.get(first.champion)) for trial in trials]
+    return first, choose("no_order", against, first.champion, calibrated)
 
 
 def names_tried(record: Record, base: str) -> Sequence[str]:

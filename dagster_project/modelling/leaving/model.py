@@ -7,7 +7,6 @@ champion was found (`night.py`), words for causes (`reasons.py`).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +33,7 @@ class LeavingModel:
         settings: horizon, bands and gate.
         purchase_fit: the purchase model, or why there is none.
         rhythm: usual gaps of the night.
-        choice: the champion and whom it had to beat; None unless fitted.
+        choices: from `chosen`; none unless fitted.
         trees: of the champion; None where it has none.
         calibration: of the champion.
         mean_log_odds: of the purchase model over active customers: what contributions are measured from.
@@ -46,7 +45,7 @@ class LeavingModel:
     settings: ChurnSettings
     purchase_fit: PurchaseModelFit
     rhythm: Rhythm
-    choice: Choice | None = None
+    choices: tuple[Choice, ...] = ()
     trees: Trees | None = None
     calibration: Calibration = field(default_factory=Calibration)
     mean_log_odds: float = 0.0
@@ -56,7 +55,7 @@ class LeavingModel:
     @property
     def champion(self) -> str:
         """Who speaks of active customers."""
-        return self.choice.champion if self.choice else "cohort_share"
+        return self.choices[-1].champion if self.choices else "cohort_share"
 
     def score(self, features: pd.DataFrame) -> pd.DataFrame:
         """One row per customer: the chance of no order within the horizon, by the champion.
@@ -74,7 +73,7 @@ class LeavingModel:
         rows["usual_gap_days"] = self.rhythm.usual_gap_days(features)
         rows["gap_multiple"] = self.rhythm.gap_multiple(features)
         active = rows["is_active"].to_numpy(dtype=np.bool_)
-        if self.choice is None or self.choice.champion == self.choice.incumbent or not active.any():
+        if not self.choices or self.champion == self.purchase_fit.name or not active.any():
             return rows
         probability = rows["probability_no_order"].to_numpy(dtype=np.float64, copy=True)
         log_odds = log_odds_of(probability[active])
@@ -117,11 +116,11 @@ class LeavingModel:
 
     def to_dict(self) -> dict[str, Any]:
         """What was believed and why, JSON-able."""
-        choice: Mapping[str, Any] = {} if self.choice is None else self.choice.to_dict()
         return {
             "as_of": self.as_of.isoformat(),
             "purchase_model": self.purchase_fit.to_dict(),
-            "choice": dict(choice),
+            "champion": self.champion,
+            "choices": [choice.to_dict() for choice in self.choices],
             "calibration": self.calibration.to_dict(),
             "count_lesson_rows": 0 if self.trees is None else self.trees.count_rows,
             "groups": [] if self.trees is None else [group.name for group in self.trees.groups],

@@ -20,7 +20,7 @@ from dagster_project.modelling.feature_groups import FeatureGroup, groups_presen
 from dagster_project.modelling.features import customer_features, first_order_date
 from dagster_project.modelling.fits import Fits, fit_models
 from dagster_project.modelling.leaving.calibration import Calibration
-from dagster_project.modelling.leaving.candidates import CANDIDATES, Record, names_tried
+from dagster_project.modelling.leaving.candidates import CANDIDATES, Record, chosen, names_tried
 from dagster_project.modelling.leaving.evenings import Evening, evening_of, past_evenings
 from dagster_project.modelling.leaving.model import LeavingModel
 from dagster_project.modelling.leaving.reasons import reasons
@@ -29,7 +29,6 @@ from dagster_project.modelling.origins import plan_backtest
 from dagster_project.modelling.purchase_history import purchase_history
 from dagster_project.modelling.purchase_model import PurchaseModelFit, Status
 from dagster_project.modelling.scores import score_table
-from dagster_project.modelling.selection import choose
 from dagster_project.modelling.value_night import BATCH_CUSTOMERS, Reading
 
 
@@ -113,15 +112,15 @@ def _chosen(tonight: Evening, record: Record, fits: Fits, settings: ChurnSetting
     """The champion of the back-test, fitted tonight."""
     base = fits.base or ""
     able = [base, *record.probabilities(tonight)]
-    choice = choose("no_order", record.trials(base) if settings.is_chosen_by_backtest else [], base, able)
-    candidate = CANDIDATES.get(choice.champion)
+    choices = chosen(record.trials(base) if settings.is_chosen_by_backtest else [], base, able)
+    candidate = CANDIDATES.get(choices[-1].champion)
     since = days_since_last_order(tonight.features)
     model = LeavingModel(
         tonight.cutoff,
         settings,
         PurchaseModelFit(base, "fitted", None, fits.purchase[base]),
         tonight.rhythm,
-        choice,
+        choices,
         mean_log_odds=float(tonight.log_odds.mean()) if tonight.log_odds.size else 0.0,
         typical_days_since=float(np.median(since)) if since.size else 0.0,
     )
@@ -161,7 +160,7 @@ def scored_customers(
         From `LeavingModel.score` and `reasons`.
     """
     found = features_of(reading, night.model.as_of, night.groups)
-    if night.model.choice is None:
+    if not night.model.choices:
         everyone = found.df()
         yield night.model.score(everyone), reasons(night.model, everyone.iloc[:0])
         return

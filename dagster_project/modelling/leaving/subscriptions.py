@@ -152,9 +152,9 @@ def hazard_table(hazards: dict[str, Hazards], as_of: dt.date) -> pd.DataFrame:
     for name, one in hazards.items():
         ages = one.by_age["count_renewals"].to_numpy(dtype=np.float64)
         expected = one.leaves_by_will(ages) if one.will is not None else np.full(ages.size, np.nan)
-        described = {"plan_name": name, "as_of_date": as_of, "expected_hazard_by_will": expected}
-        described |= {"status": "not_fitted" if one.will is None else "fitted", "status_reason": one.status_reason}
-        tables.append(one.by_age.assign(**described))
+        status = "not_fitted" if one.will is None else "fitted"
+        rows = one.by_age.assign(plan_name=name, as_of_date=as_of, expected_hazard_by_will=expected, status=status)
+        tables.append(rows.assign(status_reason=pd.Series([one.status_reason] * len(rows), dtype="str")))
     return pd.concat(tables, ignore_index=True)[HAZARD_COLUMNS] if tables else pd.DataFrame(columns=HAZARD_COLUMNS)
 
 

@@ -166,7 +166,8 @@ LEAKS = {
     ),
     "days late in the end": (
         "select cutoff_date, customer_key,"
-        " max(date_diff('day', delivery_promised_date, delivered_date))::double as leak from marts.fct_orders, spans where order_date <= cutoff_date and md5(customer_key) <= $last_md5 group by all"
+        " max(date_diff('day', delivery_promised_date, delivered_date))::double as leak from marts.fct_orders, spans"
+        " where order_date <= cutoff_date and md5(customer_key) <= $last_md5 group by all"
     ),
     "a click that came after": (
         "select cutoff_date, customer_key, count(clicked_at)::double as leak from marts.fct_campaign_messages, spans"

@@ -136,6 +136,7 @@ class Definitions(Strict):
     annual_discount_rate: float = Field(default=0.10, ge=0)
     value_horizon_days: int = Field(default=365, ge=12)
     churn_horizon_days: int = Field(default=90, ge=1)
+    is_churn_horizon_own_rhythm: bool = False
     lifetime_days: int = Field(default=1825, ge=365)
     acquisition_cost: float | None = Field(default=None, ge=0)
     purchase_model: PurchaseModel = "mbg_nbd"

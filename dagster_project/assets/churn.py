@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,7 @@ import pandas as pd
 from dagster_project.modelling.churn import ChurnSettings
 from dagster_project.modelling.leaving.ablation import ablation
 from dagster_project.modelling.leaving.night import leaving_night, scored_customers
+from dagster_project.modelling.leaving.rhythm import own_horizon_days
 from dagster_project.modelling.leaving.subscriptions import (
     hazard_table,
     running_subscriptions,
@@ -148,7 +150,11 @@ def churned(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Write the tables of a night's churn; what was believed and why, JSON-able, and the scores for `model_scores`."""
     with con.cursor() as cursor:  # left to the garbage collector, it would keep the build open past its publishing
-        reading = Reading(cursor, as_of, settings.definitions.counts_zero_value_orders)
+        counted = settings.definitions.counts_zero_value_orders
+        if settings.definitions.is_churn_horizon_own_rhythm:
+            days = own_horizon_days(cursor, as_of, chosen.horizon_days, counts_zero_value_orders=counted)
+            chosen = replace(chosen, horizon_days=days)
+        reading = Reading(cursor, as_of, counted)
         night = leaving_night(reading, chosen)
         batches = (
             {"customer_churn": rows, "churn_reasons": reasons} for rows, reasons in scored_customers(reading, night)

@@ -6,15 +6,30 @@ marts count by medians (`dbt_models`, M36): there the gap is the one known at th
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
+import duckdb
 import numpy as np
 import pandas as pd
 
 from dagster_project.modelling.histories import FloatArray
+from dagster_project.modelling.purchase_history import OCCASIONS
 
 PRIOR_GAPS = 3.0
 """Gaps that the population's is worth: `definitions.gap_prior_weight`, the same as for the life cycle."""
+
+OWN_HORIZON_SHARE = 0.8
+"""A horizon of the shop's own rhythm: four gaps in five are over by then, so whoever is still away is unusual."""
+SHORTEST_HORIZON_DAYS = 7
+"""A shorter horizon is a matter of weekdays."""
+_GAPS = """
+select quantile_disc(gap_days, $share) from (
+    select date_diff('day', lag(occasion_date) over (partition by customer_key order by occasion_date), occasion_date)
+        as gap_days
+    from occasions
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,22 @@ class Rhythm:
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             return days_since_last_order(features) / self.usual_gap_days(features)
+
+
+def own_horizon_days(
+    connection: duckdb.DuckDBPyConnection, as_of: dt.date, default_days: int, *, counts_zero_value_orders: bool = False
+) -> int:
+    """The horizon of the shop's own rhythm: the gap between occasions that four in five do not exceed, at least a week.
+
+    Args:
+        connection: as in `purchase_history`.
+        as_of: the night.
+        default_days: where nobody has ordered twice.
+        counts_zero_value_orders: as in `purchase_history`.
+    """
+    asked = {"cutoff": as_of, "share": OWN_HORIZON_SHARE, "counts_zero_value_orders": counts_zero_value_orders}
+    [(days,)] = connection.execute(OCCASIONS + _GAPS, asked).fetchall()
+    return default_days if days is None else max(int(days), SHORTEST_HORIZON_DAYS)
 
 
 def days_since_last_order(features: pd.DataFrame) -> FloatArray:

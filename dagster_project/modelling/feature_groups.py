@@ -71,18 +71,18 @@ _DELIVERY = f"""
         (count(*) filter (where days_late >= 2))::double as count_late_deliveries
     from (
         select spans.cutoff_date, facts.customer_key, facts.order_date, facts.order_key,
-            greatest(0, date_diff(
-                'day', facts.delivery_promised_date, least(coalesce(facts.delivered_date, cutoff_date), cutoff_date)
+            greatest(0, least(
+                coalesce(facts.days_late, spans.cutoff_date - facts.promised_date),
+                spans.cutoff_date - facts.promised_date
             )) as days_late
         {_seen("marts.fct_orders", "order_date")}
             and coalesce(facts.exclusion_reason, 'fully_refunded') = 'fully_refunded'
             and {_within("order_date")}
             and (
-                facts.delivered_date <= spans.cutoff_date
-                or spans.cutoff_date - facts.delivery_promised_date between 1 and {OPEN_DELIVERY_DAYS}
+                facts.promised_date + facts.days_late::integer <= spans.cutoff_date
+                or spans.cutoff_date - facts.promised_date between 1 and {OPEN_DELIVERY_DAYS}
             )
     )
-    where days_late is not null
     group by cutoff_date, customer_key
 """
 _FEEDBACK = f"""
@@ -164,7 +164,7 @@ _MESSAGES = f"""
 GROUPS: tuple[FeatureGroup, ...] = (
     FeatureGroup(
         "delivery",
-        "marts.fct_orders where customer_key is not null and delivery_promised_date is not null",
+        "marts.fct_orders where customer_key is not null and promised_date is not null",
         "order_date",
         ("last_days_late", "most_days_late", "count_late_deliveries"),
         _DELIVERY,

@@ -34,6 +34,8 @@
             'order_id': 'varchar',
             'customer_id': 'varchar',
             'ordered_at': 'timestamp',
+            'promised_at': 'timestamp',
+            'delivered_at': 'timestamp',
             'order_status': 'varchar',
             'payment_status': 'varchar',
             'currency_code': 'varchar',
@@ -45,9 +47,7 @@
             'country_code': 'varchar',
             'is_test': 'boolean',
             'is_fraud': 'boolean',
-            'is_gift_card_only': 'boolean',
-            'delivery_promised_date': 'date',
-            'delivered_at': 'timestamp'
+            'is_gift_card_only': 'boolean'
         },
         'order_lines': {
             'order_id': 'varchar',

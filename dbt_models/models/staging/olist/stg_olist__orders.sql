@@ -7,6 +7,8 @@ with judged as (
         {{ text('raw.customer_id') }} as order_customer_id,
         customers.customer_id,
         {{ local_to_utc(moment('raw.order_purchase_timestamp')) }} as ordered_at,
+        {{ local_to_utc(moment('raw.order_estimated_delivery_date')) }} as promised_at,
+        {{ local_to_utc(moment('raw.order_delivered_customer_date')) }} as delivered_at,
         case lower({{ text('raw.order_status') }})
             when 'created' then 'placed'
             when 'approved' then 'paid'
@@ -18,9 +20,6 @@ with judged as (
         'BRL' as currency_code,
         'marketplace' as channel,
         'BR' as country_code,
-        cast({{ moment('raw.order_estimated_delivery_date') }} as date) as delivery_promised_date,
-        {{ if_known(local_to_utc(moment('raw.order_delivered_customer_date')), local_to_utc(moment('raw.order_delivered_customer_date'))) }}
-            as delivered_at,
         {{ provenance() }},
         {{ refusals([
             rule_missing('order_id'),

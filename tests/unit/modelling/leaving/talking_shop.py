@@ -18,8 +18,8 @@ FIRST_DAY = dt.date(2023, 1, 1)
 TABLES = {
     "fct_orders": (
         "order_key varchar, customer_key varchar, order_date date, gross_amount decimal(18, 4), "
-        "exclusion_reason varchar, channel varchar, count_units bigint, delivery_promised_date date, "
-        "delivered_date date"
+        "exclusion_reason varchar, channel varchar, count_units bigint, promised_date date, "
+        "days_late bigint"
     ),
     "fct_order_lines": "order_key varchar, product_kind varchar",
     "fct_refunds": "refund_key varchar, order_key varchar, refund_date date, refund_amount decimal(18, 4)",

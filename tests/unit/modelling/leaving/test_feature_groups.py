@@ -27,7 +27,7 @@ def on(days_before: int) -> dt.date:
 
 ROWS = {
     "fct_orders": [
-        ("o1", "A", on(300), 50, None, "web", 2, on(296), on(290)),
+        ("o1", "A", on(300), 50, None, "web", 2, on(296), 6),
         ("o2", "A", on(20), 70, None, "app", 1, on(9), None),
         ("o3", "B", on(20), 70, None, "app", 1, None, None),
     ],
@@ -60,7 +60,7 @@ ROWS = {
 }
 LATER = {
     "fct_orders": [
-        ("o9", "A", on(-3), 999, None, "store", 9, on(-4), on(-30)),
+        ("o9", "A", on(-3), 999, None, "store", 9, on(-4), 26),
         ("o8", "C", on(-3), 9, None, "store", 9, on(-4), None),
     ],
     "fct_order_lines": [("o9", "candles")],
@@ -78,7 +78,7 @@ LATER = {
 }
 """What happened, or was only written down, after the evening."""
 HAPPENED_LATER = {
-    "fct_orders": "update marts.fct_orders set delivered_date = '2025-07-20' where order_key = 'o2'",
+    "fct_orders": "update marts.fct_orders set days_late = 29 where order_key = 'o2'",
     "fct_support_contacts": (
         "update marts.fct_support_contacts set first_replied_at = $later, first_resolved_at = $later, csat_score = 5, "
         "first_reply_calendar_hours = 900 where contact_key = 's3'"
@@ -166,7 +166,7 @@ LEAKS = {
     ),
     "days late in the end": (
         "select cutoff_date, customer_key,"
-        " max(date_diff('day', delivery_promised_date, delivered_date))::double as leak from marts.fct_orders, spans"
+        " max(days_late)::double as leak from marts.fct_orders, spans"
         " where order_date <= cutoff_date and md5(customer_key) <= $last_md5 group by all"
     ),
     "a click that came after": (

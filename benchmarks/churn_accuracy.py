@@ -124,7 +124,8 @@ def measure(case: str, split: Split, published: Path) -> None:
             "",
         )
     compare_maps(case, night.record)
-    for row in ablation(night.record).itertuples():
+    added = ablation(night.record)
+    for row in added[added["verdict"] != "not_measured"].itertuples():
         name = f"log-loss gained by {row.feature_group}: {row.verdict}, 95 % {row.ci_low:.4f} to {row.ci_high:.4f}"
         tell(case, name, row.log_loss_gain, None, None, "nats")
 

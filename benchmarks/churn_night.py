@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -90,9 +91,10 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=1_000_000)
     arguments = parser.parse_args()
     customers = 50_000 if arguments.quick else arguments.customers
-    with duckdb.connect() as con:
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
         con.execute("set threads = 2")
         con.execute("set memory_limit = '3GB'")
+        con.execute(f"set temp_directory = '{folder}'")
         con.execute(SHOP.format(customers=customers))
         con.execute(TALK)
         reading, began, worked = Reading(con, AS_OF), time.perf_counter(), time.process_time()

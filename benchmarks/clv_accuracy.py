@@ -43,7 +43,6 @@ from dagster_project.modelling.value_night import Reading, scored_customers, val
 from dagster_project.modelling.value_settings import ValueSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-CHURN_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def measure(case: str, split: Split, published: Path, peers_python: str | None) 
     with duckdb.connect(str(published), read_only=True) as con:
         reading = Reading(con, split.cutoff, counts_zero_value_orders=split.example.startswith("cdnow"))
         began = time.process_time()
-        night = value_night(reading, ValueSettings(horizon_days=split.horizon_days), CHURN_DAYS)
+        night = value_night(reading, ValueSettings(horizon_days=split.horizon_days))
         ours = pd.concat(scored_customers(reading, night.model), ignore_index=True)
         seconds = time.process_time() - began
         features = reading.features(split.cutoff).df()
@@ -232,11 +231,19 @@ def lifetimes(features: pd.DataFrame, horizon_days: int, python: str) -> pd.Data
         return pd.read_csv(path)
 
 
-def tell(case: str, name: str, ours: Any, other: float | None, other_name: str | None, unit: str) -> None:
+def tell(
+    case: str,
+    name: str,
+    ours: Any,
+    other: float | None,
+    other_name: str | None,
+    unit: str,
+    bench: str = "clv_accuracy",
+) -> None:
     """Print one figure."""
     is_number = isinstance(ours, float)
     figure = {
-        "bench": "clv_accuracy",
+        "bench": bench,
         "case": f"{case}: {name}",
         "ours": round(ours, 4) if is_number else ours,
         "other": None if other is None else round(other, 4),

@@ -24,7 +24,7 @@ from dagster_project.modelling.value_settings import ValueSettings
 
 ALLOWED_SECONDS_A_MILLION = 180.0
 AS_OF = dt.date(2025, 9, 27)
-HORIZON_DAYS, CHURN_DAYS = 365, 90
+HORIZON_DAYS = 365
 SHOP = """
 create schema marts;
 select setseed(0.5);
@@ -72,7 +72,7 @@ def main() -> None:
         con.execute("set threads = 2")
         con.execute(SHOP.format(customers=customers))
         reading, began, worked = Reading(con, AS_OF), time.perf_counter(), time.process_time()
-        night = value_night(reading, ValueSettings(horizon_days=HORIZON_DAYS), CHURN_DAYS)
+        night = value_night(reading, ValueSettings(horizon_days=HORIZON_DAYS))
         chosen, chosen_cpu = time.perf_counter() - began, time.process_time() - worked
         count_scored = sum(len(batch) for batch in scored_customers(reading, night.model))
     if count_scored != customers or night.model.status != "fitted":

@@ -29,7 +29,7 @@ CASES = {"demo": None, "olist": "2018-08-31", "online_retail": None}
 LAYERS = {
     "raw": ("landing source files",),
     "staging to marts": ("staging, intermediate, marts", "customer 360"),
-    "models": ("back-test and customer value", "churn"),
+    "models": ("back-tests, customer value and churn",),
     "checks": ("checking raw tables", "checking marts", "checking models", "checking customer 360"),
     "publish": ("audit and publish",),
     "report": ("report",),
@@ -124,10 +124,11 @@ def bare_night(config: Path, home: Path) -> dict[str, float]:
     import duckdb
     import pandas as pd
 
-    from dagster_project.assets.models import churn_settings, value_settings
+    from dagster_project.assets.churn import churn_settings
+    from dagster_project.assets.models import model_gate, value_settings
     from dagster_project.keyed_hashes import set_keys
-    from dagster_project.modelling.churn import customer_churn
-    from dagster_project.modelling.purchase_history import purchase_history
+    from dagster_project.modelling.leaving import night as leaving
+    from dagster_project.modelling.leaving.ablation import ablation
     from dagster_project.modelling.value_night import Reading, scored_customers, value_night
     from dagster_project.settings import load_settings
     from dagster_project.sources.configured import source_tables
@@ -165,11 +166,13 @@ def bare_night(config: Path, home: Path) -> dict[str, float]:
         con.execute("use warehouse")
         counts_zero = settings.definitions.counts_zero_value_orders
         reading = Reading(con, as_of, counts_zero)
-        night = value_night(reading, value_settings(settings), settings.definitions.churn_horizon_days)
+        night = value_night(reading, value_settings(settings))
         value = pd.concat(scored_customers(reading, night.model), ignore_index=True)
-        history = purchase_history(con, as_of, counts_zero_value_orders=counts_zero)
-        churn = customer_churn(history, as_of, churn_settings(settings))
-        for name, frame in (("customer_clv", value), ("customer_churn", churn.customers), ("scores", night.scores)):
+        left = leaving.leaving_night(reading, churn_settings(settings, model_gate(settings)))
+        rows, reasons = zip(*leaving.scored_customers(reading, left), strict=True)
+        tables = {"customer_clv": value, "scores": night.scores, "churn_ablation": ablation(left.record)}
+        tables |= {"customer_churn": pd.concat(rows), "churn_reasons": pd.concat(reasons)}
+        for name, frame in tables.items():
             con.register("frame", frame)
             con.execute(f"create table warehouse.models.{name} as select * from frame")
             con.unregister("frame")

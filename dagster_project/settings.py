@@ -29,6 +29,7 @@ NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended a
 
 IdentityRule = Literal["loyalty_card", "mailbox", "email", "phone", "social_handle"]
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
+Language = Literal["en", "zh-Hant", "zh-Hans"]
 TeamName = Annotated[str, Field(pattern=r"^[\w .&/-]{1,80}$")]  # stands in SQL as it is written
 IsoWeekday = Annotated[int, Field(ge=1, le=7)]  # 1 is Monday
 SubscriptionBase = Literal["subscribers", "subscribers_due", "all_customers"]
@@ -39,12 +40,13 @@ class SettingsError(ValueError):
 
 
 class Business(Strict):
-    """Who the shop is, and when its day ends."""
+    """Who the shop is, when its day ends, and in which language customers' reasons are told."""
 
     name: str = Field(min_length=1)
     time_zone: str = "UTC"
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     first_night: dt.date = dt.date(2020, 1, 1)
+    language: Language = "en"
 
     @field_validator("time_zone")
     @classmethod
@@ -140,6 +142,7 @@ class Definitions(Strict):
     annual_discount_rate: float = Field(default=0.10, ge=0)
     value_horizon_days: int = Field(default=365, ge=12)
     churn_horizon_days: int = Field(default=90, ge=1)
+    is_churn_horizon_own_rhythm: bool = False
     lifetime_days: int = Field(default=1825, ge=365)
     acquisition_cost: float | None = Field(default=None, ge=0)
     purchase_model: PurchaseModel = "mbg_nbd"

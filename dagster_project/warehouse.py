@@ -210,24 +210,46 @@ def replace_table_in_batches(
         batches: frames that have at least the declared columns; what makes them may read from a cursor of `con`.
         columns: column → DuckDB type, in the table's order.
     """
-    name = f"{identifier(schema)}.{identifier(table)}"
-    declared = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
-    chosen = ", ".join(
-        f"cast({identifier(column)} as {kind.removesuffix(' not null')})" for column, kind in columns.items()
-    )
+    replace_tables_in_batches(con, schema, ({table: rows} for rows in batches), {table: columns})
+    return count_rows(con, f"{identifier(schema)}.{identifier(table)}")
+
+
+def replace_tables_in_batches(
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    batches: Iterable[Mapping[str, Any]],
+    tables: Mapping[str, Mapping[str, str]],
+) -> None:
+    """As `replace_table_in_batches`, for tables whose rows are made together: all are replaced, or none.
+
+    Args:
+        con: a connection to the build.
+        schema: an existing schema.
+        batches: table → frame that has at least the declared columns; what makes them may read from a cursor of `con`.
+        tables: table → column → DuckDB type, in the table's order.
+    """
+    names = {table: f"{identifier(schema)}.{identifier(table)}" for table in tables}
+    chosen = {
+        table: ", ".join(
+            f"cast({identifier(column)} as {kind.removesuffix(' not null')})" for column, kind in columns.items()
+        )
+        for table, columns in tables.items()
+    }
     con.execute("begin")
     try:
-        con.execute(f"create or replace table {name} ({declared})")
-        for rows in batches:
-            con.register("replacing_rows", rows)
-            con.execute(f"insert into {name} select {chosen} from replacing_rows")
-            con.unregister("replacing_rows")
+        for table, columns in tables.items():
+            declared = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
+            con.execute(f"create or replace table {names[table]} ({declared})")
+        for batch in batches:
+            for table, rows in batch.items():
+                con.register("replacing_rows", rows)
+                con.execute(f"insert into {names[table]} select {chosen[table]} from replacing_rows")
+                con.unregister("replacing_rows")
         con.execute("commit")
     except BaseException:
         con.execute("rollback")
         con.unregister("replacing_rows")
         raise
-    return count_rows(con, name)
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -1,6 +1,7 @@
 """The models layer: what customers are worth, who is leaving, and how well both were predicted before.
 
-Each asset reads a purchase history that SQL has aggregated, calls `modelling`, writes a table, returns what it found.
+Each asset reads what SQL has aggregated, calls `modelling`, writes tables, returns what it found. Value and churn are
+one step, as they share one table of scores; the tables of churn stand in `churn.py`.
 """
 
 import datetime as dt
@@ -12,10 +13,9 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
+from dagster_project.assets.churn import CHURN_DESCRIPTIONS, CHURN_FACTS, churn_settings, churned
 from dagster_project.assets.metadata import OWNERS, table_metadata
 from dagster_project.modelling.champion_errors import LEVELS
-from dagster_project.modelling.churn import ChurnSettings, customer_churn
-from dagster_project.modelling.purchase_history import purchase_history
 from dagster_project.modelling.purchase_model import ModelGate
 from dagster_project.modelling.shop_totals import ShopValue
 from dagster_project.modelling.value_night import Reading, scored_customers, value_night
@@ -60,18 +60,6 @@ CUSTOMER_CLV = {
     "acquisition_cost": "double",
     "days_to_payback": "double",
     "payback_reason": "varchar",
-}
-CUSTOMER_CHURN = {
-    "customer_key": "varchar not null",
-    "as_of_date": "date not null",
-    "horizon_days": "integer not null",
-    "status": "varchar not null",
-    "status_reason": "varchar",
-    "model": "varchar not null",
-    "is_active": "boolean not null",
-    "days_since_last_order": "bigint not null",
-    "probability_no_order": "double",
-    "risk_band": "varchar",
 }
 VALUE_TOTALS = {
     "as_of_date": "date not null",
@@ -122,21 +110,14 @@ def value_settings(settings: Settings) -> ValueSettings:
         acquisition_cost=chosen.acquisition_cost,
         purchase_model=chosen.purchase_model,
         is_chosen_by_backtest=chosen.is_model_chosen_by_backtest,
-        gate=_gate(settings),
+        gate=model_gate(settings),
         maximum_customers=settings.learning.maximum_customers,
         learning_threads=settings.learning.threads,
     )
 
 
-def churn_settings(settings: Settings) -> ChurnSettings:
-    """What the shop's settings say about churn."""
-    chosen = settings.definitions
-    return ChurnSettings(
-        horizon_days=chosen.churn_horizon_days, purchase_model=chosen.purchase_model, gate=_gate(settings)
-    )
-
-
-def _gate(settings: Settings) -> ModelGate:
+def model_gate(settings: Settings) -> ModelGate:
+    """How much history the shop's settings ask for."""
     return ModelGate(**settings.definitions.gate.model_dump())
 
 
@@ -144,13 +125,14 @@ def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The Python models of a night."""
     common: dict[str, Any] = {"group_name": "models", "owners": OWNERS, "kinds": {"python", "duckdb"}}
     night: dict[str, Any] = nightly(settings)
-    return [_value_assets(common, night), _churn_asset(common | night)]
+    return [_prediction_assets(common, night)]
 
 
-def _value_assets(common: dict[str, Any], night: dict[str, Any]) -> dg.AssetsDefinition:
+def _prediction_assets(common: dict[str, Any], night: dict[str, Any]) -> dg.AssetsDefinition:
     specs = {
-        name: dg.AssetSpec(["models", name], deps=VALUE_FACTS, description=text, **common)
+        name: dg.AssetSpec(["models", name], deps=[*VALUE_FACTS, *CHURN_FACTS], description=text, **common)
         for name, text in {
+            **CHURN_DESCRIPTIONS,
             "customer_clv": (
                 "One row per customer: orders, net and discounted margin expected, by the champion of the back-test. "
                 "`status` says whether a model was fitted or cohort averages stand in, and why."
@@ -170,74 +152,47 @@ def _value_assets(common: dict[str, Any], night: dict[str, Any]) -> dg.AssetsDef
         }.items()
     }
 
-    @dg.multi_asset(name="customer_value", specs=list(specs.values()), **night)
-    def customer_clv(
+    @dg.multi_asset(name="customer_predictions", specs=list(specs.values()), **night)
+    def customer_predictions(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:
         as_of, began = as_of_of(context), time.perf_counter()
         warehouse.require(as_of)
         with warehouse.connect() as con:
-            found = valued(con, as_of, settings)
-            facts: dict[str, Any] = {
-                "customer_clv": {
-                    "seconds": time.perf_counter() - began,
-                    "status": found["status"],
-                    "status_reason": found["status_reason"] or "",
-                    "fit": dg.MetadataValue.json(found),
-                }
+            value, value_scores = valued(con, as_of, settings)
+            seconds, began = time.perf_counter() - began, time.perf_counter()
+            churn, churn_scores = churned(con, as_of, churn_settings(settings, model_gate(settings)), settings)
+            scores = pd.concat([value_scores, churn_scores], ignore_index=True)
+            replace_table(con, "models", "model_scores", scores, MODEL_SCORES)
+            facts = {
+                "customer_clv": _told(value, value, seconds),
+                "customer_churn": _told(churn, churn["purchase_model"], time.perf_counter() - began),
             }
             for name, spec in specs.items():
                 metadata = table_metadata(con, f"models.{name}", **facts.get(name, {}))
                 yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
 
-    return customer_clv
+    return customer_predictions
 
 
-def valued(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -> dict[str, Any]:
-    """Write the tables of a night's value; what was believed and why, JSON-able."""
+def _told(found: dict[str, Any], fit: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """What the UI shows of a model."""
+    return {
+        "seconds": seconds,
+        "status": fit["status"],
+        "status_reason": fit["status_reason"] or "",
+        "fit": dg.MetadataValue.json(found),
+    }
+
+
+def valued(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Write the tables of a night's value; what was believed and why, JSON-able, and the scores for `model_scores`."""
     with con.cursor() as cursor:  # left to the garbage collector, it would keep the build open past its publishing
         reading = Reading(cursor, as_of, settings.definitions.counts_zero_value_orders)
-        night = value_night(reading, value_settings(settings), settings.definitions.churn_horizon_days)
+        night = value_night(reading, value_settings(settings))
         totals = ShopValue(night.model)
         scored = scored_customers(reading, night.model, totals)
         replace_table_in_batches(con, "models", "customer_clv", scored, CUSTOMER_CLV)
     replace_table(con, "models", "value_totals", totals.table(), VALUE_TOTALS)
     replace_table(con, "models", "model_parameters", night.parameters, MODEL_PARAMETERS)
-    replace_table(con, "models", "model_scores", night.scores, MODEL_SCORES)
-    return night.model.to_dict()
-
-
-def _churn_asset(described: dict[str, Any]) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=["models", "customer_churn"],
-        deps=ORDER_FACTS,
-        description=(
-            "One row per customer: the probability of no order within the churn horizon, exact under the purchase "
-            "model. It is not one minus the probability of being alive."
-        ),
-        **described,
-    )
-    def churn(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult[None]:
-        as_of, began, chosen = as_of_of(context), time.perf_counter(), churn_settings(settings)
-        warehouse.require(as_of)
-        with warehouse.connect() as con:
-            earlier = _history(con, as_of - dt.timedelta(days=chosen.horizon_days), settings)
-            found = customer_churn(_history(con, as_of, settings), as_of, chosen, earlier_history=earlier)
-            replace_table(con, "models", "customer_churn", found.customers, CUSTOMER_CHURN)
-            return dg.MaterializeResult(
-                metadata=table_metadata(
-                    con,
-                    "models.customer_churn",
-                    seconds=time.perf_counter() - began,
-                    status=found.purchase_fit.status,
-                    status_reason=found.purchase_fit.status_reason or "",
-                )
-            )
-
-    return churn
-
-
-def _history(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Settings) -> pd.DataFrame:
-    return purchase_history(con, as_of, counts_zero_value_orders=settings.definitions.counts_zero_value_orders)
+    return night.model.to_dict(), night.scores

@@ -14,6 +14,7 @@ import pandas as pd
 
 from dagster_project.modelling.cohorts import cohort_ratio
 from dagster_project.modelling.histories import FloatArray, distinct_histories
+from dagster_project.modelling.leaving.reason_words import Language
 from dagster_project.modelling.purchase_model import (
     ModelGate,
     ModelName,
@@ -33,6 +34,11 @@ class ChurnSettings:
         high_above: probabilities above are the band `high`; the rest is `mid`.
         purchase_model: which model, where none is given.
         gate: how much history a model needs.
+        is_chosen_by_backtest: whether anybody may replace the purchase model.
+        gap_prior_weight: how many own gaps between orders the population's is worth.
+        language: of the reasons.
+        maximum_customers: customers that are learned from, by a hash of their key.
+        learning_threads: of LightGBM; the results are the same for any number.
     """
 
     horizon_days: int = 90
@@ -40,6 +46,11 @@ class ChurnSettings:
     high_above: float = 0.66
     purchase_model: ModelName = "mbg_nbd"
     gate: ModelGate = field(default_factory=ModelGate)
+    is_chosen_by_backtest: bool = True
+    gap_prior_weight: float = 3.0
+    language: Language = "en"
+    maximum_customers: int = 25_000
+    learning_threads: int = 1
 
     def __post_init__(self) -> None:
         """Refuse settings that leave no bands."""

@@ -18,6 +18,7 @@ from scipy.special import xlogy
 from scipy.stats import rankdata
 
 from dagster_project.modelling.histories import FloatArray
+from dagster_project.modelling.voice.logistic import logistic
 
 Score: TypeAlias = float | None
 
@@ -292,6 +293,47 @@ def log_loss(happened: npt.ArrayLike, probability: npt.ArrayLike) -> Score:
     if pair is None:
         return None
     return float(log_loss_terms(*pair).mean())
+
+
+def calibration_slope(happened: npt.ArrayLike, probability: npt.ArrayLike) -> Score:
+    """Slope of the outcome's log odds on the predicted ones (Cox 1958): below 1 the predictions were too bold.
+
+    Args:
+        happened: outcomes, shape (n,), 0 or 1.
+        probability: predictions, shape (n,), in [0, 1]; kept 1e-9 off 0 and 1.
+
+    Returns:
+        The slope; None where undefined, among them one outcome only or one prediction for all.
+
+    Raises:
+        ValueError: an outcome is neither 0 nor 1, or a probability is outside [0, 1].
+    """
+    pair = _scorable_event(happened, probability, is_probability=True)
+    if pair is None or not 0 < pair[0].mean() < 1 or np.ptp(pair[1]) == 0:
+        return None
+    kept = np.clip(pair[1], 1e-9, 1 - 1e-9)
+    design = np.stack([np.ones(kept.size), np.log(kept) - np.log1p(-kept)], axis=1)
+    return float(logistic(design, pair[0] > 0, np.zeros(2)).coefficients[1])
+
+
+def top_decile_lift(happened: npt.ArrayLike, predicted: npt.ArrayLike) -> Score:
+    """How many times more often it happened to the tenth with the highest predictions than to all.
+
+    Args:
+        happened: outcomes, shape (n,), 0 or 1.
+        predicted: predictions, shape (n,), any unit; ties share their outcome.
+
+    Returns:
+        The lift, 1 for a ranking of no use; None where undefined, among them where it happened to nobody.
+
+    Raises:
+        ValueError: an outcome is neither 0 nor 1.
+    """
+    pair = _scorable_event(happened, predicted)
+    if pair is None or pair[0].sum() == 0:
+        return None
+    highest = np.argsort(-pair[1], kind="stable")[: max(1, pair[0].size // 10)]
+    return float(_mean_over_ties(*pair)[highest].mean() / pair[0].mean())
 
 
 def calibration_error(happened: npt.ArrayLike, probability: npt.ArrayLike) -> Score:

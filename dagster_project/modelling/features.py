@@ -1,7 +1,8 @@
 """What was known of each customer at each of many cut-offs, and what followed: one definition to train and to score.
 
 Belongs here: the SQL from the marts to features and outcomes, grain (cut-off, customer), and the names of the columns.
-Not here: what is learned from them (`challengers.py`), which cut-offs are used (`origins.py`).
+Not here: what other feeds than the orders tell (`feature_groups.py`), what is learned from features (`challengers.py`,
+`leaving/`), which cut-offs are used (`origins.py`).
 
 A row knows its cut-off's evening and nothing later: orders placed and refunds booked up to it. What counts as a
 purchase occasion is said in `purchase_history.py`; the columns that both modules make are equal (tested). Outcomes look
@@ -15,6 +16,8 @@ from collections.abc import Sequence
 
 import duckdb
 import pandas as pd
+
+from dagster_project.modelling.feature_groups import FeatureGroup, joined
 
 WINDOWS_DAYS = (30, 90, 180, 365)
 """Look-backs of counts and sums: a month, the default churn horizon, half a year, the default value horizon."""
@@ -143,16 +146,17 @@ histories as (
         {_WINDOWS}
     from occasions_placed
     group by cutoff_date, customer_key, first_order_date
-)
+)"""
+_JOINED = """{tables}
 select
     histories.*,
     date_trunc('month', histories.first_order_date)::date as cohort_month,
     coalesce(baskets.refunded_share, 0) as refunded_share,
     coalesce(baskets.count_channels, 0) as count_channels,
-    coalesce(kinds.count_kinds, 0) as count_kinds
+    coalesce(kinds.count_kinds, 0) as count_kinds{columns}
 from histories
 left join baskets on histories.cutoff_date = baskets.cutoff_date and histories.customer_key = baskets.customer_key
-left join kinds on histories.cutoff_date = kinds.cutoff_date and histories.customer_key = kinds.customer_key
+left join kinds on histories.cutoff_date = kinds.cutoff_date and histories.customer_key = kinds.customer_key{joins}
 order by histories.cutoff_date, histories.customer_key
 """
 
@@ -173,6 +177,7 @@ def customer_features(
     *,
     counts_zero_value_orders: bool = False,
     customer_share: float = 1.0,
+    groups: Sequence[FeatureGroup] = (),
 ) -> duckdb.DuckDBPyRelation:
     """One row per cut-off and customer with a purchase up to it, ordered by both; not fetched yet.
 
@@ -181,6 +186,7 @@ def customer_features(
         cutoffs: the days, whole, after which nothing is seen; different ones.
         counts_zero_value_orders: as in `purchase_history`.
         customer_share: share of the customers, above 0 to 1; by a hash of the key, so the same customers every night.
+        groups: what else to tell than the orders do; the connection sees their tables too.
 
     Returns:
         A relation to fetch whole or in batches: cutoff_date, the columns of `purchase_history`,
@@ -188,14 +194,16 @@ def customer_features(
         (count_occasions_<n>d, mean_occasion_units, count_channels, count_kinds; 0 where a source says nothing), gaps
         between occasions (last_gap_days, gap_before_last_days, longest_gap_days, spread_gap_days; null without one;
         total_log_gap, the sum of their logarithms) and refunded_share (0 to 1, over all orders, returned ones too).
-        <n>d counts the n days up to the cut-off.
+        <n>d counts the n days up to the cut-off. After these the columns of the groups, null where one knows nothing.
 
     Raises:
         ValueError: a cut-off comes twice, or the share is not above 0 to 1.
     """
     _check(cutoffs, customer_share)
     spans = {"cutoffs": list(cutoffs), "after": [_BEFORE_EVERYTHING] * len(cutoffs), "until": list(cutoffs)}
-    return _relation(connection, _OCCASIONS + _FEATURES, spans, customer_share, counts_zero_value_orders)
+    tables, columns, joins = joined(groups)
+    sql = _OCCASIONS + _FEATURES + _JOINED.format(tables=tables, columns=columns, joins=joins)
+    return _relation(connection, sql, spans, customer_share, counts_zero_value_orders)
 
 
 def customer_outcomes(

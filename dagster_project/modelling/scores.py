@@ -10,7 +10,7 @@ scores are null and the status says so. Baselines need no fit and have the statu
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -33,7 +33,10 @@ _AMOUNT_SCORERS: Mapping[str, Scorer] = {
     "normalised_gini": evaluation.normalised_gini,
     "top_decile_capture": evaluation.top_decile_capture,
 }
-_RANKING_SCORERS: Mapping[str, Scorer] = {"roc_auc": evaluation.roc_auc}
+_RANKING_SCORERS: Mapping[str, Scorer] = {
+    "roc_auc": evaluation.roc_auc,
+    "top_decile_lift": evaluation.top_decile_lift,
+}
 SCORERS: Mapping[Prediction, Mapping[str, Scorer]] = {
     "orders": {**_AMOUNT_SCORERS, "poisson_deviance": evaluation.poisson_deviance},
     "net": {**_AMOUNT_SCORERS, "tweedie_deviance": evaluation.tweedie_deviance},
@@ -42,6 +45,7 @@ SCORERS: Mapping[Prediction, Mapping[str, Scorer]] = {
         "brier": evaluation.brier,
         "log_loss": evaluation.log_loss,
         "calibration_error": evaluation.calibration_error,
+        "calibration_slope": evaluation.calibration_slope,
     },
 }
 SEGMENT_SCORERS: Mapping[str, Scorer] = {
@@ -74,6 +78,7 @@ def score_table(
     horizon_days: int,
     champions: Mapping[Prediction, str],
     coverages: Mapping[tuple[Prediction, dt.date, float], float | None] | None = None,
+    tried: Mapping[Prediction, Iterable[str]] = TABLES,
 ) -> pd.DataFrame:
     """Every score of every trial.
 
@@ -81,6 +86,7 @@ def score_table(
         trials: from `Past.trials`.
         horizon_days: of the back-test.
         champions: who was chosen for tonight, and is scored by group of customers too.
+        tried: everyone who was tried, fitted or not.
         coverages: as of `ChampionErrors`; scores `coverage_50`, `coverage_80` and `coverage_95` of the champions.
 
     Returns:
@@ -92,7 +98,7 @@ def score_table(
         row | {"prediction": prediction, "cutoff_date": np.datetime64(trial.cutoff, "s"), "horizon_days": horizon_days}
         for prediction, found in trials.items()
         for trial in found
-        for row in _trial_rows(prediction, trial, champions.get(prediction), coverages or {})
+        for row in _trial_rows(prediction, trial, tried[prediction], champions.get(prediction), coverages or {})
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
@@ -100,10 +106,11 @@ def score_table(
 def _trial_rows(
     prediction: Prediction,
     trial: Trial,
+    tried: Iterable[str],
     champion: str | None,
     coverages: Mapping[tuple[Prediction, dt.date, float], float | None],
 ) -> Iterator[dict[str, object]]:
-    names = [*TABLES[prediction], *(EVENT_BASELINES if prediction == "no_order" else ())]
+    names = [*tried, *(EVENT_BASELINES if prediction == "no_order" else ())]
     for name in names:
         said = trial.predicted.get(name)
         is_baseline = name in BASELINES or name in EVENT_BASELINES

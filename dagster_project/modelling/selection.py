@@ -179,7 +179,7 @@ def standing(prediction: Prediction, trials: Sequence[Trial], name: str, *, is_l
     if not stood or stood[0] is not trials[0]:
         return Standing(name)
     found = [
-        _change([_loss_changes(loss, trial, name, is_levelled=is_levelled) for trial in stood])
+        mean_change([_loss_changes(loss, trial, name, is_levelled=is_levelled) for trial in stood])
         for loss in (DEVIANCES[prediction], squared_error_terms)
     ]
     return Standing(name, *found[0], *found[1], len(stood))
@@ -206,8 +206,12 @@ def keeps_level(trials: Sequence[Trial]) -> bool:
     return float(np.mean(changes)) <= float(np.std(changes, ddof=1)) / len(changes) ** 0.5
 
 
-def _change(changes: Sequence[FloatArray]) -> tuple[float, float]:
-    """D and its standard error, from the changes of each origin's customers."""
+def mean_change(changes: Sequence[FloatArray]) -> tuple[float, float]:
+    """D and its standard error by the formula of the module, from the changes of each origin's customers.
+
+    Args:
+        changes: of each origin, shape (n_j,), at least one customer each; one origin or more.
+    """
     means = np.array([change.mean() for change in changes])
     within = sum(float(change.var()) / change.size for change in changes) / len(changes) ** 2
     between = float(means.var(ddof=1)) / means.size if means.size > 1 else 0.0

@@ -37,7 +37,7 @@ class ValueNight:
 
     Attributes:
         model: scores customers.
-        scores: from `score_table`, for orders and net over the value horizon and for no order over the churn horizon.
+        scores: from `score_table`, for orders and net.
         parameters: from `parameter_table`.
     """
 
@@ -86,13 +86,12 @@ class Reading:
         )
 
 
-def value_night(reading: Reading, settings: ValueSettings, churn_horizon_days: int) -> ValueNight:
+def value_night(reading: Reading, settings: ValueSettings) -> ValueNight:
     """Back-test every candidate, fit tonight, choose.
 
     Args:
         reading: the marts and the night.
         settings: what value rests on; bounds how many customers are read.
-        churn_horizon_days: horizon of the scores for no order.
     """
     everybody = reading.everybody(reading.as_of)
     count_customers = int(everybody.histories["count_customers"].sum())
@@ -110,13 +109,9 @@ def value_night(reading: Reading, settings: ValueSettings, churn_horizon_days: i
     whole = everybody if share < 1 else None
     model = fit_value(features, reading.as_of, settings, whole, activity, past, trials)
     champions: dict[Prediction, str] = {name: choice.champion for name, choice in model.choices.items()}
-    tables = [score_table(trials, plan.horizon_days, champions, model.errors.coverages)]
-    if plan.origins:
-        churn_plan = plan_backtest(first, reading.as_of, churn_horizon_days)
-        churn_trials = reading.past(churn_plan, settings, ("no_order",), share).trials()
-        tables.append(score_table(churn_trials, churn_plan.horizon_days, {"no_order": model.fits.base or ""}))
+    scores = score_table(trials, plan.horizon_days, champions, model.errors.coverages)
     before = _month_before(reading, model, share) if model.choices else None
-    return ValueNight(model, pd.concat(tables, ignore_index=True), parameter_table(model, before))
+    return ValueNight(model, scores, parameter_table(model, before))
 
 
 def _month_before(reading: Reading, model: ValueModel, share: float) -> Fits:

@@ -207,6 +207,26 @@ group by churn.risk_band
 order by lowest desc
 """
 
+CHURN_CAUSES = """
+select
+    reasons.cause,
+    reasons.direction,
+    count(*) as count_customers,
+    count(*) filter (where reasons.reason_rank = 1) as count_first,
+    cast(avg(cast(abs(reasons.contribution) as decimal(18, 9))) as double) as mean_size
+from models.churn_reasons as reasons
+inner join models.customer_churn as churn on reasons.customer_key = churn.customer_key
+where churn.risk_band = 'high' and reasons.direction = 'raises'
+group by reasons.cause, reasons.direction
+order by count_customers desc, reasons.cause
+"""
+
+CHURN_ABLATION = """
+select feature_group, count_evenings, count_customers, log_loss_without, log_loss_gain, ci_low, ci_high, verdict
+from models.churn_ablation
+order by feature_group = 'all', log_loss_gain desc nulls last, feature_group
+"""
+
 # The latest evening, all customers: the champion beside the baselines; without a champion, whoever was not fitted.
 SCORES = """
 with latest as (

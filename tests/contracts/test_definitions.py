@@ -69,9 +69,10 @@ JUDGED_WHERE_THEY_END = {
 """Intermediate tables that only hand their rows on, and the table whose suite judges them."""
 
 MODELS = {
-    "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters", "text_sentiment",
-    "text_sentiment_scores", "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse",
-    "survey_weights", "satisfaction_drivers", "satisfaction_driver_importance",
+    "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters", "churn_reasons",
+    "churn_ablation", "subscription_hazards", "subscription_churn", "text_sentiment", "text_sentiment_scores",
+    "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse", "survey_weights",
+    "satisfaction_drivers", "satisfaction_driver_importance",
 }  # fmt: skip
 
 

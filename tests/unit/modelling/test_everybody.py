@@ -59,7 +59,7 @@ def test_parts_of_a_candidate_are_the_models_that_it_speaks_by(half):
 
 def test_a_night_on_a_part_publishes_parameters_of_the_whole_shop(cdnow):
     settings = ValueSettings(horizon_days=91, maximum_customers=1_200, is_chosen_by_backtest=False)
-    night = value_night(Reading(cdnow, DAY, counts_zero_value_orders=True), settings, 90)
+    night = value_night(Reading(cdnow, DAY, counts_zero_value_orders=True), settings)
     counts = {name: model.certificate_.count_customers for name, model in night.model.fits.purchase.items()}
     assert night.model.champion == "mbg_nbd"
     assert counts.pop("mbg_nbd") == 2357

@@ -20,7 +20,7 @@ def reading(cdnow):
 
 @pytest.fixture(scope="module")
 def night(reading):
-    return value_night(reading, ValueSettings(horizon_days=91), 90)
+    return value_night(reading, ValueSettings(horizon_days=91))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_parameters_carry_error_and_drift(night):
 
 
 def test_the_same_night_twice_is_the_same(reading, night, customers):
-    again = value_night(reading, ValueSettings(horizon_days=91), 90)
+    again = value_night(reading, ValueSettings(horizon_days=91))
     pd.testing.assert_frame_equal(again.scores, night.scores, check_exact=True)
     pd.testing.assert_frame_equal(
         pd.concat(scored_customers(reading, again.model), ignore_index=True), customers, check_exact=True
@@ -85,7 +85,7 @@ def test_a_shop_of_one_time_buyers_falls_back(marts):
     first = dt.date(2025, 1, 1)
     orders = [(str(n), f"c{n}", first + dt.timedelta(days=n % 300), "10.00", None) for n in range(900)]
     reading = Reading(marts(orders), dt.date(2025, 10, 27))
-    night = value_night(reading, ValueSettings(), 90)
+    night = value_night(reading, ValueSettings())
     rows = pd.concat(scored_customers(reading, night.model))
     assert set(rows["status"]) == {"insufficient_data"}
     assert (rows["predicted_orders"] == 0).all()
@@ -95,6 +95,6 @@ def test_a_shop_of_one_time_buyers_falls_back(marts):
 
 def test_an_empty_shop_is_valued_at_nothing(marts):
     reading = Reading(marts([]), dt.date(2025, 10, 27))
-    night = value_night(reading, ValueSettings(), 90)
+    night = value_night(reading, ValueSettings())
     assert night.model.status_reason == "no customer has an order"
     assert sum(len(rows) for rows in scored_customers(reading, night.model)) == 0

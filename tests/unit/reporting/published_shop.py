@@ -45,6 +45,13 @@ COLUMNS = {
         "customer_key varchar, horizon_days integer, status varchar, status_reason varchar, model varchar, "
         "is_active boolean, probability_no_order double, risk_band varchar"
     ),
+    "models.churn_reasons": (
+        "customer_key varchar, reason_rank integer, cause varchar, direction varchar, contribution double"
+    ),
+    "models.churn_ablation": (
+        "feature_group varchar, count_evenings bigint, count_customers bigint, log_loss_without double, "
+        "log_loss_gain double, ci_low double, ci_high double, verdict varchar"
+    ),
     "models.model_scores": (
         "prediction varchar, model varchar, is_champion boolean, cutoff_date date, horizon_days integer, "
         "segment_type varchar, segment varchar, count_customers bigint, "
@@ -136,6 +143,12 @@ def _contents(has_feedback: bool, is_fitted: bool) -> dict[str, list[tuple]]:
         "models.customer_churn": [
             (key, 90, *status, n < 24, 0.9 if n < 12 else 0.5, "high" if n < 12 else "mid")
             for n, key in enumerate(buyers)
+        ],
+        "models.churn_reasons": [(key, 1, "overdue", "raises", 0.75) for key in buyers[:12]],
+        "models.churn_ablation": [
+            ("visits", 4, 900, 0.6, 0.03, 0.01, 0.05, "adds"),
+            ("service", 4, 900, 0.6, -0.002, -0.006, 0.002, "nothing"),
+            ("mentions", 0, 0, None, None, None, None, "not_measured"),
         ],
         "models.model_scores": _scores(is_fitted),
         "models.value_totals": [

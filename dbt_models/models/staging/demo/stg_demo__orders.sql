@@ -16,6 +16,8 @@ with judged as (
         {{ text('raw.device') }} as device,
         coalesce(try_cast(raw.is_test as boolean), false) as is_test,
         coalesce(try_cast(raw.is_gift_card_only as boolean), false) as is_gift_card_only,
+        {{ local_to_utc(moment('raw.delivery_promised_on')) }} as promised_at,
+        {{ local_to_utc(moment('raw.delivered_at')) }} as delivered_at,
         {{ local_to_utc(moment('raw.updated_at')) }} as updated_at,
         {{ provenance() }},
         {{ refusals([

@@ -299,3 +299,26 @@ select instrument, driver, fact, count_answers, effect_per_deviation, verdict
 from models.satisfaction_drivers
 order by instrument, verdict = 'cannot_say', abs(effect_per_deviation) desc, fact
 """
+
+# All month ends of the ledger together: who spoke, beside the naive rules.
+LEDGER_RECORD = """
+select prediction, horizon_days, part, model, is_baseline, count_evenings, count_customers, score, score_value
+from models.ledger_scores
+where predicted_date is null and segment_type = 'all'
+order by part, prediction, horizon_days, is_baseline, count_evenings desc, model, score
+"""
+
+LEDGER_TENTHS = """
+select scores.segment, scores.count_customers, scores.score, scores.score_value
+from models.ledger_scores as scores
+inner join (
+    select horizon_days, model, max(count_evenings) as count_evenings
+    from models.ledger_scores
+    where prediction = 'no_order' and not is_baseline and predicted_date is null
+    group by horizon_days, model
+    order by abs(horizon_days - $horizon_days), count_evenings desc, model
+    limit 1
+) as spoken on scores.horizon_days = spoken.horizon_days and scores.model = spoken.model
+where scores.prediction = 'no_order' and scores.segment_type = 'predicted_tenth' and scores.predicted_date is null
+order by scores.segment, scores.score
+"""

@@ -12,7 +12,17 @@ from dagster_project.reporting import formats, queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Section
 from dagster_project.reporting.published import Published, open_published
-from dagster_project.reporting.sections import feedback, headline, retention, revenue, scores, trust, value, voice
+from dagster_project.reporting.sections import (
+    feedback,
+    headline,
+    ledger,
+    retention,
+    revenue,
+    scores,
+    trust,
+    value,
+    voice,
+)
 from dagster_project.warehouse import write_atomically
 
 LATEST = "latest.html"
@@ -30,6 +40,7 @@ SECTIONS = (
     retention.segments,
     value.customer_value,
     value.churn,
+    ledger.ledger,
     scores.model_scores,
     trust.exclusions,
     trust.reconciliation,

@@ -64,7 +64,7 @@ JUDGED_WHERE_THEY_END = {
 MODELS = {
     "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters", "text_sentiment",
     "text_sentiment_scores", "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse",
-    "survey_weights", "satisfaction_drivers", "satisfaction_driver_importance",
+    "survey_weights", "satisfaction_drivers", "satisfaction_driver_importance", "prediction_ledger", "ledger_scores",
 }  # fmt: skip
 
 

@@ -51,6 +51,11 @@ COLUMNS = {
         "score varchar, score_value double, status varchar, status_reason varchar"
     ),
     "models.value_totals": ("measure varchar, horizon_days integer, expected double, low_80 double, high_80 double"),
+    "models.ledger_scores": (
+        "prediction varchar, horizon_days integer, part varchar, model varchar, is_baseline boolean, "
+        "predicted_date date, segment_type varchar, segment varchar, count_evenings bigint, count_customers bigint, "
+        "score varchar, score_value double"
+    ),
     "models.survey_nonresponse": (
         "survey varchar, count_invited bigint, count_answers bigint, raw_score double, weighted_score double, "
         "ci_low double, ci_high double, score_if_silent_detractors double, score_if_silent_promoters double, "

@@ -10,6 +10,7 @@ from dagster_project.assets.changes import CHANGE_TABLES, metric_changes_assets
 from dagster_project.assets.dbt import dbt_stage_assets
 from dagster_project.assets.ledger import ledger_assets
 from dagster_project.assets.models import model_assets
+from dagster_project.assets.next_purchase import next_purchase_assets
 from dagster_project.assets.publish import published_version_asset
 from dagster_project.assets.raw import raw_assets, source_file_assets
 from dagster_project.assets.report import report_asset
@@ -36,6 +37,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         *dbt_stage_assets(settings, resources["dbt"]),
         *model_assets(settings),
         ledger_assets(settings),
+        next_purchase_assets(settings),
         voice_assets(settings),
         metric_changes_assets(settings),
     ]

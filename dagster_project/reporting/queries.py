@@ -322,3 +322,18 @@ inner join (
 where scores.prediction = 'no_order' and scores.segment_type = 'predicted_tenth' and scores.predicted_date is null
 order by scores.segment, scores.score
 """
+
+NEXT_ORDERS = """
+select
+    count(*) as count_customers,
+    count(*) filter (where is_overdue) as count_overdue,
+    count(*) filter (where status = 'fitted') as count_dated,
+    count(*) filter (where probability_order >= 0.5 and expected_order_date <= as_of_date + 30) as count_soon
+from models.customer_next_order
+"""
+
+NEXT_PURCHASE_SCORES = """
+select prediction, model, is_champion, cutoff_date, horizon_days, segment, count_customers, score, score_value
+from models.next_purchase_scores
+order by prediction desc, is_champion desc, model, score
+"""

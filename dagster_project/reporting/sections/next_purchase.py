@@ -1,4 +1,4 @@
-"""When customers order next and of what kind: how many soon, how many are overdue, and how well that was told before."""
+"""When customers order next and of what kind: how many soon, how many are overdue, how well that was told before."""
 
 from __future__ import annotations
 

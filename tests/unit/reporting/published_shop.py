@@ -51,6 +51,14 @@ COLUMNS = {
         "score varchar, score_value double, status varchar, status_reason varchar"
     ),
     "models.value_totals": ("measure varchar, horizon_days integer, expected double, low_80 double, high_80 double"),
+    "models.customer_next_order": (
+        "customer_key varchar, as_of_date date, status varchar, probability_order double, expected_order_date date, "
+        "is_overdue boolean"
+    ),
+    "models.next_purchase_scores": (
+        "prediction varchar, model varchar, is_champion boolean, cutoff_date date, horizon_days integer, "
+        "segment varchar, count_customers bigint, score varchar, score_value double"
+    ),
     "models.ledger_scores": (
         "prediction varchar, horizon_days integer, part varchar, model varchar, is_baseline boolean, "
         "predicted_date date, segment_type varchar, segment varchar, count_evenings bigint, count_customers bigint, "

@@ -26,7 +26,7 @@ CUTOFF = AS_OF - dt.timedelta(days=HORIZON_DAYS)
 
 
 def shop_of(gaps_of, count=900, seed=5) -> duckdb.DuckDBPyConnection:
-    """Customers who come evenly, wait as `gaps_of` draws for each, and leave after each order with a chance of their own."""
+    """Customers who come evenly, wait as `gaps_of` draws for each, and leave after an order with their own chance."""
     rng, days = np.random.default_rng(seed), (AS_OF - FIRST).days
     rows = []
     for number in range(count):

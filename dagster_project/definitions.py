@@ -8,6 +8,7 @@ import dagster as dg
 
 from dagster_project.assets.changes import CHANGE_TABLES, metric_changes_assets
 from dagster_project.assets.dbt import dbt_stage_assets
+from dagster_project.assets.forecast import revenue_forecast_asset
 from dagster_project.assets.ledger import ledger_assets
 from dagster_project.assets.models import model_assets
 from dagster_project.assets.next_purchase import next_purchase_assets
@@ -38,6 +39,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         *model_assets(settings),
         ledger_assets(settings),
         next_purchase_assets(settings),
+        revenue_forecast_asset(settings),
         voice_assets(settings),
         metric_changes_assets(settings),
     ]

@@ -223,11 +223,23 @@ where scores.segment_type = 'all' and (scores.is_champion or scores.status = 'ba
 order by scores.prediction, scores.model, scores.score
 """
 
-VALUE_TOTALS = """
-select measure, horizon_days, expected, low_80, high_80
-from models.value_totals
-where low_80 is not null
-order by horizon_days, measure
+# Each forecast beside the error of those like it on past month ends.
+FORECAST = """
+select forecast.measure, forecast.horizon_days, forecast.part, forecast.expected, forecast.low_80, forecast.high_80,
+    max(scores.score_value) filter (where scores.score = 'wape') as past_error,
+    max(scores.score_value) filter (where scores.score = 'coverage_80') as past_coverage,
+    max(scores.count_evenings) as count_evenings
+from models.revenue_forecast as forecast
+left join (
+    select * from models.ledger_scores
+    where predicted_date is null and segment_type = 'all' and not is_baseline
+    qualify count_evenings = max(count_evenings) over (partition by prediction, horizon_days, part)
+) as scores
+    on forecast.measure = scores.prediction and forecast.horizon_days = scores.horizon_days
+    and forecast.part = scores.part
+where forecast.low_80 is not null
+group by all
+order by forecast.measure desc, forecast.horizon_days, forecast.part desc
 """
 
 EXCLUSIONS = """

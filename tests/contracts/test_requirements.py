@@ -14,6 +14,7 @@ import yaml
 from dagster_project.assets import changes, ledger, models
 from dagster_project.checks import CHECK_RESULTS
 from dagster_project.cli import app
+from dagster_project.modelling.forecast import REVENUE_FORECAST
 from dagster_project.modelling.next_purchase import NEXT_PURCHASE_SCORES
 from dagster_project.modelling.next_purchase.next_kinds import CUSTOMER_NEXT_KINDS
 from dagster_project.modelling.next_purchase.next_order import CUSTOMER_NEXT_ORDER
@@ -60,6 +61,7 @@ def tables() -> dict[str, set[str]]:
         for name in ("customer_clv", "customer_churn", "value_totals", "model_scores", "model_parameters")
     }
     found |= {f"models.{name}": set(getattr(ledger, name.upper())) for name in ledger.LEDGER_TABLES}
+    found["models.revenue_forecast"] = set(REVENUE_FORECAST)
     found["models.customer_next_order"] = set(CUSTOMER_NEXT_ORDER)
     found["models.customer_next_kinds"] = set(CUSTOMER_NEXT_KINDS)
     found["models.next_purchase_scores"] = set(NEXT_PURCHASE_SCORES)

@@ -16,7 +16,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from dagster_project.modelling.ledger.predictions import COLUMNS, OF_CUSTOMER, OF_SHOP
+from dagster_project.modelling.ledger.predictions import COLUMNS, OF_ALL, OF_CUSTOMER, OF_NEW, OF_SHOP
 
 PREDICTION_LEDGER = {
     "as_of_date": "date not null",
@@ -63,7 +63,26 @@ where predictions.horizon_days = $horizon_days and predictions.part = '{OF_CUSTO
 insert into ledger_outcomes
 select predicted_date, horizon_days, '{OF_SHOP}', null, sum(orders), sum(cast(net as decimal(38, 5)))::double
 from ledger_outcomes
-where horizon_days = $horizon_days
+where horizon_days = $horizon_days and part = '{OF_CUSTOMER}' and list_contains($evenings::date[], predicted_date)
+group by predicted_date, horizon_days;
+
+insert into ledger_outcomes
+select wanted.predicted_date, $horizon_days, '{OF_NEW}', null, coalesce(sum(outcomes.count_occasions), 0),
+    coalesce(sum(cast(outcomes.total_net as decimal(38, 5))), 0)::double
+from (select unnest($evenings::date[]) as predicted_date) as wanted
+left join (
+    select * from added_outcomes
+    anti join ledger_predictions as predictions
+        on added_outcomes.cutoff_date = predictions.predicted_date
+        and added_outcomes.customer_key = predictions.customer_key
+) as outcomes on wanted.predicted_date = outcomes.cutoff_date
+group by wanted.predicted_date;
+
+insert into ledger_outcomes
+select predicted_date, horizon_days, '{OF_ALL}', null, sum(orders), sum(net)
+from ledger_outcomes
+where horizon_days = $horizon_days and part in ('{OF_SHOP}', '{OF_NEW}')
+    and list_contains($evenings::date[], predicted_date)
 group by predicted_date, horizon_days
 """
 
@@ -154,8 +173,7 @@ def add_outcomes(
     """
     connection.register("added_outcomes", outcomes)
     for statement in _OUTCOMES.split(";\n"):
-        given = {"horizon_days": horizon_days}
-        connection.execute(statement, given | ({"evenings": list(evenings)} if "$evenings" in statement else {}))
+        connection.execute(statement, {"horizon_days": horizon_days, "evenings": list(evenings)})
     connection.unregister("added_outcomes")
 
 

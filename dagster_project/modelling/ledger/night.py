@@ -25,6 +25,7 @@ from dagster_project.modelling.ledger.evenings import (
 from dagster_project.modelling.ledger.kept import Kept, Known, made_by
 from dagster_project.modelling.ledger.predictions import COLUMNS, Grade, evening_fits, evening_predictions, grade_of
 from dagster_project.modelling.ledger.scores import ledger_scores
+from dagster_project.modelling.newcomers import Newcomers
 from dagster_project.modelling.value_night import Reading
 
 EVENINGS_AT_A_TIME = 6
@@ -75,9 +76,12 @@ def ledger_night(reading: Reading, settings: LedgerSettings, kept: Kept | None =
     speaking.kept.drop_unused()
     for days in settings.horizons_days:
         ended = [evening for evening in predicted if evening + dt.timedelta(days=days) <= reading.as_of]
-        if ended:
-            outcomes = customer_outcomes(connection, ended, days, counts_zero_value_orders=is_counted)
-            followed.add_outcomes(connection, outcomes, days, ended)
+        for share, alike in groupby(ended, speaking.share):
+            evenings = list(alike)
+            outcomes = customer_outcomes(
+                connection, evenings, days, counts_zero_value_orders=is_counted, customer_share=share
+            )
+            followed.add_outcomes(connection, outcomes, days, evenings)
     scores = ledger_scores(connection, predicted, reading.as_of)
     return LedgerNight(reading, tuple(predicted), scores, speaking.count_made)
 
@@ -141,7 +145,14 @@ class _Evenings:
         fits = None if features.empty else evening_fits(self.reading, evening, features, self.settings)
         if fits is None:
             return pd.DataFrame(columns=list(COLUMNS))
-        return evening_predictions(fits, features, evening, self.settings, grade)
+        newcomers = Newcomers.of(
+            self.reading.connection,
+            evening,
+            max(self.settings.horizons_days),
+            counts_zero_value_orders=self.reading.counts_zero_value_orders,
+            customer_share=self.share(evening),
+        )
+        return evening_predictions(fits, features, evening, self.settings, grade, newcomers)
 
     def _read(self, evening: dt.date, coming: Sequence[dt.date], earlier: dt.date) -> None:
         """Have the features of an evening, and of those that will be asked for next."""
@@ -153,7 +164,7 @@ class _Evenings:
     def _features_of(self, evenings: Sequence[dt.date]) -> list[tuple[dt.date, pd.DataFrame]]:
         """The features of some evenings, in one pass for all that read the same share of the customers."""
         found = []
-        for share, alike in groupby(evenings, self._share):
+        for share, alike in groupby(evenings, self.share):
             days = list(alike)
             rows = customer_features(
                 self.reading.connection,
@@ -164,5 +175,6 @@ class _Evenings:
             found += [(day, rows[rows["cutoff_date"] == pd.Timestamp(day)].reset_index(drop=True)) for day in days]
         return found
 
-    def _share(self, evening: dt.date) -> float:
+    def share(self, evening: dt.date) -> float:
+        """Which share of the customers is read on an evening; by what was known on it."""
         return min(1.0, self.settings.maximum_customers / max(self.known.count_customers(evening), 1))

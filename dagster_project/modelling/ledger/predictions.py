@@ -30,6 +30,7 @@ from dagster_project.modelling.intervals.calibration import Intervals
 from dagster_project.modelling.intervals.totals import CommonError, central_interval
 from dagster_project.modelling.ledger.evenings import LedgerSettings
 from dagster_project.modelling.level.activity import repeat_activity, spend_activity
+from dagster_project.modelling.newcomers import Newcomers
 from dagster_project.modelling.value_night import Reading
 
 LEVEL = 0.80
@@ -39,11 +40,12 @@ NAIVE = ("same_as_last_period", "rate_times_time", "cohort_mean")
 COUNT_DRAWS = 2_000
 """Of the shop's total: leave 1 % of error in the ends of an 80 % interval."""
 SEED = 11
+NEWCOMERS = "level_trend_season"
 LEVEL_REPEATS, LEVEL_ROUNDS = 12_000, 4
 """What the season and level of an evening are read from, and how often clock and model are fitted in turn. On the
 built-in shop the factor of 90 days came out at 0.81 in 0.5 s of CPU; with 100,000 repeats and 12 rounds, as the night's
 own models are, at 0.79 in 2.5 s."""
-OF_CUSTOMER, OF_SHOP = "customer", "existing_customers"
+OF_CUSTOMER, OF_SHOP, OF_NEW, OF_ALL = "customer", "existing_customers", "new_customers", "all_customers"
 COLUMNS = {
     "predicted_date": "date",
     "horizon_days": "integer",
@@ -59,8 +61,11 @@ COLUMNS = {
     "orders_level_error": "double",
     "spend_level_error": "double",
 }
-"""Columns of an evening's predictions; a row is of a customer, or of all customers of the evening, which also says how
-far the logs of the shop's orders and of its net per order may be off."""
+"""Columns of an evening's predictions.
+
+A row is of a customer, of all customers of the evening (it also says how far the logs of the shop's orders and of its
+net per order may be off), of those still to come, or of both together.
+"""
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,12 @@ def evening_fits(reading: Reading, evening: dt.date, features: pd.DataFrame, set
 
 
 def evening_predictions(
-    fits: Fits, features: pd.DataFrame, evening: dt.date, settings: LedgerSettings, grade: Grade | None
+    fits: Fits,
+    features: pd.DataFrame,
+    evening: dt.date,
+    settings: LedgerSettings,
+    grade: Grade | None,
+    newcomers: Newcomers | None,
 ) -> pd.DataFrame:
     """Every prediction of an evening, with intervals where they are kept one by one.
 
@@ -115,10 +125,12 @@ def evening_predictions(
         evening: the cut-off.
         settings: horizons, and how many customers are followed.
         grade: of the calibration evening; intervals have their usual shapes without one.
+        newcomers: of the same share of customers; nothing is said of them, and of all customers, without.
 
     Returns:
-        `COLUMNS`: one row per customer and horizon with part `customer`, intervals of followed customers only; and one
-        per horizon with part `existing_customers`, the sum over all of them, customer_key null.
+        `COLUMNS`: one row per customer and horizon with part `customer`, intervals of followed customers only; and per
+        horizon one with part `existing_customers`, the sum over all of them, one with `new_customers` and one with
+        `all_customers`; customer_key is null there. Of the naive rules the last two have the last period's, of all.
     """
     speakers = incumbent("orders", fits) or "", incumbent("net", fits) or ""
     forecast = Forecast(fits, features, settings.horizons_days)
@@ -141,9 +153,11 @@ def evening_predictions(
         _add_intervals(rows, said, shapes, followed)
         for name, (naive_orders, naive_net) in naive.items():
             rows[f"orders_{name}"], rows[f"net_{name}"] = naive_orders[:, place], naive_net[:, place]
-        total = _total(rows, said, shapes, _common_errors(fits, days, grade))
+        total, draws = _total(rows, said, shapes, _common_errors(fits, days, grade))
         total["orders_level_error"], total["spend_level_error"] = level_errors(fits, days)
         frames += [rows, total]
+        if newcomers is not None:
+            frames += _with_newcomers(total, draws, newcomers, days)
     return pd.concat(frames, ignore_index=True).reindex(columns=list(COLUMNS))
 
 
@@ -238,20 +252,41 @@ def _common_errors(fits: Fits, days: int, grade: Grade | None) -> tuple[CommonEr
 
 def _total(
     rows: pd.DataFrame, said: intervals.Forecast, shapes: Intervals, errors: tuple[CommonError, CommonError]
-) -> pd.DataFrame:
-    """The sum over all customers, its interval from draws of the whole."""
+) -> tuple[pd.DataFrame, dict[str, FloatArray]]:
+    """The sum over all customers with its interval, and the draws of orders and net that it is from."""
     rng = np.random.default_rng(SEED)
     of_orders, of_spend = (error.factors(rng, COUNT_DRAWS) for error in errors)
     factors = {"orders": of_orders, "net": of_orders * of_spend}
     variances = dict(zip(("orders", "net"), shapes.outcomes.variances(said), strict=True))
     total = rows.iloc[:1].assign(part=OF_SHOP, customer_key=None, is_active=True, is_followed=True)
     total["no_order_predicted"] = total["days_since_last_order"] = np.nan
+    drawn = {}
     for what, factor in factors.items():
         for name in ("predicted", *NAIVE):
             total[f"{what}_{name}"] = rows[f"{what}_{name}"].sum()
-        draws = _gamma(rng, float(rows[f"{what}_predicted"].sum()), float(variances[what].sum()))
-        total[f"{what}_low"], total[f"{what}_high"] = central_interval(draws * factor, LEVEL)
-    return total
+        own = _gamma(rng, float(rows[f"{what}_predicted"].sum()), float(variances[what].sum()))
+        drawn[what] = own * factor
+        total[f"{what}_low"], total[f"{what}_high"] = central_interval(drawn[what], LEVEL)
+    return total, drawn
+
+
+def _with_newcomers(
+    total: pd.DataFrame, drawn: Mapping[str, FloatArray], newcomers: Newcomers, days: int
+) -> list[pd.DataFrame]:
+    """The rows of new customers, and of all."""
+    _, *expected = newcomers.expected(days)
+    draws = newcomers.draws(days, np.random.default_rng(SEED + 1), COUNT_DRAWS)
+    empty = [f"{what}_{name}" for what in ("orders", "net") for name in NAIVE]
+    new = total.assign(part=OF_NEW, orders_level_error=np.nan, spend_level_error=np.nan, **dict.fromkeys(empty, np.nan))
+    both = new.assign(part=OF_ALL)
+    for place, what in enumerate(("orders", "net")):
+        new[f"{what}_predicted"] = expected[place]
+        new[f"{what}_low"], new[f"{what}_high"] = central_interval(draws[place], LEVEL)
+        both[f"{what}_predicted"] = total[f"{what}_predicted"] + expected[place]
+        both[f"{what}_low"], both[f"{what}_high"] = central_interval(drawn[what] + draws[place], LEVEL)
+        # what the last period brought was brought by all, those included who were new in it
+        both[f"{what}_{NAIVE[0]}"] = total[f"{what}_{NAIVE[0]}"]
+    return [new.assign(orders_model=NEWCOMERS, net_model=NEWCOMERS), both]
 
 
 def _gamma(rng: np.random.Generator, mean: float, variance: float) -> FloatArray:

@@ -25,7 +25,8 @@ class Subject(NamedTuple):
 
 
 SUBJECTS = (
-    Subject("existing_customers", ("orders", "net"), "wape", "All customers together"),
+    Subject("existing_customers", ("orders", "net"), "wape", "The customers so far together"),
+    Subject("all_customers", ("orders", "net"), "wape", "New customers included"),
     Subject("customer", ("orders", "net"), "rmse", "Customer by customer"),
     Subject("customer", (EVENT,), "brier", "No order, yes or no, of active customers"),
 )

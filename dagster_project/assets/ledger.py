@@ -12,6 +12,7 @@ import duckdb
 
 from dagster_project.assets.metadata import OWNERS, table_metadata
 from dagster_project.assets.models import ORDER_FACTS
+from dagster_project.modelling.ledger.drift import MODEL_DRIFT
 from dagster_project.modelling.ledger.evenings import LedgerSettings
 from dagster_project.modelling.ledger.followed import PREDICTION_LEDGER
 from dagster_project.modelling.ledger.kept import Kept
@@ -32,6 +33,10 @@ LEDGER_TABLES = {
     "ledger_scores": (
         "One row per prediction, horizon, model, month end (null: all together), group of customers and score: how "
         "good the predictions of the ledger were, beside naive rules."
+    ),
+    "model_drift": (
+        "One row per month end, measure and subject: how far customers and predictions have moved from three months "
+        "before, and whether probabilities still hold. `is_alarming` fails a check, which is told as an alert."
     ),
 }
 
@@ -90,4 +95,5 @@ def recorded(con: duckdb.DuckDBPyConnection, night: LedgerNight) -> LedgerNight:
     """Write the tables of a night's ledger."""
     replace_table_in_batches(con, "models", "prediction_ledger", night.rows(), PREDICTION_LEDGER)
     replace_table(con, "models", "ledger_scores", night.scores, LEDGER_SCORES)
+    replace_table(con, "models", "model_drift", night.drift, MODEL_DRIFT)
     return night

@@ -7,6 +7,7 @@ from `newcomers.py`; how well this was told before is in the ledger.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def revenue_forecast(totals: pd.DataFrame, newcomers: Newcomers | None, as_of: d
     return pd.DataFrame(rows)
 
 
-def _draws(row: dict[str, Any], rng: np.random.Generator) -> FloatArray | None:
+def _draws(row: Mapping[Hashable, Any], rng: np.random.Generator) -> FloatArray | None:
     """Draws of the existing customers' total; None where it has no interval."""
     low, high = row["low_80"], row["high_80"]
     if pd.isna(low) or not 0 < low <= high:

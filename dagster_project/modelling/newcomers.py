@@ -112,18 +112,16 @@ class Newcomers:
         """
         last_md5 = f"{min(round(customer_share * 16**8), 16**8 - 1):08x}" + "f" * 24
         given = {"cutoff": cutoff, "counts_zero_value_orders": counts_zero_value_orders, "last_md5": last_md5}
-        days = connection.execute(_FIRSTS, given).fetchnumpy()
-        if not days["days_before"].size:
+        before, count = connection.execute(_FIRSTS, given).df().to_numpy(dtype=np.float64).T
+        if not before.size:
             return None
-        ages = connection.execute(_AGES, given).fetchnumpy()
-        before, count = (np.asarray(days[name], dtype=np.float64) for name in ("days_before", "count_customers"))
+        ages, ordered, spent, squared = connection.execute(_AGES, given).df().to_numpy(dtype=np.float64).T
         rate, trend, foreseen = _first_orders(before, count)
         reached = np.array([count[before >= age].sum() for age in range(longest_days)])
-        orders, net = (_by_age(ages["age_days"], ages[name], reached) for name in ("count_orders", "total_net"))
-        mean = float(ages["total_net"].sum() / ages["count_orders"].sum())
-        square = float(ages["total_squared_net"].sum() / ages["count_orders"].sum())
+        mean, square = float(spent.sum() / ordered.sum()), float(squared.sum() / ordered.sum())
         spread = max(square / mean**2 - 1, 0.0) if mean > 0 else 0.0
-        return cls(rate, trend, foreseen, orders, net, spread)
+        by_age = (_by_age(ages, totals, reached) for totals in (ordered, spent))
+        return cls(rate, trend, foreseen, *by_age, spread)
 
     def expected(self, horizon_days: int) -> tuple[float, float, float]:
         """Customers, orders and net within a horizon.
@@ -173,7 +171,7 @@ def _first_orders(days_before: FloatArray, count: FloatArray) -> tuple[float, fl
     count_periods = int(history_days // PERIOD_DAYS)
     period = (days_before // PERIOD_DAYS).astype(np.int64)
     seen = np.bincount(period, weights=count, minlength=count_periods)[:count_periods]
-    middle = -PERIOD_DAYS * (np.arange(count_periods) + 0.5)
+    middle = np.asarray(-PERIOD_DAYS * (np.arange(count_periods) + 0.5), dtype=np.float64)
     usual = max(rate, 1e-9) * PERIOD_DAYS * np.exp(trend * (middle + YEAR_DAYS / 2) / YEAR_DAYS)
     kept = np.maximum(seen, FEWEST)
     nowhere = np.zeros(count_periods)

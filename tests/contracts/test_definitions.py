@@ -65,7 +65,7 @@ MODELS = {
     "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters", "text_sentiment",
     "text_sentiment_scores", "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse",
     "survey_weights", "satisfaction_drivers", "satisfaction_driver_importance", "prediction_ledger", "ledger_scores",
-    "customer_next_order", "customer_next_kinds", "next_purchase_scores", "revenue_forecast",
+    "customer_next_order", "customer_next_kinds", "next_purchase_scores", "revenue_forecast", "model_drift",
 }  # fmt: skip
 
 

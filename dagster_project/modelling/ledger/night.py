@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from dagster_project.modelling.features import customer_features, customer_outcomes
 from dagster_project.modelling.ledger import followed
+from dagster_project.modelling.ledger.drift import model_drift
 from dagster_project.modelling.ledger.evenings import (
     CALIBRATION_DAYS,
     LedgerSettings,
@@ -40,12 +41,14 @@ class LedgerNight:
         reading: the marts and the night.
         evenings: month ends that have predictions, earliest first.
         scores: `LEDGER_SCORES`.
+        drift: `MODEL_DRIFT`.
         count_made: evenings that were predicted anew, calibration evenings before the first included.
     """
 
     reading: Reading
     evenings: tuple[dt.date, ...]
     scores: pd.DataFrame
+    drift: pd.DataFrame
     count_made: int
 
     def rows(self) -> Iterator[pa.Table]:
@@ -83,7 +86,8 @@ def ledger_night(reading: Reading, settings: LedgerSettings, kept: Kept | None =
             )
             followed.add_outcomes(connection, outcomes, days, evenings)
     scores = ledger_scores(connection, predicted, reading.as_of)
-    return LedgerNight(reading, tuple(predicted), scores, speaking.count_made)
+    drift = model_drift(connection, predicted, reading.as_of)
+    return LedgerNight(reading, tuple(predicted), scores, drift, speaking.count_made)
 
 
 @dataclass

@@ -218,11 +218,11 @@ def fit_next_orders(
     refusal = gate.refusal(histories)
     if refusal is not None:
         return NextOrders(as_of, "insufficient_data", refusal)
-    columns = [histories[column].to_numpy(dtype=np.float64) for column in histories]
+    x, t_x, age, customers = (histories[column].to_numpy(dtype=np.float64) for column in histories)
     refusals = []
     for tried in sorted(TRIED, key=lambda one: one != name):
         try:
-            model = PURCHASE_MODELS[tried].fit(*columns)
+            model = PURCHASE_MODELS[tried].fit(x, t_x, age, customers)
         except DidNotConverge as fault:
             refusals.append(str(fault))
             continue

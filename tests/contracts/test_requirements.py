@@ -11,7 +11,7 @@ import pytest
 import typer
 import yaml
 
-from dagster_project.assets import changes, ledger, models
+from dagster_project.assets import changes, ledger, models, voice
 from dagster_project.checks import CHECK_RESULTS
 from dagster_project.cli import app
 from dagster_project.modelling.forecast import REVENUE_FORECAST
@@ -65,6 +65,7 @@ def tables() -> dict[str, set[str]]:
     found["models.customer_next_order"] = set(CUSTOMER_NEXT_ORDER)
     found["models.customer_next_kinds"] = set(CUSTOMER_NEXT_KINDS)
     found["models.next_purchase_scores"] = set(NEXT_PURCHASE_SCORES)
+    found |= {f"models.{name}": set(columns) for name, columns in voice.TABLES.items()}
     found |= {f"quality.{name}": set() for name in changes.CHANGE_TABLES}
     found["quality.check_results"] = set(re.findall(r"(\w+) (?:varchar|boolean|bigint)", CHECK_RESULTS))
     for path in SEEDS.glob("*.csv"):

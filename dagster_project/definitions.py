@@ -8,7 +8,7 @@ import dagster as dg
 
 from dagster_project.assets.changes import CHANGE_TABLES, metric_changes_assets
 from dagster_project.assets.dbt import dbt_stage_assets
-from dagster_project.assets.forecast import revenue_forecast_asset
+from dagster_project.assets.forecast import FORECAST_KEY, revenue_forecast_asset
 from dagster_project.assets.ledger import ledger_assets
 from dagster_project.assets.models import model_assets
 from dagster_project.assets.next_purchase import next_purchase_assets
@@ -43,7 +43,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         voice_assets(settings),
         metric_changes_assets(settings),
     ]
-    after_models = {*resources["dbt"].models_tagged("after_models"), *CHANGE_TABLES}
+    after_models = {*resources["dbt"].models_tagged("after_models"), *CHANGE_TABLES, FORECAST_KEY.path[-1]}
     audited = [key for assets in built for key in assets.keys]
     job = nightly_job(settings)
     return dg.Definitions(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import duckdb
 import pytest
-from drawn_shop import AS_OF, SETTINGS, as_frame, drawn_shop
+from ledger_shop import AS_OF, SETTINGS, as_frame, drawn_shop
 
 from dagster_project.modelling.ledger.night import ledger_night
 from dagster_project.modelling.value_night import Reading

@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_shop import AS_OF, SETTINGS, as_frame
+from ledger_shop import AS_OF, SETTINGS, as_frame
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from dagster_project.modelling.ledger.kept import Kept

@@ -120,8 +120,8 @@ class Newcomers:
         reached = np.array([count[before >= age].sum() for age in range(longest_days)])
         mean, square = float(spent.sum() / ordered.sum()), float(squared.sum() / ordered.sum())
         spread = max(square / mean**2 - 1, 0.0) if mean > 0 else 0.0
-        by_age = (_by_age(ages, totals, reached) for totals in (ordered, spent))
-        return cls(rate, trend, foreseen, *by_age, spread)
+        orders_by_age, net_by_age = (_by_age(ages, totals, reached) for totals in (ordered, spent))
+        return cls(rate, trend, foreseen, orders_by_age, net_by_age, spread)
 
     def expected(self, horizon_days: int) -> tuple[float, float, float]:
         """Customers, orders and net within a horizon.

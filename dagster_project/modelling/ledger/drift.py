@@ -79,12 +79,12 @@ def model_drift(connection: duckdb.DuckDBPyConnection, evenings: Sequence[dt.dat
                 {"predicted_date": day, "compared_date": before, "measure": f"psi_of_{kind}", "subject": subject}
                 | {"count_customers": now.size, "drift": index, "is_alarming": index is not None and index > GREAT_PSI}
             )
-    for day, tenths in connection.execute(_TENTHS).df().groupby("predicted_date"):
+    for evening, tenths in connection.execute(_TENTHS).df().groupby("predicted_date"):
         found = calibration_slope(*(tenths[name].to_numpy() for name in ("predicted", "outcome", "count_rows")))
         slope, error = found or (None, None)
         is_off = slope is not None and error is not None and not SLOPES[0] <= slope <= SLOPES[1]
         rows.append(
-            {"predicted_date": day, "measure": "calibration_slope", "subject": "no_order"}
+            {"predicted_date": evening, "measure": "calibration_slope", "subject": "no_order"}
             | {"count_customers": int(tenths["count_rows"].sum()), "drift": slope, "standard_error": error}
             | {"is_alarming": bool(is_off and abs((slope or 1) - 1) > 2 * (error or 0))}
         )

@@ -8,7 +8,10 @@ import dagster as dg
 
 from dagster_project.assets.changes import CHANGE_TABLES, metric_changes_assets
 from dagster_project.assets.dbt import dbt_stage_assets
+from dagster_project.assets.forecast import FORECAST_KEY, revenue_forecast_asset
+from dagster_project.assets.ledger import ledger_assets
 from dagster_project.assets.models import model_assets
+from dagster_project.assets.next_purchase import next_purchase_assets
 from dagster_project.assets.publish import published_version_asset
 from dagster_project.assets.raw import raw_assets, source_file_assets
 from dagster_project.assets.report import report_asset
@@ -34,10 +37,13 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         raw_assets(settings),
         *dbt_stage_assets(settings, resources["dbt"]),
         *model_assets(settings),
+        ledger_assets(settings),
+        next_purchase_assets(settings),
+        revenue_forecast_asset(settings),
         voice_assets(settings),
         metric_changes_assets(settings),
     ]
-    after_models = {*resources["dbt"].models_tagged("after_models"), *CHANGE_TABLES}
+    after_models = {*resources["dbt"].models_tagged("after_models"), *CHANGE_TABLES, FORECAST_KEY.path[-1]}
     audited = [key for assets in built for key in assets.keys]
     job = nightly_job(settings)
     return dg.Definitions(

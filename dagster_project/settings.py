@@ -170,6 +170,18 @@ class Learning(Strict):
     threads: int = Field(default=1, ge=1)
 
 
+class Ledger(Strict):
+    """The prediction ledger: how many month ends it holds, 0 for none, and how many customers are read and followed.
+
+    The shop's totals are of the customers read, each customer's own predictions are kept of those followed; both are
+    chosen by a hash of their key.
+    """
+
+    count_evenings: int = Field(default=24, ge=0, le=120)
+    maximum_customers: int = Field(default=10_000, ge=1_000)
+    followed_customers: int = Field(default=2_000, ge=100)
+
+
 class Voice(Strict):
     """How texts are read and surveys weighed; `count_examples` above 0 publishes so many masked texts of each theme.
 
@@ -229,6 +241,7 @@ class Settings(BaseSettings):
     as_of: dt.date | None = None
     definitions: Definitions = Definitions()
     learning: Learning = Learning()
+    ledger: Ledger = Ledger()
     privacy: Privacy = Privacy()
     voice: Voice = Voice()
     publishing: Publishing = Publishing()

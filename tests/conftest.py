@@ -23,6 +23,7 @@ def _plain_environment() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("LOYALTY_") and name != "LOYALTY_DATA"]:
             patch.delenv(name)
         patch.setenv("LOYALTY_KEY", "a key for tests only")
+        patch.setenv("LOYALTY_LEDGER__COUNT_EVENINGS", "2")  # each costs a night half a second
         yield
 
 

@@ -28,7 +28,7 @@ from dagster_project.modelling.histories import FloatArray, Histories, distinct_
 from dagster_project.modelling.level.activity import Activity, SpendActivity
 from dagster_project.modelling.level.clock import FittedPurchaseModel, SeasonalModel
 from dagster_project.modelling.level.foreseen import Foreseen
-from dagster_project.modelling.level.orders import OrdersLevel, fit_orders_level
+from dagster_project.modelling.level.orders import MAXIMUM_ROUNDS, OrdersLevel, fit_orders_level
 from dagster_project.modelling.level.spend import fit_spend_level
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
 from dagster_project.modelling.purchase_model import ModelName
@@ -195,13 +195,14 @@ def fit_models(
     return Fits(lesson_days, purchase, spend, CohortMeans.of(features), refusals=refusals)
 
 
-def levelled(fits: Fits, activity: Activity, features: pd.DataFrame) -> Fits:
+def levelled(fits: Fits, activity: Activity, features: pd.DataFrame, maximum_rounds: int = MAXIMUM_ROUNDS) -> Fits:
     """The same fits with the season and level of the shop's orders.
 
     Args:
         fits: of the evening.
         activity: from `repeat_activity` of the evening.
         features: that the purchase models were fitted to.
+        maximum_rounds: as of `fit_orders_level`.
 
     Returns:
         Fits whose models run by the shop's own clock, one clock for all; the clock is found with the first model that
@@ -213,7 +214,9 @@ def levelled(fits: Fits, activity: Activity, features: pd.DataFrame) -> Fits:
     if leading is None:
         return fits
     one = histories_of(features)
-    level = fit_orders_level(activity, PURCHASE_MODELS[leading], one.x, one.t_x, one.age, count_customers=one.count)
+    level = fit_orders_level(
+        activity, PURCHASE_MODELS[leading], one.x, one.t_x, one.age, maximum_rounds, count_customers=one.count
+    )
     in_season: dict[str, SeasonalModel] = {}
     refusals = dict(fits.refusals)
     by_clock = level.clock.histories(one.t_x, one.age)

@@ -243,11 +243,23 @@ where scores.segment_type = 'all' and (scores.is_champion or scores.status = 'ba
 order by scores.prediction, scores.model, scores.score
 """
 
-VALUE_TOTALS = """
-select measure, horizon_days, expected, low_80, high_80
-from models.value_totals
-where low_80 is not null
-order by horizon_days, measure
+# Each forecast beside the error of those like it on past month ends.
+FORECAST = """
+select forecast.measure, forecast.horizon_days, forecast.part, forecast.expected, forecast.low_80, forecast.high_80,
+    max(scores.score_value) filter (where scores.score = 'wape') as past_error,
+    max(scores.score_value) filter (where scores.score = 'coverage_80') as past_coverage,
+    max(scores.count_evenings) as count_evenings
+from models.revenue_forecast as forecast
+left join (
+    select * from models.ledger_scores
+    where predicted_date is null and segment_type = 'all' and not is_baseline
+    qualify count_evenings = max(count_evenings) over (partition by prediction, horizon_days, part)
+) as scores
+    on forecast.measure = scores.prediction and forecast.horizon_days = scores.horizon_days
+    and forecast.part = scores.part
+where forecast.low_80 is not null
+group by all
+order by forecast.measure desc, forecast.horizon_days, forecast.part desc
 """
 
 EXCLUSIONS = """
@@ -318,4 +330,42 @@ SATISFACTION_DRIVERS = """
 select instrument, driver, fact, count_answers, effect_per_deviation, verdict
 from models.satisfaction_drivers
 order by instrument, verdict = 'cannot_say', abs(effect_per_deviation) desc, fact
+"""
+
+# All month ends of the ledger together: who spoke, beside the naive rules.
+LEDGER_RECORD = """
+select prediction, horizon_days, part, model, is_baseline, count_evenings, count_customers, score, score_value
+from models.ledger_scores
+where predicted_date is null and segment_type = 'all'
+order by part, prediction, horizon_days, is_baseline, count_evenings desc, model, score
+"""
+
+LEDGER_TENTHS = """
+select scores.segment, scores.count_customers, scores.score, scores.score_value
+from models.ledger_scores as scores
+inner join (
+    select horizon_days, model, max(count_evenings) as count_evenings
+    from models.ledger_scores
+    where prediction = 'no_order' and not is_baseline and predicted_date is null
+    group by horizon_days, model
+    order by abs(horizon_days - $horizon_days), count_evenings desc, model
+    limit 1
+) as spoken on scores.horizon_days = spoken.horizon_days and scores.model = spoken.model
+where scores.prediction = 'no_order' and scores.segment_type = 'predicted_tenth' and scores.predicted_date is null
+order by scores.segment, scores.score
+"""
+
+NEXT_ORDERS = """
+select
+    count(*) as count_customers,
+    count(*) filter (where is_overdue) as count_overdue,
+    count(*) filter (where status = 'fitted') as count_dated,
+    count(*) filter (where probability_order >= 0.5 and expected_order_date <= as_of_date + 30) as count_soon
+from models.customer_next_order
+"""
+
+NEXT_PURCHASE_SCORES = """
+select prediction, model, is_champion, cutoff_date, horizon_days, segment, count_customers, score, score_value
+from models.next_purchase_scores
+order by prediction desc, is_champion desc, model, score
 """

@@ -12,7 +12,18 @@ from dagster_project.reporting import formats, queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Section
 from dagster_project.reporting.published import Published, open_published
-from dagster_project.reporting.sections import feedback, headline, retention, revenue, scores, trust, value, voice
+from dagster_project.reporting.sections import (
+    feedback,
+    headline,
+    ledger,
+    next_purchase,
+    retention,
+    revenue,
+    scores,
+    trust,
+    value,
+    voice,
+)
 from dagster_project.warehouse import write_atomically
 
 LATEST = "latest.html"
@@ -30,6 +41,8 @@ SECTIONS = (
     retention.segments,
     value.customer_value,
     value.churn,
+    next_purchase.next_purchase,
+    ledger.ledger,
     scores.model_scores,
     trust.exclusions,
     trust.reconciliation,

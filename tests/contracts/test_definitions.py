@@ -72,7 +72,8 @@ MODELS = {
     "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters", "churn_reasons",
     "churn_ablation", "subscription_hazards", "subscription_churn", "text_sentiment", "text_sentiment_scores",
     "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse", "survey_weights",
-    "satisfaction_drivers", "satisfaction_driver_importance",
+    "satisfaction_drivers", "satisfaction_driver_importance", "prediction_ledger", "ledger_scores",
+    "customer_next_order", "customer_next_kinds", "next_purchase_scores", "revenue_forecast", "model_drift",
 }  # fmt: skip
 
 

@@ -11,9 +11,13 @@ import pytest
 import typer
 import yaml
 
-from dagster_project.assets import changes, churn, models, voice
+from dagster_project.assets import changes, churn, ledger, models, voice
 from dagster_project.checks import CHECK_RESULTS
 from dagster_project.cli import app
+from dagster_project.modelling.forecast import REVENUE_FORECAST
+from dagster_project.modelling.next_purchase import NEXT_PURCHASE_SCORES
+from dagster_project.modelling.next_purchase.next_kinds import CUSTOMER_NEXT_KINDS
+from dagster_project.modelling.next_purchase.next_order import CUSTOMER_NEXT_ORDER
 from dagster_project.settings import PROJECT_ROOT, Definitions
 from expectations.suite import load_suites
 
@@ -60,6 +64,11 @@ def tables() -> dict[str, set[str]]:
         f"models.{name}": set(columns) for name, columns in {**churn.CHURN_TABLES, **churn.SUBSCRIPTION_TABLES}.items()
     }
     found["models.churn_ablation"] = set(churn.CHURN_ABLATION)
+    found |= {f"models.{name}": set(getattr(ledger, name.upper())) for name in ledger.LEDGER_TABLES}
+    found["models.revenue_forecast"] = set(REVENUE_FORECAST)
+    found["models.customer_next_order"] = set(CUSTOMER_NEXT_ORDER)
+    found["models.customer_next_kinds"] = set(CUSTOMER_NEXT_KINDS)
+    found["models.next_purchase_scores"] = set(NEXT_PURCHASE_SCORES)
     found |= {f"models.{name}": set(columns) for name, columns in voice.TABLES.items()}
     found |= {f"quality.{name}": set() for name in changes.CHANGE_TABLES}
     found["quality.check_results"] = set(re.findall(r"(\w+) (?:varchar|boolean|bigint)", CHECK_RESULTS))

@@ -257,6 +257,18 @@ class Outcomes:
         amount = forecast.net_of_buyer * np.exp(spread * ndtri(of_buyer) - spread**2 / 2)
         return np.asarray(np.where(of_buyer > 0, amount, 0.0), dtype=np.float64)
 
+    def variances(self, forecast: Forecast) -> tuple[FloatArray, FloatArray]:
+        """Variance of orders and of net, shape (n,) each.
+
+        Args:
+            forecast: n customers.
+        """
+        buys, mean, net = 1 - forecast.no_order, forecast.orders_of_buyer, forecast.net_of_buyer
+        of_buyer = (mean - 1) + (mean - 1) ** 2 / self.rest.at(mean)
+        orders = buys * (of_buyer + mean**2) - (buys * mean) ** 2
+        spent = buys * net**2 * np.exp(self.net_spread.at(mean) ** 2) - (buys * net) ** 2
+        return np.asarray(orders, dtype=np.float64), np.asarray(spent, dtype=np.float64)
+
     def to_dict(self) -> dict[str, Any]:
         """The shapes, JSON-able."""
         shapes = {"rest": self.rest, "net_spread": self.net_spread}

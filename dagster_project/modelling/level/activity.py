@@ -150,22 +150,27 @@ class SpendActivity:
 
 
 def repeat_activity(
-    connection: duckdb.DuckDBPyConnection, as_of: dt.date, *, counts_zero_value_orders: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    as_of: dt.date,
+    *,
+    counts_zero_value_orders: bool = False,
+    maximum_repeats: int = MAXIMUM_REPEATS,
 ) -> Activity:
     """States of existing customers at the start of each period up to as-of, and their repeats within it.
 
     A purchase counts in a period that began on or after the evening of the customer's first; the days between belong to
-    no period. Of a shop with more than 100,000 repeats a share of the customers is read, by a hash of the key.
+    no period.
 
     Args:
         connection: a connection that sees `marts.fct_orders` and `marts.fct_refunds`.
         as_of: the last business day that is seen, whole; refunds after it are unknown.
         counts_zero_value_orders: as in `purchase_history`.
+        maximum_repeats: of a shop with more, a share of the customers is read, by a hash of the key.
 
     Returns:
         Periods of whole weeks, as long as 104 of them cover the history and at least 14 days; none without history.
     """
-    scope = _scope(connection, as_of, counts_zero_value_orders)
+    scope = _scope(connection, as_of, counts_zero_value_orders, maximum_repeats)
     count_periods = scope.history_days // scope.period_days
     starts = [as_of - dt.timedelta(days=scope.period_days * back) for back in range(count_periods, 0, -1)]
     exposed = connection.execute(OCCASIONS + _STATES + _EXPOSED, {**scope.given, "starts": starts}).fetchnumpy()
@@ -204,7 +209,7 @@ def spend_activity(
     """
     if not (np.isfinite(prior_mean) and prior_mean > 0 and np.isfinite(prior_occasions) and prior_occasions >= 0):
         raise ValueError(f"a prior mean of {prior_mean} worth {prior_occasions} occasions; expected above 0 and from 0")
-    scope = _scope(connection, as_of, counts_zero_value_orders)
+    scope = _scope(connection, as_of, counts_zero_value_orders, MAXIMUM_REPEATS)
     prior = {"prior_mean": float(prior_mean), "prior_occasions": float(prior_occasions)}
     spent = connection.execute(OCCASIONS + _STATES + _SPENT, {**scope.given, **scope.periods, **prior}).fetchnumpy()
     columns = (spent[name] for name in ("days_before", "count_repeats", "mean_log_ratio", "var_log_ratio"))
@@ -232,12 +237,14 @@ class _Scope:
         return {"period_days": self.period_days}
 
 
-def _scope(connection: duckdb.DuckDBPyConnection, as_of: dt.date, counts_zero_value_orders: bool) -> _Scope:
+def _scope(
+    connection: duckdb.DuckDBPyConnection, as_of: dt.date, counts_zero_value_orders: bool, maximum_repeats: int
+) -> _Scope:
     """As much of the shop as is worth reading."""
     given: dict[str, object] = {"cutoff": as_of, "counts_zero_value_orders": counts_zero_value_orders}
     size = connection.execute(OCCASIONS + _SIZE, given).fetchone()
     history_days, count_repeats = (int(number or 0) for number in size or (0, 0))
-    share = min(1.0, MAXIMUM_REPEATS / max(count_repeats, 1))
+    share = min(1.0, maximum_repeats / max(count_repeats, 1))
     given["last_md5"] = f"{min(round(share * 16**8), 16**8 - 1):08x}" + "f" * 24
     weeks = -(-history_days // (7 * MAXIMUM_PERIODS))
     return _Scope(history_days, max(SHORTEST_PERIOD_DAYS, 7 * weeks), given)

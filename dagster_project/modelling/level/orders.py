@@ -59,6 +59,7 @@ def fit_orders_level(
     count_repeats: npt.ArrayLike,
     time_to_last: npt.ArrayLike,
     time_observed: npt.ArrayLike,
+    maximum_rounds: int = MAXIMUM_ROUNDS,
     **weights: npt.ArrayLike,
 ) -> OrdersLevel:
     """Season and level of a shop's orders as of the end of its history.
@@ -69,6 +70,7 @@ def fit_orders_level(
         count_repeats: x of all customers, shape (n,).
         time_to_last: t_x in days, shape (n,).
         time_observed: T in days up to as-of, shape (n,).
+        maximum_rounds: of clock and model in turn, at least 1.
         weights: handed on to the model's `fit`, as its count of customers per history.
 
     Returns:
@@ -86,7 +88,7 @@ def fit_orders_level(
     if total < MINIMUM_REPEATS:
         return _gated(activity, f"existing customers came back {total:.0f} times; a level needs {MINIMUM_REPEATS}")
     try:
-        model, variation = _fitted_together(Cells.of(activity), model_class, histories, weights)
+        model, variation = _fitted_together(Cells.of(activity), model_class, histories, weights, maximum_rounds)
     except DidNotConverge as error:
         return _gated(activity, f"the purchase model did not converge by the shop's own clock: {error}")
     foreseen = Foreseen.of(variation)
@@ -103,12 +105,13 @@ def _fitted_together(
     model_class: PurchaseModelClass,
     histories: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
     weights: dict[str, npt.ArrayLike],
+    maximum_rounds: int,
 ) -> tuple[SeasonalModel, Variation]:
     """The model by the clock of the past, and the variation that made the clock, each found given the other."""
     past = cells.periods()
     season = np.zeros(cells.count_periods)
     model, variation = _round(cells, model_class, histories, weights, season, None)
-    for _ in range(MAXIMUM_ROUNDS - 1):
+    for _ in range(maximum_rounds - 1):
         before, season = season, variation.part("season", past)
         if np.abs(season - before).max() <= TOLERANCE:
             break

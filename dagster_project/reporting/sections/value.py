@@ -57,17 +57,21 @@ def customer_value(shop: Published, metrics: Metrics) -> Section:
     )
 
 
+PARTS = {"existing_customers": "customers so far", "new_customers": "new customers", "all_customers": "all customers"}
+
+
 def _ahead(shop: Published) -> list[Table]:
     """What the whole shop is expected to do at each horizon, with the range that eight shops in ten would fall into."""
-    rows = shop.rows(queries.VALUE_TOTALS)
     body = []
-    for row in rows:
+    for row in shop.rows(queries.FORECAST):
         is_net = row["measure"] == "net"
         numbers = [row[name] for name in ("expected", "low_80", "high_80")]
         cells = [formats.money(one, shop.currency) if is_net else formats.count(one) for one in numbers]
-        body.append((f"{'Net revenue' if is_net else 'Orders'}, {row['horizon_days']} days", *cells))
-    caption = "Expected of today's customers; new ones are not in it"
-    return [Table(caption, ("Measure", "# Expected", "# 80 % from", "# 80 % to"), body)] if body else []
+        what = f"{'Net revenue' if is_net else 'Orders'}, {row['horizon_days']} days, {PARTS[row['part']]}"
+        record = (formats.count(row["count_evenings"] or 0), formats.share(row["past_error"]))
+        body.append((what, *cells, *record))
+    columns = ("Measure", "# Expected", "# 80 % from", "# 80 % to", "# Past month ends", "# Off by then")
+    return [Table("Orders and net revenue expected", columns, body)] if body else []
 
 
 def _concentration_figure(rows: list[Row]) -> Figure:

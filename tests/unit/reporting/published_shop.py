@@ -57,7 +57,22 @@ COLUMNS = {
         "segment_type varchar, segment varchar, count_customers bigint, "
         "score varchar, score_value double, status varchar, status_reason varchar"
     ),
-    "models.value_totals": ("measure varchar, horizon_days integer, expected double, low_80 double, high_80 double"),
+    "models.revenue_forecast": (
+        "measure varchar, horizon_days integer, part varchar, expected double, low_80 double, high_80 double"
+    ),
+    "models.customer_next_order": (
+        "customer_key varchar, as_of_date date, status varchar, probability_order double, expected_order_date date, "
+        "is_overdue boolean"
+    ),
+    "models.next_purchase_scores": (
+        "prediction varchar, model varchar, is_champion boolean, cutoff_date date, horizon_days integer, "
+        "segment varchar, count_customers bigint, score varchar, score_value double"
+    ),
+    "models.ledger_scores": (
+        "prediction varchar, horizon_days integer, part varchar, model varchar, is_baseline boolean, "
+        "predicted_date date, segment_type varchar, segment varchar, count_evenings bigint, count_customers bigint, "
+        "score varchar, score_value double"
+    ),
     "models.survey_nonresponse": (
         "survey varchar, count_invited bigint, count_answers bigint, raw_score double, weighted_score double, "
         "ci_low double, ci_high double, score_if_silent_detractors double, score_if_silent_promoters double, "
@@ -151,9 +166,9 @@ def _contents(has_feedback: bool, is_fitted: bool) -> dict[str, list[tuple]]:
             ("mentions", 0, 0, None, None, None, None, "not_measured"),
         ],
         "models.model_scores": _scores(is_fitted),
-        "models.value_totals": [
-            ("orders", 365, 60.0, *((40.0, 90.0) if is_fitted else (None, None))),
-            ("net", 365, 9_000.0, *((6_000.0, 12_000.0) if is_fitted else (None, None))),
+        "models.revenue_forecast": [
+            ("orders", 365, "existing_customers", 60.0, *((40.0, 90.0) if is_fitted else (None, None))),
+            ("net", 365, "existing_customers", 9_000.0, *((6_000.0, 12_000.0) if is_fitted else (None, None))),
         ],
         "quality.quarantined_rows": [
             ("stg_shop__orders", "shop", "a.csv", row, f"bad amount {HOSTILE}") for row in (1, 2)

@@ -5,7 +5,6 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from dagster_project.modelling.level import activity as activity_module
 from dagster_project.modelling.level.activity import repeat_activity, spend_activity
 
 AS_OF = dt.date(2026, 3, 31)
@@ -66,11 +65,10 @@ def test_periods_of_a_long_history_are_longer_and_whole_weeks(marts):
     assert seen.period_days == 21
 
 
-def test_large_shop_is_read_from_a_share_of_its_customers(marts, monkeypatch):
+def test_large_shop_is_read_from_a_share_of_its_customers(marts):
     connection = marts(_orders(*((f"c{i}", before, 10) for i in range(60) for before in (40, 10))))
     whole = repeat_activity(connection, AS_OF)
-    monkeypatch.setattr(activity_module, "MAXIMUM_REPEATS", 30)
-    part = repeat_activity(connection, AS_OF)
+    part = repeat_activity(connection, AS_OF, maximum_repeats=30)
     assert whole.repeat_count.sum() == 60
     assert 15 <= part.repeat_count.sum() <= 45
     assert part.count[part.days_before == 28].sum() == part.repeat_count.sum()

@@ -21,6 +21,8 @@ from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import Warehouse, without_values
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
+OWN_MODELS = "shop_models"  # as dbt_project.yml calls the folder of a shop's own models
+STANDARD = "standard"
 ENTITIES = ("customers", "products", "orders", "order_lines", "refunds", "feedback")
 DEFINITION_VARIABLES = (
     "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",
@@ -53,14 +55,25 @@ class NodeResult:
         return self.status in PASSED
 
 
-def staged_entities(sources: Iterator[str] | list[str]) -> dict[str, list[str]]:
-    """Entity → the sources, in name order, that have a staging model for it."""
-    staging = DBT_PROJECT / "models" / "staging"
-    names = sorted(sources)
-    return {
-        entity: [source for source in names if (staging / source / f"stg_{source}__{entity}.sql").exists()]
-        for entity in ENTITIES
-    }
+def staged_entities(settings: Settings) -> dict[str, list[str]]:
+    """Entity → the sources, in name order, that have a staging model for it.
+
+    A source named `standard` sends tables named as the entities, and has the models of those that it sends.
+    """
+
+    def is_staged(source: str, entity: str) -> bool:
+        if source == STANDARD and entity not in settings.sources[source].tables:
+            return False
+        model = Path("staging") / source / f"stg_{source}__{entity}.sql"
+        return any((folder / model).exists() for folder in model_folders(settings))
+
+    return {entity: [source for source in sorted(settings.sources) if is_staged(source, entity)] for entity in ENTITIES}
+
+
+def model_folders(settings: Settings) -> list[Path]:
+    """Where models lie: the project's, and the shop's own where it has some."""
+    own = [settings.shop_folder / "models"] if settings.shop_folder else []
+    return [DBT_PROJECT / "models", *own]
 
 
 class DbtRunner:
@@ -157,7 +170,7 @@ class DbtRunner:
                 ["parse", "--vars", json.dumps(self._variables(None)), *self._common_arguments()]
             )
         if not outcome.success:
-            raise DbtFailed(f"dbt cannot parse {DBT_PROJECT}: {without_values(outcome.exception)}")
+            raise DbtFailed(f"dbt cannot parse {self._project()}: {without_values(outcome.exception)}")
         self._manifest = outcome.result
         return outcome.result
 
@@ -194,8 +207,9 @@ class DbtRunner:
         return list(outcome.result.results)
 
     def _common_arguments(self) -> list[str]:
+        project = str(self._project())
         return [
-            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(self.target),
+            "--project-dir", project, "--profiles-dir", project, "--target-path", str(self.target),
             "--log-path", str(self.target / "logs"), "--log-level", "none", "--quiet", "--no-use-colors",
             "--no-send-anonymous-usage-stats", "--no-version-check",
         ]  # fmt: skip
@@ -231,18 +245,28 @@ class DbtRunner:
             "time_zone": self.settings.business.time_zone,
             "currency": self.settings.business.currency,
             "sources": sorted(self.settings.sources),
-            "staged": staged_entities(list(self.settings.sources)),
+            "tables": {name: sorted(source.tables) for name, source in sorted(self.settings.sources.items())},
+            "staged": staged_entities(self.settings),
             **{name: getattr(chosen, name) for name in DEFINITION_VARIABLES},
         }
 
-    @staticmethod
-    def _newest_file() -> list[Any]:
-        files = [
-            path
-            for folder in ("macros", "models", "seeds", "tests")
-            for path in (DBT_PROJECT / folder).rglob("*")
-            if path.is_file()
-        ]
+    def _project(self) -> Path:
+        """The dbt project: as it is, or for a shop with models of its own a folder of links to it and to these."""
+        if self.settings.shop_folder is None:
+            return DBT_PROJECT
+        linked = self.target / "project"
+        linked.mkdir(parents=True, exist_ok=True)
+        entries = {path.name: path for path in DBT_PROJECT.iterdir() if not path.name.startswith(".")}
+        for name, path in (entries | {OWN_MODELS: self.settings.shop_folder / "models"}).items():
+            link = linked / name
+            if not (link.is_symlink() and link.readlink() == path):
+                link.unlink(missing_ok=True)
+                link.symlink_to(path)
+        return linked
+
+    def _newest_file(self) -> list[Any]:
+        folders = [DBT_PROJECT / folder for folder in ("macros", "seeds", "tests")] + model_folders(self.settings)
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
         files += [DBT_PROJECT / "dbt_project.yml", DBT_PROJECT / "profiles.yml"]
         return [len(files), max(path.stat().st_mtime_ns for path in files)]
 

@@ -98,7 +98,7 @@ def manifest_of(found: Audit, settings: Settings, as_of: dt.date, version: str) 
             "reconciled_totals": found.count_reconciled,
         },
         fingerprint={
-            "code": code_fingerprint(),
+            "code": code_fingerprint(shop_folder=settings.shop_folder),
             "settings": settings.fingerprint(),
             "duckdb": duckdb.__version__,
         },

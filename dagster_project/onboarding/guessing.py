@@ -13,11 +13,11 @@ from dagster_project.onboarding.profiling import Column, Profile
 from dagster_project.onboarding.readings import READINGS
 from dagster_project.onboarding.vocabulary import Feed, Role, likeness, vocabulary, words
 
-LEAST_LIKENESS = 0.3
+LEAST_LIKENESS = 0.5
 """Of a name, to be thought of at all; enough for a column that a feed cannot do without."""
 LEAST_OPTIONAL_LIKENESS = 0.6
 SURE_FROM = 0.8
-LEAST_FEED_SCORE = 0.45
+LEAST_FEED_SCORE = 0.5
 LARGEST_SCALE = 10
 _ANY_TEXT = frozenset({"id", "text", "code"})
 

@@ -244,7 +244,8 @@ def _text(column: str) -> str:
 def _column(con: duckdb.DuckDBPyConnection, name: str, rows: int) -> Column:
     text = _text(name)
     [(filled, distinct, longest)] = con.execute(
-        f"select count(text), count(distinct text), coalesce(max(length(text)), 0) from (select {text} as text from seen)"
+        "select count(text), count(distinct text), coalesce(max(length(text)), 0) "
+        f"from (select {text} as text from seen)"
     ).fetchall()
     fits = ", ".join(f"count(*) filter (where {way.condition('text')})" for way in READINGS)
     [(sampled, low, high, *fitting)] = con.execute(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_INSTANT = r"try_cast(regexp_replace($text, ' ?([+-][0-9]{2}):?([0-9]{2})$', '\1:\2') as timestamptz)"
 _CLOCK = "( +[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?"
 
 
@@ -70,10 +71,10 @@ READINGS: tuple[Reading, ...] = (
         "iso_with_offset",
         frozenset({"moment"}),
         "regexp_matches($text, '^[0-9]{4}-.*[0-9]( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))$') "
-        "and try_cast($text as timestamptz) is not null",
+        f"and {_INSTANT} is not null",
         "instant($column)",
         "a time with its offset, like 2025-01-31 13:45:00+01:00",
-        "try_cast($text as timestamptz)",
+        _INSTANT,
     ),
     _written_as("day_first_dots", r"[0-9]{1,2}[.][0-9]{1,2}[.][0-9]{4}", "%d.%m.%Y", "31.01.2025 13:45"),
     _written_as("day_first_slashes", r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", "%d/%m/%Y", "31/01/2025 13:45"),

@@ -23,7 +23,7 @@ from dagster_project.sources.tables import SourceError
 CURRENCY = re.compile("[A-Z]{3}")
 SOURCE = re.compile("[a-z][a-z0-9_]{0,62}")
 MISSING = {
-    "customers": "country, acquisition channel and the day an account was made are unknown; customers are those who ordered",
+    "customers": "where accounts come from is unknown; customers are those who ordered",
     "products": "product kinds are unknown: the upsell ratio and everything by kind says `no_source`",
     "refunds": "net is gross: nothing is known of money given back",
     "feedback": "what customers say is unknown: NPS, CSAT and all that rests on answers says `no_source`",
@@ -97,7 +97,7 @@ def _require_orders(
     ]
     lacking = "orders have neither lines nor a total" if orders else "no file looks like orders"
     raise SourceError(
-        f"{lacking} in {str(files)!r}: expected a file with an order id, a customer id, a time, and an amount or lines; "
+        f"{lacking} in {str(files)!r}: expected an order id, a customer id, a time, and an amount or lines; "
         f"found {'; '.join(found)}. Rename its columns, or write the mapping by hand: CONTRIBUTING.md says how"
     )
 
@@ -106,7 +106,7 @@ def _scales(guess: Guess, files: Path) -> dict[str | None, tuple[float, float]]:
     if guess.feed.name != "feedback":
         return {}
     return scores_by_question(
-        files / guess.profile.file, guess.profile, guess.column("score") or "", guess.column("question")
+        files / guess.profile.file, guess.profile, guess.matches["score"].column.name, guess.column("question")
     )
 
 
@@ -203,7 +203,7 @@ def _doubts(feeds: Mapping[str, FeedPlan], business: Business) -> Iterable[str]:
     for feed in feeds.values():
         yield from (f"{feed.table}: {doubt}" for doubt in doubts(feed.guess))
         for role, codes in feed.unknown_codes.items():
-            yield f"{feed.table}: {role} has codes that the models do not know: {', '.join(codes)}; map them in its model"
+            yield f"{feed.table}: {role} has codes that no model knows: {', '.join(codes)}; map them in its model"
         hostile = [column.name for column in feed.guess.profile.columns if HOSTILE.search(column.name)]
         if hostile:
             yield f"{feed.table}: columns whose names hold quotes, braces or marks are not read: {', '.join(hostile)}"

@@ -88,7 +88,7 @@ def _overlap(told: frozenset[str], other: frozenset[str]) -> float:
 
 
 def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+    return word[:-1] if len(word) > 2 and word.endswith("s") and not word.endswith("ss") else word
 
 
 @cache

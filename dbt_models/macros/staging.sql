@@ -61,7 +61,11 @@
 {% macro default__instant(expression) -%}
     case
         when regexp_matches(trim(cast({{ expression }} as varchar)), '[0-9] ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$')
-            then timezone('UTC', try_cast({{ expression }} as timestamp with time zone))
+            then timezone('UTC', try_cast(
+                regexp_replace(
+                    trim(cast({{ expression }} as varchar)), ' ?([+-][0-9]{2}):?([0-9]{2})$', '\1:\2'
+                ) as timestamp with time zone
+            ))
     end
 {%- endmacro %}
 

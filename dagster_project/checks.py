@@ -73,7 +73,7 @@ def check_stages(settings: Settings, after_models: Collection[str]) -> list[dg.A
 
     Args:
         settings: the shop's settings.
-        after_models: names of the marts that are built from the models' outputs.
+        after_models: names of the tables outside layer models that are built from its outputs.
 
     Raises:
         SettingsError: a waiver names no rule of these suites.
@@ -118,10 +118,11 @@ def _check_stage(name: str, suites: list[Suite]) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         from expectations.runner import run_suites
 
-        warehouse.require(as_of_of(context))
+        as_of = as_of_of(context)
+        warehouse.require(as_of)
         with warehouse.connect() as con:
-            found = run_suites(con, suites, warehouse.work / "gx", lambda suite: context.log.info(suite.name))
-            results = with_waivers(found, settings, as_of_of(context))
+            found = run_suites(con, suites, warehouse.work / "gx", lambda suite: context.log.info(suite.name), as_of)
+            results = with_waivers(found, settings, as_of)
             record_checks(con, results)
         for result in results:
             if result.waiver and not result.is_passed:

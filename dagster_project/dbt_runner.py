@@ -18,19 +18,26 @@ from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
 from dagster_project.settings import PROJECT_ROOT, Settings
-from dagster_project.warehouse import Warehouse, without_values
+from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 OWN_MODELS = "shop_models"  # as dbt_project.yml calls the folder of a shop's own models
 STANDARD = "standard"
-ENTITIES = ("customers", "products", "orders", "order_lines", "refunds", "feedback")
+ENTITIES = (
+    "customers", "products", "orders", "order_lines", "refunds", "feedback", "exchange_rates", "point_events",
+    "tier_changes", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
+)  # fmt: skip
 DEFINITION_VARIABLES = (
     "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",
     "margin_share", "loyal_minimum_occasions", "loyal_gap_multiple", "new_customer_days", "at_risk_gap_multiple",
     "lapsed_gap_multiple", "won_back_days", "gap_prior_weight", "adoption_window_days",
+    "maximum_rate_age_days", "subscription_grace_days", "subscription_total_base", "response_window_days",
+    "member_active_days",
 )  # fmt: skip
 """The settings under `definitions` that SQL reads as variables of the same name."""
 PASSED = frozenset({"success", "pass"})
+_PARSED: dict[str, Parsed] = {}
+"""What this process has parsed, by the files and the variables that it was parsed from: of any home, for any night."""
 PROGRESS_EVENTS = frozenset({"LogModelResult", "LogSeedResult"})
 
 
@@ -53,6 +60,14 @@ class NodeResult:
     def has_passed(self) -> bool:
         """Whether the model was built, or the test found nothing."""
         return self.status in PASSED
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The parsed project: as dbt's own object, which its invocations take, and as the JSON that it writes of it."""
+
+    manifest: Any
+    document: Mapping[str, Any]
 
 
 def staged_entities(settings: Settings) -> dict[str, list[str]]:
@@ -83,22 +98,23 @@ class DbtRunner:
         self.settings = settings
         self.warehouse = Warehouse(settings)
         self.target = settings.home / "dbt"
-        self._manifest: Any = None
 
     @property
     def manifest_path(self) -> Path:
         """Where the parsed project lies."""
         return self.target / "manifest.json"
 
+    @property
+    def _stamp(self) -> Path:
+        return self.target / "parsed_for.json"
+
     def manifest(self) -> Mapping[str, Any]:
         """The parsed project as JSON, parsed anew when a file of it or a setting that it reads has changed."""
-        stamp = self.target / "parsed_for.json"
-        wanted = json.dumps({"vars": self._variables(None), "files": self._newest_file()}, sort_keys=True)
-        if not (self.manifest_path.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
-            self._parse()
-            stamp.write_text(wanted, encoding="utf-8")
-        manifest: dict[str, Any] = json.loads(self.manifest_path.read_text(encoding="utf-8"))
-        return manifest
+        wanted = self._parsed_from()
+        is_on_disk = self.manifest_path.exists() and self._stamp.exists()
+        if wanted not in _PARSED and is_on_disk and self._stamp.read_text(encoding="utf-8") == wanted:
+            return self._document()
+        return self._parsed().document
 
     def models_tagged(self, tag: str) -> set[str]:
         """Names of the models that carry a tag."""
@@ -133,7 +149,7 @@ class DbtRunner:
             arguments += ["--exclude", selector[1:]] if selector.startswith("!") else ["--select", selector]
         return arguments
 
-    def unit_test(self, as_of: dt.date) -> list[NodeResult]:
+    def unit_test(self, as_of: dt.date, folder: str = "models") -> list[NodeResult]:
         """Run the unit tests of the SQL, in one invocation; a failed one says in its message how the rows differ.
 
         Their rows take their types from the tables that they stand for, which must exist: build any night first, an
@@ -141,11 +157,13 @@ class DbtRunner:
 
         Args:
             as_of: the business day that unit tests see which name none.
+            folder: of the project; only the tests of the models in it are run.
 
         Raises:
             DbtFailed: dbt could not run.
         """
-        arguments = ["test", "--select", "test_type:unit", "--vars", json.dumps(self._variables(as_of))]
+        select = f"test_type:unit,path:{folder}"
+        arguments = ["test", "--select", select, "--vars", json.dumps(self._variables(as_of))]
         return self._invoke(arguments, on_line=None)
 
     def compiled(self, sql: str, as_of: dt.date) -> str:
@@ -162,6 +180,22 @@ class DbtRunner:
         [result] = self._results(arguments, on_line=None)
         return str(result.node.compiled_code)
 
+    def _parsed_from(self) -> str:
+        read = {"vars": self._variables(None), "own": str(self.settings.shop_folder), "files": self._newest_file()}
+        return json.dumps(read, sort_keys=True)
+
+    def _document(self) -> Mapping[str, Any]:
+        document: dict[str, Any] = json.loads(self.manifest_path.read_text(encoding="utf-8"))
+        return document
+
+    def _parsed(self) -> Parsed:
+        wanted = self._parsed_from()
+        if wanted not in _PARSED:
+            self._stamp.unlink(missing_ok=True)  # dbt writes its JSON in place: a parse that is cut short leaves half
+            _PARSED[wanted] = Parsed(self._parse(), self._document())
+            write_atomically(self._stamp, wanted)
+        return _PARSED[wanted]
+
     def _parse(self) -> Any:
         from dbt.cli.main import dbtRunner
 
@@ -171,7 +205,6 @@ class DbtRunner:
             )
         if not outcome.success:
             raise DbtFailed(f"dbt cannot parse {self._project()}: {without_values(outcome.exception)}")
-        self._manifest = outcome.result
         return outcome.result
 
     def _invoke(self, arguments: list[str], on_line: Callable[[str], None] | None) -> list[NodeResult]:
@@ -194,11 +227,11 @@ class DbtRunner:
             if on_line and event.info.name in PROGRESS_EVENTS:
                 on_line(event.info.msg)
 
-        manifest = self._manifest or self._parse()
+        manifest = self._parsed().manifest
         with self.environment():
             try:
                 outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
-                    [*arguments, *self._common_arguments()]
+                    [*arguments, "--no-write-json", *self._common_arguments()]
                 )
             finally:
                 _close_connections()

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_project.assets.changes import CHANGE_TABLES, metric_changes_assets
 from dagster_project.assets.dbt import dbt_stage_assets
 from dagster_project.assets.models import model_assets
 from dagster_project.assets.publish import published_version_asset
@@ -32,7 +33,9 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         raw_assets(settings),
         *dbt_stage_assets(settings, resources["dbt"]),
         *model_assets(settings),
+        metric_changes_assets(settings),
     ]
+    after_models = {*resources["dbt"].models_tagged("after_models"), *CHANGE_TABLES}
     audited = [key for assets in built for key in assets.keys]
     job = nightly_job(settings)
     return dg.Definitions(
@@ -43,7 +46,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
                 published_version_asset(settings, audited),
                 report_asset(settings),
             ],
-            "asset_checks": check_stages(settings, resources["dbt"].models_tagged("after_models")),
+            "asset_checks": check_stages(settings, after_models),
             "jobs": [job],
             "schedules": [nightly_schedule(job)],
             "sensors": [alerts_sensor(settings)],

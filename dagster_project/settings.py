@@ -30,6 +30,7 @@ WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share", "when_changed"
 IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
+SubscriptionBase = Literal["subscribers", "subscribers_due", "all_customers"]
 
 
 class SettingsError(ValueError):
@@ -143,6 +144,11 @@ class Definitions(Strict):
     won_back_days: int = Field(default=90, ge=0)
     gap_prior_weight: float = Field(default=3.0, ge=0)
     adoption_window_days: int = Field(default=90, ge=1)
+    maximum_rate_age_days: int = Field(default=7, ge=0)
+    subscription_grace_days: int = Field(default=14, ge=0)
+    subscription_total_base: SubscriptionBase = "subscribers"
+    response_window_days: int = Field(default=14, ge=1)
+    member_active_days: int = Field(default=90, ge=1)
     minimum_base: int = Field(default=30, ge=1)
     revenue_includes_shipping: bool = False
     counts_zero_value_orders: bool = False
@@ -209,6 +215,8 @@ class Settings(BaseSettings):
     alerts: Alerts = Alerts()
     waivers: tuple[Waiver, ...] = ()
     shop_folder: Path | None = None
+    decisions: dict[str, float] = Field(default_factory=dict)
+    """Metric -> the value from which on something is decided; `loyalty explain` says what would turn it."""
     home: Path = Path(".loyalty")
 
     @classmethod
@@ -259,7 +267,7 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """Sixteen hex digits over everything that can change a number; where the files lie is left out."""
-        left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers", "shop_folder"}
+        left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers", "decisions", "shop_folder"}
         described = self.model_dump(mode="json", exclude=left_out)
         for source in described["sources"].values():
             for table in source["tables"].values():

@@ -40,7 +40,8 @@ STEPS = {
     "models__customer_churn": "churn",
     "models_checks": "checking models",
     "dbt_after_models": "customer 360",
-    "after_models_checks": "checking customer 360",
+    "metric_changes": "why numbers moved",
+    "after_models_checks": "checking what rests on models",
     "publish__published_version": "audit and publish",
     "report__loyalty_report": "report",
 }
@@ -147,8 +148,8 @@ def print_metrics(found: list[Any]) -> None:
         if metric.status == "no_source":
             table.add_row(metric.metric, "-", "-", "-", "-", "-", escape(metric.status_reason))
             continue
-        shown = _shown(metric.metric_value, metric.unit) if metric.has_minimum_base else "base too small"
-        interval = f"{_shown(metric.ci_low, metric.unit)} to {_shown(metric.ci_high, metric.unit)}"
+        shown = shown_number(metric.metric_value, metric.unit) if metric.has_minimum_base else "base too small"
+        interval = f"{shown_number(metric.ci_low, metric.unit)} to {shown_number(metric.ci_high, metric.unit)}"
         table.add_row(
             metric.metric,
             metric.period_type.replace("_", " "),
@@ -161,7 +162,8 @@ def print_metrics(found: list[Any]) -> None:
     out.print(table)
 
 
-def _shown(number: float | None, unit: str) -> str:
+def shown_number(number: float | None, unit: str) -> str:
+    """A number in its unit."""
     if number is None:
         return "-"
     return f"{100 * number:.1f} %" if unit == "share" else f"{number:+.1f}" if unit == "points" else f"{number:,.2f}"
@@ -177,8 +179,8 @@ def print_difference(found: Difference) -> None:
         (
             change.metric,
             change.period_type.replace("_", " "),
-            _shown(change.value_before, change.unit),
-            _shown(change.value_after, change.unit),
+            shown_number(change.value_before, change.unit),
+            shown_number(change.value_after, change.unit),
         )
         for change in found.metrics
     ]

@@ -7,6 +7,7 @@ that it hides; the engine here keeps it open, and an exception is raised as a cr
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import shutil
@@ -27,6 +28,7 @@ from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from sqlalchemy.pool import StaticPool
 
 from dagster_project.warehouse import without_values
+from expectations import custom
 from expectations.pages import make_offline
 from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
 
@@ -55,6 +57,7 @@ def run_suites(
     suites: Iterable[Suite],
     project: Path,
     on_suite: Callable[[Suite], None] | None = None,
+    as_of: dt.date | None = None,
 ) -> list[CheckResult]:
     """One result per rule, in the order of the suites.
 
@@ -63,6 +66,7 @@ def run_suites(
         suites: what to evaluate.
         project: the folder in which the library keeps what the Data Docs are built from.
         on_suite: called before each suite.
+        as_of: the night, which rules over history look back from.
 
     Raises:
         CheckCrashed: a rule could not be evaluated.
@@ -73,7 +77,7 @@ def run_suites(
         for suite in suites:
             if on_suite:
                 on_suite(suite)
-            results += _run_suite(context, datasource, suite)
+            results += _run_suite(context, datasource, suite, as_of)
     return results
 
 
@@ -131,10 +135,10 @@ def _datasource(context: Any, connection: duckdb.DuckDBPyConnection) -> Iterator
         cursor.close()
 
 
-def _run_suite(context: Any, datasource: Any, suite: Suite) -> list[CheckResult]:
+def _run_suite(context: Any, datasource: Any, suite: Suite, as_of: dt.date | None) -> list[CheckResult]:
     asset = datasource.add_query_asset(suite.name, query=f"select * from {suite.relation}")
     batch = asset.add_batch_definition_whole_table("night")
-    expectations = [_expectation(suite, rule) for rule in suite.rules]
+    expectations = [_expectation(suite, rule, as_of) for rule in suite.rules]
     registered = context.suites.add_or_update(gx.ExpectationSuite(name=suite.name, expectations=expectations))
     validation = context.validation_definitions.add_or_update(
         gx.ValidationDefinition(name=suite.name, data=batch, suite=registered)
@@ -147,15 +151,17 @@ def _run_suite(context: Any, datasource: Any, suite: Suite) -> list[CheckResult]
     return [_result(suite, rule, found.get(rule.name)) for rule in suite.rules]
 
 
-def _expectation(suite: Suite, rule: Rule) -> Any:
+def _expectation(suite: Suite, rule: Rule, as_of: dt.date | None) -> Any:
     meta = {"name": rule.name, "why": rule.why, "severity": rule.severity, "owner": rule.owner}
     description = rule.name.replace("_", " ")
     if rule.rows_that_break:
-        return gxe.UnexpectedRowsExpectation(
-            unexpected_rows_query=rule.rows_that_break, description=description, meta=meta
-        )
+        return custom.ExpectNoRowsOf(unexpected_rows_query=rule.rows_that_break, description=description, meta=meta)
     kind = "Expect" + "".join(word.capitalize() for word in str(rule.expect).split("_"))
     try:
+        if rule.expect in custom.OVER_HISTORY:
+            return getattr(custom, kind)(**rule.arguments, as_of=f"{as_of}", description=description, meta=meta)
+        if hasattr(custom, kind):
+            return getattr(custom, kind)(**rule.arguments, description=description, meta=meta)
         return getattr(gxe, kind)(**rule.arguments, meta=meta)
     except (AttributeError, TypeError, ValueError) as fault:
         raise CheckCrashed(f"suite {suite.name}, rule {rule.name}: {_first_line(fault)}") from fault
@@ -169,7 +175,7 @@ def _result(suite: Suite, rule: Rule, outcome: Any) -> CheckResult:
         raise CheckCrashed(f"suite {suite.name}, rule {rule.name} could not be evaluated: {fault}")
     observed = outcome.result or {}
     failing = observed.get("unexpected_count")
-    if failing is None and rule.rows_that_break:
+    if failing is None and (rule.rows_that_break or rule.expect in custom.OVER_HISTORY):
         failing = observed.get("observed_value")
     if failing is None:
         failing = 0 if outcome.success else 1

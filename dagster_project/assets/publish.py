@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 import dagster as dg
-import duckdb
 
 from dagster_project.assets.metadata import OWNERS
 from dagster_project.checks import CHECKED_LAYERS, suites_of
+from dagster_project.explaining.nights import fingerprint_of, version_compared_with
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.publishing.audit import Audit, audit
-from dagster_project.publishing.fingerprint import code_fingerprint
 from dagster_project.publishing.versions import Manifest, next_version, publish
 from dagster_project.settings import Settings
 from dagster_project.waivers import traces
@@ -45,9 +44,10 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
         warehouse.require(as_of)
         with warehouse.connect() as con:
             found = audit(con, expected_checks(settings))
+            compared_with = version_compared_with(con)
         docs = build_docs(warehouse.work / "gx", settings.home / "data_docs")
         published = settings.home / "published"
-        manifest = manifest_of(found, settings, as_of, next_version(published, as_of.isoformat()))
+        manifest = manifest_of(found, settings, as_of, next_version(published, as_of.isoformat()), compared_with)
         folder = publish(
             warehouse.path,
             published,
@@ -82,7 +82,9 @@ def expected_checks(settings: Settings) -> set[tuple[str, str, str]]:
     }
 
 
-def manifest_of(found: Audit, settings: Settings, as_of: dt.date, version: str) -> Manifest:
+def manifest_of(
+    found: Audit, settings: Settings, as_of: dt.date, version: str, compared_with: str | None = None
+) -> Manifest:
     """What the version says of itself."""
     return Manifest(
         version=version,
@@ -97,14 +99,11 @@ def manifest_of(found: Audit, settings: Settings, as_of: dt.date, version: str) 
             "waivers": traces(settings, as_of),
             "reconciled_totals": found.count_reconciled,
         },
-        fingerprint={
-            "code": code_fingerprint(shop_folder=settings.shop_folder),
-            "settings": settings.fingerprint(),
-            "duckdb": duckdb.__version__,
-        },
+        fingerprint=fingerprint_of(settings),
         definitions={
             **settings.definitions.model_dump(mode="json"),
             "time_zone": settings.business.time_zone,
             "currency": settings.business.currency,
         },
+        compared_with=compared_with,
     )

@@ -5,7 +5,7 @@ The work is in `sources`; here it becomes one asset per source table, each with 
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -168,12 +168,13 @@ def contract_result(table: SourceTable, counts: Landed, dbt: DbtRunner) -> Check
     )
 
 
-def _advice(table: SourceTable, changes: Iterable[ContractChange], dbt: DbtRunner) -> str:
+def _advice(table: SourceTable, changes: Collection[ContractChange], dbt: DbtRunner) -> str:
     """Which models read what has changed, and what to do."""
     columns = [change.column for change in changes if change.column]
     readers = {column: dbt.readers(table.view_name, column) for column in dict.fromkeys(columns)}
     read = "; ".join(f"'{column}' is read by {', '.join(models)}" for column, models in readers.items() if models)
+    unread = "Every model of the feed reads it" if any(not change.column for change in changes) else "No model reads it"
     return (
-        f"{read or 'No model reads it'}. Have the source restore it, or follow it in the models, their tests and the "
+        f"{read or unread}. Have the source restore it, or follow it in the models, their tests and the "
         f"settings of {table.name}."
     )

@@ -206,7 +206,9 @@ def level_errors(fits: Fits, horizon_days: int) -> tuple[float, float]:
         fits: of the evening.
         horizon_days: days ahead.
     """
-    foreseen = (None if fits.level is None else fits.level.foreseen, fits.spend_level)
+    level = None if fits.level is None else fits.level.foreseen
+    is_believed = level is not None and (level.is_gated or fits.in_season)
+    foreseen = (level if is_believed else None, fits.spend_level)
     unknown = Foreseen.gated("nothing is known")
     orders, spend = (float((one or unknown).log_error(horizon_days)) for one in foreseen)
     return orders, spend

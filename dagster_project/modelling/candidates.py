@@ -23,6 +23,7 @@ from dagster_project.modelling.challengers import Prior, design_matrix
 from dagster_project.modelling.features import WINDOWS_DAYS
 from dagster_project.modelling.fits import SPEND_COLUMNS, Fits, histories_of
 from dagster_project.modelling.histories import FloatArray, Histories
+from dagster_project.modelling.intervals.outcomes import none_in_keeping
 
 OWN = "own"
 """A part of a blend that leaves the purchase model as it is."""
@@ -75,6 +76,23 @@ NO_ORDER: Mapping[str, Candidate] = {
     "boosted_event": Candidate(None, ("boosted_event",)),
     "blend_event": Candidate(None, (OWN, "boosted_event")),
 }
+
+
+def parts_of(fits: Fits, orders: str, net: str) -> set[str]:
+    """Names of the purchase and spend models that two candidates speak by.
+
+    Args:
+        fits: of the evening.
+        orders: key of `ORDERS` or `BASELINES`.
+        net: key of `NET` or `BASELINES`.
+    """
+    candidates = [orders, net]
+    parts: set[str | None] = set()
+    if net in NET:
+        candidates.append(NET[net].orders or "")
+        parts.add(NET[net].spend)
+    parts |= {ORDERS[name].model or fits.base for name in candidates if name in ORDERS}
+    return {name for name in parts if name is not None}
 
 
 class Forecast:
@@ -137,6 +155,17 @@ class Forecast:
         odds = kept / (1 - kept)
         parts = [said if part == OWN else self._corrected_odds(odds, part) for part in candidate.parts]
         return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
+
+    def no_order_in_keeping(self, name: str) -> FloatArray | None:
+        """Probability of no order that agrees with a candidate's expected orders, shape (n, k); None without a model.
+
+        Args:
+            name: key of `ORDERS` or `BASELINES`.
+        """
+        none, expected, corrected = self.no_order(self.fits.base or ""), self.model_orders(None), self.orders(name)
+        if none is None or expected is None or corrected is None:
+            return None
+        return none_in_keeping(none, expected, corrected)
 
     def alive(self) -> FloatArray:
         """P(alive) by the first purchase model, shape (n,); NaN where none is certified."""

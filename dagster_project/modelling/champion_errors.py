@@ -14,7 +14,7 @@ import numpy as np
 
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.intervals.calibration import Intervals, randomised_coverage
-from dagster_project.modelling.intervals.outcomes import Forecast
+from dagster_project.modelling.intervals.outcomes import Forecast, none_in_keeping
 from dagster_project.modelling.intervals.totals import CommonError
 from dagster_project.modelling.selection import Prediction, Trial
 
@@ -81,12 +81,17 @@ def champion_errors(
 
 
 def _records(trials: Mapping[Prediction, Sequence[Trial]], champions: Mapping[Prediction, str]) -> list[Record]:
-    """The evenings on which both champions spoke, latest first."""
+    """The evenings of the past, latest first; the incumbent speaks where a champion had nothing to learn from yet."""
     found = []
     for orders, net in zip(trials.get("orders", ()), trials.get("net", ()), strict=True):
-        said = orders.predicted.get(champions["orders"]), net.predicted.get(champions["net"])
-        if said[0] is not None and said[1] is not None and orders.no_order is not None and orders.actual.any():
-            forecast = Forecast.of(said[0], orders.no_order, said[1])
+        said = (
+            orders.predicted.get(champions["orders"], orders.incumbent),
+            net.predicted.get(champions["net"], net.incumbent),
+        )
+        if said[0] is None or said[1] is None or orders.incumbent is None or orders.no_order is None:
+            continue
+        if orders.actual.any():
+            forecast = Forecast.of(said[0], none_in_keeping(orders.no_order, orders.incumbent, said[0]), said[1])
             found.append(Record(orders.cutoff, forecast, orders.actual, net.actual, orders.log_errors))
     return found
 

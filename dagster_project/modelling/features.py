@@ -198,26 +198,6 @@ def customer_features(
     return _relation(connection, _OCCASIONS + _FEATURES, spans, customer_share, counts_zero_value_orders)
 
 
-def distinct_histories_seen(
-    connection: duckdb.DuckDBPyConnection, cutoff: dt.date, *, counts_zero_value_orders: bool = False
-) -> pd.DataFrame:
-    """What purchase models are fitted on: each different history of the whole shop once, with its customers counted.
-
-    Args:
-        connection: as in `customer_features`.
-        cutoff: the day, whole, after which nothing is seen.
-        counts_zero_value_orders: as in `purchase_history`.
-
-    Returns:
-        count_repeat_occasions, days_first_to_last_order, days_observed, count_customers (from 1) and total_log_gap
-        (their sum), ordered by the first three. A shop of a million customers has some hundred thousand rows.
-    """
-    every = customer_features(connection, [cutoff], counts_zero_value_orders=counts_zero_value_orders)
-    history = "count_repeat_occasions, days_first_to_last_order, days_observed"
-    log_gaps = "sum(round(total_log_gap * 1e9)::hugeint)::double / 1e9 as total_log_gap"
-    return every.aggregate(f"{history}, count(*) as count_customers, {log_gaps}", history).order(history).df()
-
-
 def customer_outcomes(
     connection: duckdb.DuckDBPyConnection,
     cutoffs: Sequence[dt.date],

@@ -141,6 +141,15 @@ class Fits:
         }
 
 
+def prior_parts(fits: Fits) -> list[str]:
+    """Names of the purchase and the spend model that come first: learners start from them.
+
+    Args:
+        fits: of the evening.
+    """
+    return [*list(fits.purchase)[:1], *[name for name in PRIOR_SPEND if name in fits.spend][:1]]
+
+
 def histories_of(features: pd.DataFrame) -> Histories:
     """The distinct histories of some customers.
 
@@ -156,7 +165,6 @@ def fit_models(
     preferred: ModelName,
     *,
     stops_at_first: bool = False,
-    histories: pd.DataFrame | None = None,
 ) -> Fits:
     """The purchase and spend models of one evening, without corrections.
 
@@ -165,22 +173,18 @@ def fit_models(
         lesson_days: days ahead that corrections are to learn.
         preferred: the purchase model that comes first where it is certified.
         stops_at_first: whether the first certified purchase model is enough, as for a lesson.
-        histories: from `distinct_histories_seen`, for purchase models of the whole shop where the features are of a
-            part of it.
     """
-    seen = features if histories is None else histories
-    customers = None if histories is None else _column(histories, "count_customers")
     purchase: dict[str, PurchaseModel] = {}
     spend: dict[str, GammaGamma] = {}
     refusals: dict[str, str] = {}
-    x, t_x, age = (_column(seen, name) for name in HISTORY_COLUMNS)
-    total_log_gap = float(_column(seen, "total_log_gap").sum())
+    x, t_x, age = (_column(features, name) for name in HISTORY_COLUMNS)
+    total_log_gap = float(_column(features, "total_log_gap").sum())
     names = sorted(PURCHASE_MODELS, key=lambda name: name != preferred)
     for name in names[:COUNT_TRIED_FOR_LESSONS] if stops_at_first else names:
         if purchase and stops_at_first:
             break
         try:
-            purchase[name] = PURCHASE_MODELS[name].fit(x, t_x, age, customers, total_log_gap)
+            purchase[name] = PURCHASE_MODELS[name].fit(x, t_x, age, total_log_gap=total_log_gap)
         except DidNotConverge as refusal:
             refusals[name] = str(refusal)
     for name, (count, mean) in SPEND_COLUMNS.items():
@@ -191,13 +195,13 @@ def fit_models(
     return Fits(lesson_days, purchase, spend, CohortMeans.of(features), refusals=refusals)
 
 
-def levelled(fits: Fits, activity: Activity, histories: pd.DataFrame) -> Fits:
+def levelled(fits: Fits, activity: Activity, features: pd.DataFrame) -> Fits:
     """The same fits with the season and level of the shop's orders.
 
     Args:
         fits: of the evening.
         activity: from `repeat_activity` of the evening.
-        histories: the histories that the purchase models were fitted to, with `count_customers` where distinct.
+        features: that the purchase models were fitted to.
 
     Returns:
         Fits whose models run by the shop's own clock, one clock for all; the clock is found with the first model that
@@ -208,15 +212,14 @@ def levelled(fits: Fits, activity: Activity, histories: pd.DataFrame) -> Fits:
     )
     if leading is None:
         return fits
-    x, t_x, age = (_column(histories, name) for name in HISTORY_COLUMNS)
-    weights = {"count_customers": _column(histories, "count_customers")} if "count_customers" in histories else {}
-    level = fit_orders_level(activity, PURCHASE_MODELS[leading], x, t_x, age, **weights)
+    one = histories_of(features)
+    level = fit_orders_level(activity, PURCHASE_MODELS[leading], one.x, one.t_x, one.age, count_customers=one.count)
     in_season: dict[str, SeasonalModel] = {}
     refusals = dict(fits.refusals)
-    by_clock = level.clock.histories(t_x, age)
+    by_clock = level.clock.histories(one.t_x, one.age)
     for name, model in () if level.foreseen.is_gated else fits.purchase.items():
         try:
-            in_season[name] = SeasonalModel(_refitted(model, x, *by_clock, weights.get("count_customers")), level.clock)
+            in_season[name] = SeasonalModel(model.refitted(one.x, *by_clock, one.count), level.clock)
         except DidNotConverge as refusal:
             refusals[f"{name}_in_season"] = str(refusal)
     if fits.base not in in_season:
@@ -237,15 +240,6 @@ def spend_levelled(fits: Fits, activity_of: Callable[[float, float], SpendActivi
         return fits
     prior_occasions = (model.params_.q - 1) / model.params_.p
     return replace(fits, spend_level=fit_spend_level(activity_of(model.population_mean, prior_occasions)))
-
-
-def _refitted(
-    model: PurchaseModel, x: FloatArray, t_x: FloatArray, age: FloatArray, customers: FloatArray | None
-) -> PurchaseModel:
-    """A model of the same kind on histories by another clock."""
-    if isinstance(model, CondensedBetaGeometric):
-        return model.fit_stages(int(model.params_.k), x, t_x, age, customers)
-    return model.fit(x, t_x, age, customers)
 
 
 def lesson_of(fits: Fits, features: pd.DataFrame, outcomes: pd.DataFrame) -> Lesson | None:

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from dagster_project.modelling.backtest import Past, incumbent, level_errors, predicted
-from dagster_project.modelling.candidates import BASELINES, Forecast
+from dagster_project.modelling.candidates import BASELINES, Forecast, parts_of
 from dagster_project.modelling.champion_errors import LEVELS, ChampionErrors, champion_errors
 from dagster_project.modelling.cohorts import CohortMeans
-from dagster_project.modelling.fits import Fits, fit_models, levelled, spend_levelled
+from dagster_project.modelling.everybody import Everybody, fitted_on_all
+from dagster_project.modelling.fits import Fits, fit_models, levelled, prior_parts, spend_levelled
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.intervals import outcomes as intervals
 from dagster_project.modelling.level.activity import Activity
@@ -79,10 +80,10 @@ class ValueModel:
             champions; `cohort_mean` unless fitted), count_repeat_occasions, days_first_to_last_order, days_observed,
             probability_alive (null unless fitted); within the horizon predicted_orders, predicted_net (not
             discounted), predicted_mean_order_net (the one over the other) and predicted_clv (margin, discounted);
-            probability_no_order (by the first purchase model; null unless fitted); the central 50, 80 and 95 % of what
-            may come, predicted_orders_low_<p> to _high_<p> (whole orders, both included) and predicted_net_low_<p> to
-            _high_<p> (null unless fitted); predicted_orders_<n>d, predicted_net_<n>d, predicted_clv_<n>d and
-            probability_no_order_<n>d for 30, 90 and 365 days;
+            probability_no_order (by the first purchase model, in keeping with predicted_orders; null unless fitted);
+            the central 50, 80 and 95 % of what may come, predicted_orders_low_<p> to _high_<p> (whole orders, both
+            included) and predicted_net_low_<p> to _high_<p> (null unless fitted); predicted_orders_<n>d,
+            predicted_net_<n>d, predicted_clv_<n>d and probability_no_order_<n>d for 30, 90 and 365 days;
             predicted_clv_residual, from the horizon to lifetime_days; historic_net, historic_margin;
             acquisition_cost, days_to_payback (from the night on; 0 where historic margin has paid, null with its
             payback_reason). Predictions are null only where cohort averages have no base at all: nobody observed for
@@ -109,7 +110,7 @@ class ValueModel:
         with np.errstate(divide="ignore", invalid="ignore"):
             rows["predicted_mean_order_net"] = np.where(orders[:, here] > 0, net[:, here] / orders[:, here], np.nan)
         rows["predicted_clv"] = margin[:, here]
-        no_order = forecast.no_order(self.fits.base or "")
+        no_order = forecast.no_order_in_keeping(self.champion)
         none = np.full(orders.shape, np.nan) if no_order is None or self.status != "fitted" else no_order
         rows["probability_no_order"] = none[:, here]
         self._add_intervals(rows)
@@ -200,7 +201,7 @@ def fit_value(
     features: pd.DataFrame,
     as_of: dt.date,
     settings: ValueSettings | None = None,
-    histories: pd.DataFrame | None = None,
+    everybody: Everybody | None = None,
     activity: Activity | None = None,
     past: Past | None = None,
     trials: Mapping[Prediction, Sequence[Trial]] | None = None,
@@ -211,7 +212,7 @@ def fit_value(
         features: rows of `customer_features` on the night, all customers or a sample; may be empty.
         as_of: the night.
         settings: what value rests on.
-        histories: from `distinct_histories_seen`, of the whole shop; needed where the features are a sample.
+        everybody: of the night; needed where the features are a sample.
         activity: from `repeat_activity` on the night; none means no correction for season and level.
         past: of the night's plan, for the learners; none means that nothing is learned.
         trials: of `past`; none means that the incumbents stay.
@@ -222,14 +223,17 @@ def fit_value(
     settings = settings or ValueSettings()
     check_as_of(features, as_of)
     lesson_days = past.plan.horizon_days if past else settings.horizon_days
-    refusal = settings.gate.refusal(features if histories is None else histories)
+    refusal = settings.gate.refusal(features if everybody is None else everybody.histories)
     if refusal is not None:
         fits = Fits(lesson_days, {}, {}, CohortMeans.of(features))
         return ValueModel(as_of, settings, "insufficient_data", refusal, fits, {})
-    fits = fit_models(features, lesson_days, settings.purchase_model, histories=histories)
+    fits = fit_models(features, lesson_days, settings.purchase_model)
     tried = trials if trials and settings.is_chosen_by_backtest else {}
     if activity is not None:
-        fits = levelled(fits, activity, features if histories is None else histories)
+        fits = levelled(fits, activity, features)
+    if everybody is not None:
+        fits = fitted_on_all(fits, prior_parts(fits), everybody)
+    if activity is not None:
         if past is not None:
             fits = spend_levelled(fits, partial(past.spend_activity, as_of))
         fits = fits if keeps_level(tried.get("orders", ())) else fits.out_of_season()
@@ -246,5 +250,8 @@ def fit_value(
             prediction, tried.get(prediction, ()), stays[prediction] or "", able, as_they_stand=BASELINES
         )
     champions = {prediction: choice.champion for prediction, choice in choices.items()}
+    if everybody is not None:
+        others = parts_of(fits, champions["orders"], champions["net"]) - set(prior_parts(fits))
+        fits = fitted_on_all(fits, sorted(others), everybody)
     errors = champion_errors(tried, champions, level_errors(fits, settings.horizon_days))
     return ValueModel(as_of, settings, "fitted", None, fits, choices, errors)

@@ -14,8 +14,10 @@ import duckdb
 import pandas as pd
 
 from dagster_project.modelling.backtest import Past, read_past
-from dagster_project.modelling.features import customer_features, distinct_histories_seen, first_order_date
-from dagster_project.modelling.fits import fit_models
+from dagster_project.modelling.candidates import parts_of
+from dagster_project.modelling.everybody import Everybody, fitted_on_all
+from dagster_project.modelling.features import customer_features, first_order_date
+from dagster_project.modelling.fits import Fits, fit_models, prior_parts
 from dagster_project.modelling.level.activity import repeat_activity
 from dagster_project.modelling.origins import Plan, plan_backtest
 from dagster_project.modelling.parameters import DRIFT_DAYS, parameter_table
@@ -67,9 +69,9 @@ class Reading:
             customer_share=customer_share,
         )
 
-    def histories(self, cutoff: dt.date) -> pd.DataFrame:
-        """The distinct histories of the whole shop on one evening, with their customers counted."""
-        return distinct_histories_seen(self.connection, cutoff, counts_zero_value_orders=self.counts_zero_value_orders)
+    def everybody(self, cutoff: dt.date) -> Everybody:
+        """All customers of one evening."""
+        return Everybody(self.connection, cutoff, self.counts_zero_value_orders)
 
     def past(self, plan: Plan, settings: ValueSettings, predictions: tuple[Prediction, ...], share: float) -> Past:
         """The past evenings of a plan."""
@@ -92,32 +94,39 @@ def value_night(reading: Reading, settings: ValueSettings, churn_horizon_days: i
         settings: what value rests on; bounds how many customers are read.
         churn_horizon_days: horizon of the scores for no order.
     """
-    histories = reading.histories(reading.as_of)
-    count_customers = int(histories["count_customers"].sum())
+    everybody = reading.everybody(reading.as_of)
+    count_customers = int(everybody.histories["count_customers"].sum())
     share = min(1.0, settings.maximum_customers / max(count_customers, 1))
     features = reading.features(reading.as_of, share).df()
     first = first_order_date(reading.connection, reading.as_of) or reading.as_of
     plan = plan_backtest(first, reading.as_of, settings.horizon_days)
-    if settings.gate.refusal(histories) is not None:
+    if settings.gate.refusal(everybody.histories) is not None:
         plan = replace(plan, origins=(), grid=())
     activity = repeat_activity(
         reading.connection, reading.as_of, counts_zero_value_orders=reading.counts_zero_value_orders
     )
     past = reading.past(plan, settings, VALUE_PREDICTIONS, share)
     trials = past.trials()
-    model = fit_value(features, reading.as_of, settings, histories, activity, past, trials)
+    whole = everybody if share < 1 else None
+    model = fit_value(features, reading.as_of, settings, whole, activity, past, trials)
     champions: dict[Prediction, str] = {name: choice.champion for name, choice in model.choices.items()}
     tables = [score_table(trials, plan.horizon_days, champions, model.errors.coverages)]
     if plan.origins:
         churn_plan = plan_backtest(first, reading.as_of, churn_horizon_days)
         churn_trials = reading.past(churn_plan, settings, ("no_order",), share).trials()
         tables.append(score_table(churn_trials, churn_plan.horizon_days, {"no_order": model.fits.base or ""}))
-    before = None
-    if model.choices:
-        month_ago = reading.as_of - dt.timedelta(days=DRIFT_DAYS)
-        earlier = reading.features(month_ago, share).df()
-        before = fit_models(earlier, plan.horizon_days, settings.purchase_model, histories=reading.histories(month_ago))
+    before = _month_before(reading, model, share) if model.choices else None
     return ValueNight(model, pd.concat(tables, ignore_index=True), parameter_table(model, before))
+
+
+def _month_before(reading: Reading, model: ValueModel, share: float) -> Fits:
+    """The fits as of a month earlier, each on the customers that tonight's is on."""
+    month_ago = reading.as_of - dt.timedelta(days=DRIFT_DAYS)
+    fits = fit_models(reading.features(month_ago, share).df(), model.fits.lesson_days, model.settings.purchase_model)
+    if share == 1:
+        return fits
+    names = {*prior_parts(model.fits), *parts_of(model.fits, model.champion, model.net_champion)}
+    return fitted_on_all(fits, sorted(names), reading.everybody(month_ago))
 
 
 def scored_customers(

@@ -7,13 +7,14 @@ not: how it looks (`terminal`), and splitting a difference into its causes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
 
 from dagster_project.headlines import HEADLINES, reading
+from dagster_project.publishing.audit import are_comparable, table_facts
 from dagster_project.publishing.versions import DATABASE, Manifest, VersionError, list_versions
 
 Number: TypeAlias = tuple[float | None, str]
@@ -99,7 +100,7 @@ def compare_versions(published: Path, before: str, after: str) -> Difference:
     return Difference(
         before=first,
         after=second,
-        tables=_tables(first.tables, second.tables),
+        tables=_tables(*_facts(published, first, second)),
         metrics=_metrics(*(found for found, _ in numbers)),
         definitions=[
             *_changes(first.definitions, second.definitions),
@@ -107,6 +108,19 @@ def compare_versions(published: Path, before: str, after: str) -> Difference:
         ],
         fingerprints=_changes(first.fingerprint, second.fingerprint),
     )
+
+
+def _facts(published: Path, first: Manifest, second: Manifest) -> list[Mapping[str, dict[str, Any]]]:
+    """What both held: as their manifests say, where these were made alike; else read anew with this engine."""
+    hashes = [facts["content_hash"] for manifest in (first, second) for facts in manifest.tables.values()]
+    is_same_engine = first.fingerprint.get("duckdb") == second.fingerprint.get("duckdb")
+    if is_same_engine and all(are_comparable(found, hashes[0]) for found in hashes):
+        return [first.tables, second.tables]
+    found: list[Mapping[str, dict[str, Any]]] = []
+    for manifest in (first, second):
+        with reading(published / "versions" / manifest.version / DATABASE) as con:
+            found.append({table: asdict(table_facts(con, table)) for table in manifest.tables})
+    return found
 
 
 def _tables(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]) -> list[TableChange]:

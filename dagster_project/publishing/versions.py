@@ -21,7 +21,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.publishing.audit import table_facts
+from dagster_project.publishing.audit import are_comparable, table_facts
 from dagster_project.publishing.copies import write_copies
 
 DATABASE = "loyalty.duckdb"
@@ -47,6 +47,8 @@ class Manifest:
     checks: dict[str, Any]
     fingerprint: dict[str, str]
     definitions: dict[str, Any] = field(default_factory=dict)
+    compared_with: str | None = None
+    """The version that `quality.metric_changes` explains the difference from; None where there was none."""
 
 
 def publish(build: Path, published: Path, manifest: Manifest, keep: int, *, with_parquet: bool = False) -> Path:
@@ -148,6 +150,15 @@ def current_database(published: Path) -> Path:
     return published / "versions" / version / DATABASE
 
 
+def night_before(published: Path, as_of: str) -> Manifest | None:
+    """The latest version of the last night before this one, whatever readers see now; None where there is none.
+
+    A rebuilt night is compared with the same night as when it was first built, and not with itself.
+    """
+    earlier = [manifest for manifest in list_versions(published) if manifest.as_of < as_of]
+    return max(earlier, key=lambda manifest: (manifest.as_of, manifest.version), default=None)
+
+
 def next_version(published: Path, as_of: str) -> str:
     """The name of the next version of a night: the night and a running number."""
     numbers = [
@@ -177,13 +188,14 @@ def _verify(database: Path, manifest: Manifest) -> None:
             found = {table: table_facts(con, table) for table in manifest.tables}
     except duckdb.Error as fault:
         raise VersionError(f"{database} cannot be read back: {str(fault).splitlines()[0]}") from fault
-    # another DuckDB may write the same row as another text, so hashes compare within one
+    # another DuckDB may hash the same row otherwise, so hashes compare within one
     is_same_engine = manifest.fingerprint.get("duckdb", duckdb.__version__) == duckdb.__version__
     for table, facts in manifest.tables.items():
         rows, content_hash = found[table].rows, found[table].content_hash
         if rows != facts["rows"]:
             raise VersionError(f"{database} holds {rows} rows in {table}, its manifest says {facts['rows']}")
-        if is_same_engine and content_hash != facts["content_hash"]:
+        is_comparable = is_same_engine and are_comparable(content_hash, facts["content_hash"])
+        if is_comparable and content_hash != facts["content_hash"]:
             raise VersionError(f"{database} holds other rows in {table} than its manifest says; publish it again")
 
 

@@ -18,7 +18,7 @@ from dagster_project.sources.ledger import Load, rows_path
 from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.tables import SourceError, SourceTable
 
-Kind = Literal["new", "missing", "renamed", "retyped", "new_value"]
+Kind = Literal["new", "missing", "renamed", "retyped", "new_value", "rewritten"]
 ALIKE = 0.6  # of difflib's ratio: `order_status` and `status` have 0.67, `order_id` and `order_date` 0.56
 MOST_VALUES = 10  # a shifted column brings more new values than a new code does
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,29}")
@@ -31,7 +31,7 @@ class ContractChange:
     Attributes:
         file: the delivered file.
         kind: what has changed.
-        column: the column; of a renamed one its old name.
+        column: the column; of a renamed one its old name; empty where it is all of them.
         text: the change in words, without content of rows but for the codes of an enumerated column.
     """
 

@@ -6,11 +6,13 @@ transaction (`landing.py`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dagster_project.sources.contract import ContractBroken, ContractChange, column_changes, new_values, refuse, told
 from dagster_project.sources.ledger import Load, rejects_path, rows_path
 from dagster_project.sources.load_writer import Delivery, write_load
+from dagster_project.sources.repetition import repeated_share, rewritten
 from dagster_project.sources.tables import MissingColumns, SourceTable
 
 LOADS_COMPARED = (
@@ -56,7 +58,9 @@ class Door:
                 return None
             extra = f"; {told(changes, since)}" if changes else ""
             raise ContractBroken(f"{fault}{extra}", changes) from None
+        load = replace(load, repeats=self._repeated(since, load, done))
         changes = column_changes(file, since.columns, load.columns) if since else []
+        changes += rewritten(file, load.repeats, since)
         changes += new_values(self._table, self._folder, file, rows_path(done, load.load_id), self._earlier)
         if changes and self._table.when_changed == "freeze":
             raise refuse(self._table, changes, since)
@@ -74,6 +78,13 @@ class Door:
         same = [load for load in self._ledger if load.delivery == name]
         known = same or [*self._ledger, *others]
         return known[-1] if known else None
+
+    def _repeated(self, since: Load | None, load: Load, done: Path) -> float | None:
+        """What a delivery repeats of the one before it under the same name."""
+        if since is None or since.delivery != load.delivery:
+            return None
+        before = rows_path(self._folder, since.load_id)
+        return repeated_share(before, rows_path(done, load.load_id), load) if before.is_file() else None
 
     def _may_set_aside(self) -> bool:
         """Whether the policy asks for it, and something is there to go on with."""

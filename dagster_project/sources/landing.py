@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from dagster_project.sources.contract import ContractChange
@@ -26,6 +26,7 @@ from dagster_project.sources.ledger import (
     Load,
     as_utc,
     current_loads,
+    is_sound,
     make_durable,
     newest_loads,
     only_writer,
@@ -33,7 +34,7 @@ from dagster_project.sources.ledger import (
     rows_path,
     write_ledger,
 )
-from dagster_project.sources.load_writer import Delivery
+from dagster_project.sources.load_writer import Delivery, write_load
 from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql
 from dagster_project.sources.tables import SourceTable, check_required_columns
 
@@ -42,6 +43,7 @@ __all__ = ["Landed", "Load", "Progress", "current_loads", "land", "raw_select_sq
 Progress = Callable[[str, int, int], None]
 """Hears the file being read, the bytes done so far over the whole table, and the bytes in all."""
 
+CLOCK_TOLERANCE = timedelta(hours=1)  # a correction of the clock; rows are refused a day after their load
 _HASHING_SHARE = 0.1  # of the time a new file takes; an old one takes no more than its hash
 
 
@@ -88,7 +90,8 @@ def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progr
 
     Raises:
         ContractBroken: A delivery lacks a required column, or differs from the one before where the policy is `freeze`.
-        SourceError: On any other structural fault. In all cases nothing of this call is landed.
+        SourceError: On any other structural fault, a clock that was set back, or landed rows that are damaged and whose
+            file is gone. In all cases nothing of this call is landed.
     """
     moment = as_utc(loaded_at)
     files = find_files(table)
@@ -101,9 +104,13 @@ def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progr
         ledger = read_ledger(table, landing)
         with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=folder) as scratch:
             current, deliveries, door = _read_files(table, files, moment, ledger, Path(scratch), folder, progress)
+            _require_sound(table, folder, [*ledger, *deliveries], current)
             _move_into_place(Path(scratch) / "done", folder)
-            if deliveries:
-                write_ledger(table, landing, [*ledger, *deliveries])
+            # of a load that was written again, the bytes may be another library's
+            mended = {load.load_id: load.landed_sha256 for load in current}
+            kept = [replace(load, landed_sha256=mended.get(load.load_id, load.landed_sha256)) for load in ledger]
+            if deliveries or kept != ledger:
+                write_ledger(table, landing, [*kept, *deliveries])
     return Landed(
         rows=sum(load.rows for load in current),
         rejected=sum(load.rejected for load in current),
@@ -141,7 +148,11 @@ def _read_files(
         if load_id in known:
             load = known[load_id]
             check_required_columns(table, tuple(load.columns), f"file {file.name!r}")
+            if not is_sound(folder, load):
+                again = Delivery(table, file, sha256, load_id, load.loaded_at, meter.reading(file))
+                load = write_load(again, scratch, scratch / "done")
         else:
+            _require_clock(table, ledger, loaded_at)
             delivery = Delivery(table, file, sha256, load_id, loaded_at, meter.reading(file))
             admitted = door.admit(delivery, scratch, deliveries)
             if admitted is None:
@@ -154,6 +165,27 @@ def _read_files(
         current.append(load)
         meter.finish(file)
     return current, deliveries, door
+
+
+def _require_clock(table: SourceTable, ledger: list[Load], moment: datetime) -> None:
+    """Rows that happened after their own load are refused, and a load keeps its moment: a wrong one would last."""
+    latest = max((load.loaded_at for load in ledger), default=moment)
+    if moment < latest - CLOCK_TOLERANCE:
+        raise table.error(
+            f"the clock says {moment:%Y-%m-%d %H:%M} UTC, but a file was landed at {latest:%Y-%m-%d %H:%M}: "
+            "set the clock right and run again"
+        )
+
+
+def _require_sound(table: SourceTable, folder: Path, loads: list[Load], current: list[Load]) -> None:
+    """Loads that still count, but whose files have left the source, are what they were; no other copy is known."""
+    at_hand = {load.load_id for load in current}
+    for load in newest_loads(loads):
+        if load.load_id not in at_hand and not is_sound(folder, load):
+            raise table.error(
+                f"{str(rows_path(folder, load.load_id))!r} is damaged or missing, and its file {load.file!r} is gone "
+                "from the source: restore either of the two from a backup and run again"
+            )
 
 
 def _move_into_place(done: Path, folder: Path) -> None:

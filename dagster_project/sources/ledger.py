@@ -8,6 +8,7 @@ SQL over what is landed (`raw_views.py`).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -28,7 +29,12 @@ TEMPORARY_PREFIX = ".tmp-"
 
 @dataclass(frozen=True)
 class Load:
-    """One delivery of one file. `columns` maps each source column to its DuckDB type, in file order."""
+    """One delivery of one file.
+
+    `columns` maps each source column to its DuckDB type, in file order; `landed_sha256` is of the Parquet of its rows,
+    and empty where it was landed before that was kept; `repeats` is the share of the rows of the delivery before, under
+    the same name, that stand in it unchanged, where there was one to compare with.
+    """
 
     file: str
     load_id: str
@@ -38,6 +44,8 @@ class Load:
     rejected: int
     loaded_at: datetime
     columns: dict[str, str]
+    landed_sha256: str = ""
+    repeats: float | None = None
 
     @property
     def delivery(self) -> str:
@@ -65,6 +73,18 @@ def rows_path(folder: Path, load_id: str) -> Path:
 def rejects_path(folder: Path, load_id: str) -> Path:
     """Parquet of the rows that could not be read."""
     return folder / f"{load_id}.rejects.parquet"
+
+
+def is_sound(folder: Path, load: Load) -> bool:
+    """Whether the rows of a load lie in the landing zone as they were written, to the byte."""
+    path = rows_path(folder, load.load_id)
+    return path.is_file() and load.landed_sha256 in ("", digest_of(path))
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def read_ledger(table: SourceTable, landing: Path) -> list[Load]:

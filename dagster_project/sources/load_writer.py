@@ -23,7 +23,7 @@ from dagster_project.sources.csv_reader import CsvReading
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.files import SourceFile, as_plain_text
 from dagster_project.sources.fixed_width_reader import FixedWidthReading
-from dagster_project.sources.ledger import Load, make_durable, rejects_path, rows_path
+from dagster_project.sources.ledger import Load, digest_of, make_durable, rejects_path, rows_path
 from dagster_project.sources.parquet_reader import ParquetReading
 from dagster_project.sources.raw_views import literal
 from dagster_project.sources.readings import BATCH_ROWS, Reading, Reject, UnevenLineEndsError
@@ -84,6 +84,7 @@ def write_load(delivery: Delivery, scratch: Path, done: Path) -> Load:
         rejected=rejected,
         loaded_at=delivery.loaded_at,
         columns=_column_types(table, file, target),
+        landed_sha256=digest_of(target),
     )
 
 

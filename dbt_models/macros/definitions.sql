@@ -7,7 +7,8 @@
 {% macro definition_settings() -%}
     {{ return([
         'repeat_window_days', 'late_grace_days', 'active_window_days', 'loyal_minimum_occasions', 'loyal_gap_multiple',
-        'adoption_window_days', 'margin_share'
+        'adoption_window_days', 'margin_share', 'subscription_grace_days', 'subscription_total_base',
+        'response_window_days', 'member_active_days'
     ]) }}
 {%- endmacro %}
 

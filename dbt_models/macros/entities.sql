@@ -70,6 +70,90 @@
             'invited_at': 'timestamp',
             'submitted_at': 'timestamp',
             'answered_at': 'timestamp'
+        },
+        'exchange_rates': {
+            'rate_date': 'date',
+            'currency_code': 'varchar',
+            'quote_currency_code': 'varchar',
+            'exchange_rate': rate()
+        },
+        'point_events': {
+            'event_id': 'varchar',
+            'event_number': 'bigint',
+            'customer_id': 'varchar',
+            'event_kind': 'varchar',
+            'points': 'bigint',
+            'order_id': 'varchar',
+            'effective_at': 'timestamp',
+            'recorded_at': 'timestamp',
+            'expiry_date': 'date'
+        },
+        'tier_changes': {
+            'customer_id': 'varchar',
+            'tier': 'varchar',
+            'changed_at': 'timestamp',
+            'change_reason': 'varchar'
+        },
+        'referrals': {
+            'referral_id': 'varchar',
+            'referrer_customer_id': 'varchar',
+            'referred_customer_id': 'varchar',
+            'order_id': 'varchar',
+            'channel': 'varchar',
+            'invited_at': 'timestamp',
+            'converted_at': 'timestamp',
+            'reward_amount': money(),
+            'currency_code': 'varchar'
+        },
+        'campaigns': {
+            'campaign_id': 'varchar',
+            'campaign_name': 'varchar',
+            'purpose': 'varchar',
+            'start_date': 'date',
+            'end_date': 'date',
+            'holdout_share': 'double'
+        },
+        'campaign_messages': {
+            'message_id': 'varchar',
+            'campaign_id': 'varchar',
+            'customer_id': 'varchar',
+            'is_holdout': 'boolean',
+            'is_personal': 'boolean',
+            'channel': 'varchar',
+            'sent_at': 'timestamp',
+            'delivery_status': 'varchar',
+            'opened_at': 'timestamp',
+            'clicked_at': 'timestamp'
+        },
+        'subscription_events': {
+            'subscription_id': 'varchar',
+            'event_number': 'bigint',
+            'customer_id': 'varchar',
+            'plan_name': 'varchar',
+            'event_kind': 'varchar',
+            'happened_at': 'timestamp',
+            'period_end_date': 'date',
+            'amount': money(),
+            'currency_code': 'varchar',
+            'is_auto': 'boolean',
+            'reason': 'varchar'
+        },
+        'visits': {
+            'visit_id': 'varchar',
+            'customer_id': 'varchar',
+            'device': 'varchar',
+            'channel': 'varchar',
+            'started_at': 'timestamp',
+            'count_pages': 'bigint',
+            'has_cart': 'boolean'
+        },
+        'costs': {
+            'cost_date': 'date',
+            'purpose': 'varchar',
+            'channel': 'varchar',
+            'campaign_id': 'varchar',
+            'cost_amount': money(),
+            'currency_code': 'varchar'
         }
     } %}
     {{ return(dict(provenance, **shapes[entity])) }}
@@ -96,6 +180,15 @@ select
         {%- endfor %}
 where 1 = 0
     {%- endfor %}
+{%- endmacro %}
+
+{#- Every customer that the sources' rows of an entity name, as source_name and customer_id. -#}
+{% macro customers_named_in(entity, column) -%}
+    select distinct
+        source_name,
+        {{ column }} as customer_id
+    from ({{ united(entity) }}) as united
+    where {{ column }} is not null
 {%- endmacro %}
 
 {% macro declared_columns(model_name) -%}

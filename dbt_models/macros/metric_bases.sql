@@ -7,7 +7,9 @@
 {% macro order_segment_types() -%}{{ return(['channel', 'device', 'country', 'product_kind']) }}{%- endmacro %}
 
 {% macro customer_segment_types() -%}
-    {{ return(order_segment_types() + ['acquisition_channel', 'acquisition_cohort', 'rfm_segment', 'loyalty']) }}
+    {{ return(
+        order_segment_types() + ['acquisition_channel', 'acquisition_cohort', 'rfm_segment', 'loyalty', 'tier']
+    ) }}
 {%- endmacro %}
 
 {#- Of a customer in a period: rows of int_customer_periods. -#}
@@ -35,7 +37,15 @@
         'count_loyal': counted('is_active and is_loyal'),
         'count_loyal_before': counted("loyalty = 'loyal'"),
         'count_other_before': counted("loyalty = 'other'"),
+        'count_members': counted('is_active and is_member'),
+        'count_referrers': counted('is_active and count_referrals > 0'),
+        'count_referrers_before': counted('was_active_before and count_referrals > 0'),
+        'count_rewarded_referrers_before': counted('was_active_before and count_rewarded_referrals > 0'),
+        'count_unrewarded_referrers_before': counted('was_active_before and count_unrewarded_referrals > 0'),
     } -%}
+    {%- do bases.update(with_squares(
+        'count_customers_brought', 'case when was_active_before then count_converted_referrals else 0 end'
+    )) -%}
     {%- do bases.update(with_squares('count_occasions', 'count_occasions')) -%}
     {%- do bases.update(with_squares('total_net', 'total_net')) -%}
     {%- do bases.update(with_squares('total_net_of_loyal', "case when loyalty = 'loyal' then total_net else 0 end")) -%}
@@ -72,11 +82,71 @@
     {{ return(bases) }}
 {%- endmacro %}
 
-{#- Of a customer in a complete month, by months since the first order: rows of fct_customer_months. -#}
+{#- Of a customer in a complete month, by months since the first order: rows of fct_customer_months. Costs are shared out
+    by month, in int_tenure_bases. -#}
 {% macro tenure_bases() -%}
     {%- set bases = {'count_active_months': counted('is_active')} -%}
     {%- do bases.update(with_squares('total_margin_of_month', 'case when is_active then total_margin else 0 end')) -%}
     {{ return(bases) }}
+{%- endmacro %}
+
+{#- Of an invitation whose referrer is not who came: rows of fct_referrals. -#}
+{% macro referral_bases() -%}
+    {{ return({'count_referrals': counted('true'), 'count_converted_referrals': counted('is_converted')}) }}
+{%- endmacro %}
+
+{#- Of a message whose window is over: rows of fct_campaign_messages. -#}
+{% macro message_bases() -%}
+    {{ return({
+        'count_personal_messages': counted('is_personal and is_delivered'),
+        'count_personal_responses': counted('is_personal and has_responded'),
+        'count_general_messages': counted('not is_personal and is_delivered'),
+        'count_general_responses': counted('not is_personal and has_responded'),
+    }) }}
+{%- endmacro %}
+
+{#- Of a subscription that had begun before a period and had not churned by then: rows of fct_subscriptions. -#}
+{% macro subscription_bases() -%}
+    {{ return({
+        'count_subscriptions_before': counted('true'),
+        'count_subscriptions_lost': counted('churn_date < period_end'),
+        'count_subscriptions_lost_involuntarily': counted('churn_date < period_end and is_involuntary'),
+    }) }}
+{%- endmacro %}
+
+{#- Of a customer with a subscription, by the as-of. `count_subscription_base` is what the setting takes for "all". -#}
+{% macro subscriber_bases() -%}
+    {%- set taken = {
+        'subscribers': 'is_subscriber', 'subscribers_due': 'is_due or has_repurchased', 'all_customers': 'true'
+    } -%}
+    {{ return({
+        'count_repurchasing_subscribers': counted('has_repurchased'),
+        'count_subscription_base': counted(taken[var('subscription_total_base')]),
+        'count_subscribers_ended': counted('has_ended'),
+        'count_subscribers_returned': counted('has_ended and has_returned'),
+    }) }}
+{%- endmacro %}
+
+{#- Of a member's points that came to their end in a period. -#}
+{% macro points_bases() -%}
+    {%- set bases = {'count_members_with_ended_points': counted('true')} -%}
+    {%- do bases.update(with_products(
+        'count_points_expired', 'points_expired', 'count_points_ended', 'points_ended'
+    )) -%}
+    {{ return(bases) }}
+{%- endmacro %}
+
+{#- Of a cost: rows of fct_costs. -#}
+{% macro cost_bases() -%}
+    {{ return({
+        'total_acquisition_cost': summed("case when cost_kind = 'acquisition' then cost_amount else 0 end"),
+        'total_retention_cost': summed("case when cost_kind = 'retention' then cost_amount else 0 end"),
+    }) }}
+{%- endmacro %}
+
+{#- Of a member, by the as-of. -#}
+{% macro member_bases() -%}
+    {{ return({'count_programme_members': counted('true'), 'count_active_members': counted('is_active_member')}) }}
 {%- endmacro %}
 
 {#- Of a customer who was active in the year before a launch or bought the product after it. -#}
@@ -140,21 +210,29 @@
 
 {#- The name of the split and of its part that a row of grouping sets stands for. -#}
 {% macro grouped_segment_type(segment_types) -%}
+    {%- if segment_types %}
     case
         {%- for name in segment_types %}
         when grouping({{ name }}) = 0 then '{{ name }}'
         {%- endfor %}
         else 'all'
     end
+    {%- else %}
+    'all'
+    {%- endif %}
 {%- endmacro %}
 
 {% macro grouped_segment(segment_types) -%}
+    {%- if segment_types %}
     case
         {%- for name in segment_types %}
         when grouping({{ name }}) = 0 then {{ name }}
         {%- endfor %}
         else 'all'
     end
+    {%- else %}
+    'all'
+    {%- endif %}
 {%- endmacro %}
 
 {#- The keys over the whole and over each split. -#}

@@ -80,6 +80,23 @@
     end
 {%- endmacro %}
 
+{#- A calendar day as it is written; a text with a time of day is none. -#}
+{% macro calendar_day(expression) -%}
+    {{ return(adapter.dispatch('calendar_day', 'loyalty')(expression)) }}
+{%- endmacro %}
+
+{% macro default__calendar_day(expression) -%}
+    case
+        when regexp_matches(trim(cast({{ expression }} as varchar)), '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$')
+            then try_cast({{ expression }} as date)
+    end
+{%- endmacro %}
+
+{#- What a source learned of an event later on, as the as-of knows it: null when it happened after that. -#}
+{% macro if_known(expression, happened_at) -%}
+    case when {{ happened_at }} < {{ as_of_ends_at() }} then {{ expression }} end
+{%- endmacro %}
+
 {#- The text as the condition sees it: a blank is absent. -#}
 {% macro rule_missing(column) -%}
     {{ return(['`' ~ column ~ '` is missing', text(sent(column)) ~ ' is null']) }}
@@ -102,6 +119,17 @@
 
 {% macro rule_not_a_moment(column) -%}
     {{ return(rule_unreadable(column, moment(sent(column)), 'a time like 2025-01-31 13:45:00')) }}
+{%- endmacro %}
+
+{% macro rule_not_a_day(column) -%}
+    {{ return(rule_unreadable(column, calendar_day(sent(column)), 'a day like 2025-01-31')) }}
+{%- endmacro %}
+
+{% macro rule_not_one_of(column, codes) -%}
+    {{ return([
+        '`' ~ column ~ '` is none of ' ~ codes | join(', '),
+        'lower(' ~ text(sent(column)) ~ ") not in ('" ~ codes | join("', '") ~ "')"
+    ]) }}
 {%- endmacro %}
 
 {#- Every reason that holds, joined; an empty text when the row is good. -#}

@@ -1,6 +1,9 @@
 {#- Money: whole in 64 bits, exact for currencies of 0 to 4 decimals and for unit prices. -#}
 {% macro money() -%}decimal(18, 4){%- endmacro %}
 
+{#- Units of one currency for one of another; the amounts that it makes are rounded to money. -#}
+{% macro rate() -%}decimal(18, 8){%- endmacro %}
+
 {% macro as_money(expression) -%}cast({{ expression }} as {{ money() }}){%- endmacro %}
 
 {#- A share, a mean: null without a base, never a division by zero. -#}
@@ -9,6 +12,14 @@
 {%- endmacro %}
 
 {#- An amount of the order's own currency at the order's rate; null where there is no rate. -#}
-{% macro in_reporting_currency(amount) -%}
-    {{ as_money(as_money(amount) ~ ' * exchange_rate') }}
+{% macro in_reporting_currency(amount, exchange_rate='exchange_rate') -%}
+    {{ as_money(as_money(amount) ~ ' * ' ~ exchange_rate) }}
+{%- endmacro %}
+
+{#- The rate from a currency to the reporting one; `rates` is a row of int_exchange_rates_filled of currency and day. -#}
+{% macro exchange_rate_of(currency_code, rates) -%}
+    case
+        when {{ currency_code }} = '{{ var("currency") }}' then cast(1 as {{ rate() }})
+        else {{ rates }}.exchange_rate
+    end
 {%- endmacro %}

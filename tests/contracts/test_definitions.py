@@ -15,7 +15,9 @@ SCHEMAS = LAYERS | {"quality"}
 PUBLISHED_MARTS = {
     "dim_customers", "dim_products", "fct_orders", "fct_order_lines", "fct_refunds", "fct_feedback", "fct_customers",
     "fct_customer_months", "loyalty_metrics", "cohort_retention", "rfm_segments", "order_exclusions", "customer_360",
-    "lifecycle_states", "lifecycle_transitions", "spec_claims",
+    "lifecycle_states", "lifecycle_transitions", "spec_claims", "fct_points_ledger", "fct_tier_changes",
+    "fct_referrals", "dim_campaigns", "fct_campaign_messages", "fct_subscriptions", "fct_visits", "fct_costs",
+    "dim_dates",
 }  # fmt: skip
 
 
@@ -45,7 +47,7 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
              "spec_claims_made"}  # fmt: skip
     assert tables("marts") == PUBLISHED_MARTS | seeds
     assert tables("models") == {"customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters"}
-    assert tables("quality") == {"quarantined_rows", "reconciliation"}
+    assert tables("quality") == {"quarantined_rows", "reconciliation", "metric_changes", "metric_change_customers"}
     assert tables("publish") == {"published_version"}
     assert tables("report") == {"loyalty_report"}
 

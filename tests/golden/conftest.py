@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 from real_shops import OpenNight, data_folder
@@ -28,7 +29,8 @@ def open_night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenNight]:
         if (shop, as_of) not in homes:
             home = tmp_path_factory.mktemp(f"{shop}_home")
             settings = load_settings(PROJECT_ROOT / "examples" / f"{shop}.yaml", home=home)
-            run_night(settings, settings.night(dt.date.fromisoformat(as_of) if as_of else None))
+            day = settings.night(dt.date.fromisoformat(as_of) if as_of else None)
+            run_night(settings, day, instance=dg.DagsterInstance.ephemeral())
             homes[shop, as_of] = home
         con = duckdb.connect(str(current_database(homes[shop, as_of] / "published")), read_only=True)
         opened.append(con)

@@ -19,6 +19,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import yaml
+from corner_shop import MAY_BE_EMPTY
 
 from dagster_project.nightly import run_night
 from dagster_project.publishing.versions import current_database
@@ -27,7 +28,6 @@ from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 
 ONE_CURRENCY = (("DE", "EUR", 0.8), ("AT", "EUR", 0.2))
 """Countries of a shop whose every order is in the reporting currency; the warehouse has no exchange rates yet."""
-_MAY_BE_EMPTY = ("refunds", "survey_answers", "reviews")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def write_settings(path: Path, home: Path, deliveries: Path, pattern: str = "{na
         table["files"] = pattern.format(
             name=table["files"], stem=Path(table["files"]).stem, suffix=Path(table["files"]).suffix
         )
-        table["is_optional"] = name in _MAY_BE_EMPTY
+        table["is_optional"] = name in MAY_BE_EMPTY
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pytest
 from known_shop import KnownShop, standard_errors, standard_errors_of_chances
 from scipy import stats
 
+from dagster_project.explaining.claims import MULTIPLES
+from dagster_project.explaining.explanation import explain_metric
+from dagster_project.explaining.rules import Rules
+from dagster_project.explaining.sensitivity import estimate, write_one_state
+from dagster_project.publishing.versions import current_database
 from dagster_project.sources.simulated_shop import plain_plan
 
 PERSONS = """
@@ -122,3 +128,21 @@ def test_fitted_parameters_are_the_planted_ones(shop: KnownShop) -> None:
         ("spend", p * gamma / (q - 1), spending.mean, 0.12),
     ):
         assert found == pytest.approx(true, rel=tolerance), name
+
+
+def test_what_is_recounted_from_published_orders_is_what_was_told(shop: KnownShop) -> None:
+    with duckdb.connect(str(current_database(shop.root / "home" / "published")), read_only=True) as con:
+        write_one_state(con, shop.plan.last_day)
+        for metric in MULTIPLES:
+            found = estimate(con, metric, None, Rules())
+            [(value, low, high, n)] = con.execute(
+                "select metric_value, ci_low, ci_high, count_observations from marts.loyalty_metrics "
+                "where metric = ? and segment_type = 'all'",
+                [metric],
+            ).fetchall()
+            assert n > 30
+            assert (found.value, found.low, found.high) == pytest.approx((value, low, high), rel=1e-9)
+            assert found.count_observations == n
+            explained = explain_metric(con, metric, shop.plan.last_day, {})
+            assert set(explained.decisions.values()) <= {"holds", "does_not_hold", "cannot_say"}
+            assert len(explained.tried) > 5

@@ -83,6 +83,18 @@ class CondensedBetaGeometric(BetaGeometric):
         statistics, unit = cls._prepared(count_repeats, time_to_last, time_observed, count_customers)
         return cls._fitted_with(stages, statistics, unit, total_log_gap)
 
+    def refitted(
+        self,
+        count_repeats: npt.ArrayLike,
+        time_to_last: npt.ArrayLike,
+        time_observed: npt.ArrayLike,
+        count_customers: npt.ArrayLike | None = None,
+        total_log_gap: float | None = None,
+    ) -> Self:
+        """As of every model; the number of stages is kept."""
+        histories = (count_repeats, time_to_last, time_observed, count_customers)
+        return self.fit_stages(self._stages, *histories, total_log_gap)
+
     @classmethod
     def _fitted(cls, statistics: Statistics, unit: float, total_log_gap: float | None) -> Self:
         """The best k: the likelihood rises to it and falls after it, so the first fall ends the search."""

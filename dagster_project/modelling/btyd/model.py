@@ -112,6 +112,29 @@ class PurchaseModel(ABC):
         statistics, unit = cls._prepared(count_repeats, time_to_last, time_observed, count_customers)
         return cls._fitted(statistics, unit, total_log_gap)
 
+    def refitted(
+        self,
+        count_repeats: npt.ArrayLike,
+        time_to_last: npt.ArrayLike,
+        time_observed: npt.ArrayLike,
+        count_customers: npt.ArrayLike | None = None,
+        total_log_gap: float | None = None,
+    ) -> Self:
+        """The likeliest model of the same kind on other histories; what `fit` chooses besides parameters is kept.
+
+        Args:
+            count_repeats: as in `fit`.
+            time_to_last: as in `fit`.
+            time_observed: as in `fit`.
+            count_customers: as in `fit`.
+            total_log_gap: as in `fit`; where it is needed and absent, only the log-likelihood stays unknown.
+
+        Raises:
+            ValueError: as of `fit`.
+            DidNotConverge: as of `fit`.
+        """
+        return self.fit(count_repeats, time_to_last, time_observed, count_customers, total_log_gap)
+
     @classmethod
     def _prepared(
         cls,

@@ -30,6 +30,33 @@ PRIOR_PRECISION = 1.0
 """Of the logs of shapes and of their powers around the usual: a shape e times off is one standard deviation away."""
 
 
+FEWEST_ORDERS = 1e-9
+"""Expected orders below it say nothing of how many a buyer orders: one, as good as surely."""
+
+
+def none_in_keeping(no_order: npt.ArrayLike, expected: npt.ArrayLike, corrected: npt.ArrayLike) -> FloatArray:
+    """A model's probability of no order, once its expected orders are corrected.
+
+    The correction is a change of pace: the event that ends the waiting has a cumulative hazard of -log P(none), which
+    grows as expected orders do, so P becomes P^(corrected / expected). Left as it is, P would say that somebody whom
+    the model has given up, and a learner has not (.05 orders in place of a thousand millionth), buys once in a thousand
+    million years, and then fifty million times.
+
+    Args:
+        no_order: by the model, 0 to 1, any shape.
+        expected: orders by the model, at least 0, same shape.
+        corrected: orders that are believed, at least 0, same shape.
+
+    Returns:
+        Probabilities, same shape; equal to `no_order` where nothing is corrected.
+    """
+    none, before, after = (np.asarray(column, dtype=np.float64) for column in (no_order, expected, corrected))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pace = np.where(before > FEWEST_ORDERS, -np.log(none) / before, 1.0)
+        waited = np.where(after > 0, np.exp(-pace * after), 1.0)
+    return np.asarray(np.where(before == after, none, waited), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Forecast:
     """What is expected of customers within one horizon.

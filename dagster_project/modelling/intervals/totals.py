@@ -30,13 +30,6 @@ PRIOR_DEGREES = 4.0
 """Origins that the claimed error is worth against those seen: with four of a back-test each side has half the say."""
 
 
-ORDERS_MISFIT = 0.15
-"""What the claim of season and level knows nothing of: that the purchase model itself does not fit this shop. On 37
-(overlapping) windows of 91 and 182 days of three open shops, intervals of orders at 50, 80 and 95 % held 49, 65 and
-81 % without it, 62, 76 and 95 % with it. Net per order needs none: 23 windows of 91 days missed by .067 (root mean
-square) where .065 was claimed."""
-
-
 @dataclass(frozen=True)
 class CommonError:
     """Error of the log of the shop's total that all customers share.
@@ -55,33 +48,31 @@ class CommonError:
         claimed: float,
         past_log_ratios: npt.ArrayLike = (),
         past_claimed: npt.ArrayLike = (),
-        misfit: float = ORDERS_MISFIT,
     ) -> Self:
         """The claimed error, grown or shrunk by what past origins say of such claims.
 
         The scale of a normal error with a scaled inverse chi-square prior (Gelman et al. 2013, section 2.6) of 4
-        degrees of freedom, so few origins move it little and the tails are those of a t.
+        degrees of freedom, so few origins move it little and the tails are those of a t. That the purchase model does
+        not fit the shop shows in those origins, and needs no error of its own: `benchmarks/clv_level.py`.
 
         Args:
             claimed: standard error of the log of the total, at least 0.
             past_log_ratios: log of actual over expected totals at past origins, shape (k,).
             past_claimed: the error claimed there, chance included, shape (k,), at least 0.
-            misfit: error of the model itself, at least 0, joins every claim; 0 for net per order.
 
         Raises:
             ValueError: claims are impossible, or not one for each ratio.
         """
         ratios, claims = np.asarray(past_log_ratios, dtype=np.float64), np.asarray(past_claimed, dtype=np.float64)
-        now, past = float(np.hypot(claimed, misfit)), np.hypot(claims, misfit)
-        is_possible = np.isfinite(now) and min(claimed, misfit) >= 0 and bool((past > 0).all())
+        is_possible = np.isfinite(claimed) and claimed >= 0 and bool((claims > 0).all() and np.isfinite(claims).all())
         if ratios.shape != claims.shape or not (is_possible and np.isfinite(ratios).all()):
             raise ValueError(
-                f"claimed {claimed} now, {claims} at origins with log ratios {ratios}, and a misfit of {misfit}; "
+                f"claimed {claimed} now, {claims} at origins with log ratios {ratios}; "
                 "expected finite numbers, one positive claim for each ratio"
             )
         degrees = PRIOR_DEGREES + ratios.size
-        growth = np.sqrt((PRIOR_DEGREES + float(((ratios / past) ** 2).sum())) / degrees)
-        return cls(float(now * growth), float(degrees))
+        growth = np.sqrt((PRIOR_DEGREES + float(((ratios / claims) ** 2).sum())) / degrees)
+        return cls(float(claimed * growth), float(degrees))
 
     def factors(self, rng: np.random.Generator, count: int) -> FloatArray:
         """Draws of the factor that the shop's total is off by, shape (count,), median 1.
@@ -188,7 +179,8 @@ class ShopTotals:
         orders, net = np.zeros(count), np.zeros(count)
         for key in sorted(self._sums):
             customers, *totals = self._sums[key]
-            one = Forecast.of(*(np.array([total / customers]) for total in totals))
+            # nine digits: sums of other batches differ in the last, and chance would go another way
+            one = Forecast.of(*(np.array([float(f"{total / customers:.9g}")]) for total in totals))
             buyers = rng.binomial(round(customers), 1 - one.no_order[0], count).astype(np.float64)
             again = one.orders_of_buyer[0] - 1
             size = outcomes.rest.at(one.orders_of_buyer)[0]

@@ -20,6 +20,11 @@ MINIMUM_HISTORY_DAYS = 365
 simulated shops without a season missed by .075 where the plain model missed by .040."""
 MINIMUM_REPEATS = 100
 """Below it the ratio's own noise, 10 %, is as large as the usual level: nothing could be learnt."""
+EXTRAPOLATION_ERROR = 0.2
+"""Of the log of a total that no level corrects, a history's length ahead; in proportion for shorter horizons. Part of a
+season that is seen for the first time passes for customers leaving, or staying. On 40 simulated shops the calendar's
+total 182 days ahead missed by .24 (root mean square) after half a year of history and by .18 after ten months, where
+season and level alone allow .14; with this error .22 and .18 are allowed."""
 STEP_DAYS = 7
 COUNT_STEPS = 105
 """Two years of weeks; a longer horizon goes on as its last year did."""
@@ -55,14 +60,17 @@ class Foreseen:
         return cls(season, level, errors, dict(variation.sizes))
 
     @classmethod
-    def gated(cls, reason: str) -> Self:
+    def gated(cls, reason: str, history_days: float = np.inf) -> Self:
         """No correction, with the uncertainty of a shop of which nothing is known.
 
         Args:
             reason: why, for people.
+            history_days: that the purchase models have seen, from 0; absent where nothing is extrapolated from them.
         """
         nothing = np.zeros(COUNT_STEPS)
-        return cls(nothing, nothing, mean_factor(nothing, prior_uncertainty(FORESEEN, _weeks()))[1], {}, reason)
+        of_parts = mean_factor(nothing, prior_uncertainty(FORESEEN, _weeks()))[1]
+        lengths = np.minimum(STEP_DAYS * np.arange(1.0, COUNT_STEPS + 1) / max(history_days, 1.0), 1.0)
+        return cls(nothing, nothing, np.hypot(of_parts, EXTRAPOLATION_ERROR * lengths), {}, reason)
 
     @property
     def is_gated(self) -> bool:

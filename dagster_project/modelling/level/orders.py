@@ -81,20 +81,21 @@ def fit_orders_level(
     histories = (count_repeats, time_to_last, time_observed)
     total = float(activity.repeat_count.sum())
     if activity.history_days < MINIMUM_HISTORY_DAYS:
-        return _gated(f"the shop has {activity.history_days} days of history; a season needs {MINIMUM_HISTORY_DAYS}")
+        days = f"the shop has {activity.history_days} days of history"
+        return _gated(activity, f"{days}; a season needs {MINIMUM_HISTORY_DAYS}")
     if total < MINIMUM_REPEATS:
-        return _gated(f"existing customers came back {total:.0f} times; a level needs {MINIMUM_REPEATS}")
+        return _gated(activity, f"existing customers came back {total:.0f} times; a level needs {MINIMUM_REPEATS}")
     try:
         model, variation = _fitted_together(Cells.of(activity), model_class, histories, weights)
     except DidNotConverge as error:
-        return _gated(f"the purchase model did not converge by the shop's own clock: {error}")
+        return _gated(activity, f"the purchase model did not converge by the shop's own clock: {error}")
     foreseen = Foreseen.of(variation)
     clock = replace(model.clock, ahead_step_days=STEP_DAYS, ahead_rates=foreseen.rates)
     return OrdersLevel(clock, foreseen, SeasonalModel(model.model, clock))
 
 
-def _gated(reason: str) -> OrdersLevel:
-    return OrdersLevel(Clock(), Foreseen.gated(reason), None)
+def _gated(activity: Activity, reason: str) -> OrdersLevel:
+    return OrdersLevel(Clock(), Foreseen.gated(reason, activity.history_days), None)
 
 
 def _fitted_together(

@@ -79,6 +79,21 @@ attributed as (
         customer_days.customer_key
 ),
 
+referrals as (
+    select
+        periods.period_type,
+        periods.period_start,
+        sent.referrer_customer_key as customer_key,
+        count(*) as count_referrals,
+        count(*) filter (where sent.is_converted) as count_converted_referrals,
+        count(*) filter (where sent.reward_status = 'rewarded') as count_rewarded_referrals,
+        count(*) filter (where sent.reward_status = 'unrewarded') as count_unrewarded_referrals
+    from {{ ref('fct_referrals') }} as sent
+    inner join periods on sent.invite_date >= periods.period_start and sent.invite_date < periods.period_end
+    where not sent.is_self_referral
+    group by periods.period_type, periods.period_start, sent.referrer_customer_key
+),
+
 present_and_before as (
     select
         period_type,
@@ -164,9 +179,19 @@ select
         <= {{ var('repeat_window_days') }},
         false
     ) as is_back_within_window,
-    segments.is_loyal
+    segments.is_loyal,
+    segments.is_member,
+    coalesce(referrals.count_referrals, 0) as count_referrals,
+    coalesce(referrals.count_converted_referrals, 0) as count_converted_referrals,
+    coalesce(referrals.count_rewarded_referrals, 0) as count_rewarded_referrals,
+    coalesce(referrals.count_unrewarded_referrals, 0) as count_unrewarded_referrals
 from summed
 inner join periods on summed.period_type = periods.period_type and summed.period_start = periods.period_start
 inner join {{ ref('int_customer_segments') }} as segments on summed.customer_key = segments.customer_key
 left join second_days on summed.customer_key = second_days.customer_key
 left join kinds on summed.customer_key = kinds.customer_key and summed.period_type = kinds.period_type
+left join referrals
+    on
+        summed.period_type = referrals.period_type
+        and summed.period_start = referrals.period_start
+        and summed.customer_key = referrals.customer_key

@@ -1,6 +1,22 @@
 -- Grain: one row per customer with a valid order: the segments that a customer stays in, and the standing of today and
 -- of the day before the trailing window.
-with first_orders as (
+with tiers_before as (
+    select
+        customer_key,
+        tier
+    from {{ ref('fct_tier_changes') }}
+    where
+        change_date <= {{ active_window_starts_after() }}
+        and (next_change_date is null or next_change_date > {{ active_window_starts_after() }})
+),
+
+members as (
+    select customer_key from {{ ref('fct_points_ledger') }}
+    union distinct
+    select customer_key from {{ ref('fct_tier_changes') }}
+),
+
+first_orders as (
     select
         *,
         row_number() over (partition by customer_key order by ordered_at asc nulls last, order_key asc) as order_number
@@ -23,6 +39,8 @@ select
         when earlier.customer_key is not null then 'other'
         else 'first_order_since'
     end as loyalty,
+    coalesce(tiers_before.tier, 'no_tier') as tier,
+    members.customer_key is not null as is_member,
     coalesce(present.is_loyal, false) as is_loyal,
     present.last_order_date,
     present.count_occasions,
@@ -33,4 +51,6 @@ inner join {{ ref('int_customer_standings') }} as present
 left join {{ ref('int_customer_standings') }} as earlier
     on first_orders.customer_key = earlier.customer_key and earlier.standing = 'window_start'
 left join {{ ref('dim_customers') }} as customers on first_orders.customer_key = customers.customer_key
+left join tiers_before on first_orders.customer_key = tiers_before.customer_key
+left join members on first_orders.customer_key = members.customer_key
 where first_orders.order_number = 1

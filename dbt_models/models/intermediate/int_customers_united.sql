@@ -1,4 +1,14 @@
--- Grain: one row per customer whom a source's customer table, an order, a refund or an answer names.
+-- Grain: one row per customer whom a source names: in its customer table, or in anything that a customer did or got.
+{%- set named_in = [
+    ('point_events', 'customer_id'),
+    ('tier_changes', 'customer_id'),
+    ('referrals', 'referrer_customer_id'),
+    ('referrals', 'referred_customer_id'),
+    ('campaign_messages', 'customer_id'),
+    ('subscription_events', 'customer_id'),
+    ('visits', 'customer_id'),
+] %}
+
 with named as (
     {{ united('customers') }}
 ),
@@ -21,6 +31,10 @@ mentioned as (
         customer_id
     from {{ ref('int_feedback_united') }}
     where customer_id is not null
+    {%- for entity, column in named_in if var('staged').get(entity) %}
+    union distinct
+    {{ customers_named_in(entity, column) }}
+    {%- endfor %}
     union distinct
     select
         source_name,

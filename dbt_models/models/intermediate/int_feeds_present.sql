@@ -4,6 +4,11 @@
     'product_kinds': "select 1 from " ~ ref('dim_products') ~ " where product_kind is not null",
     'launch_dates': "select 1 from " ~ ref('dim_products') ~ " where launch_date is not null",
     'discounts': "select 1 from " ~ ref('fct_orders') ~ " where discount_amount <> 0",
+    'points': "select 1 from " ~ ref('fct_points_ledger'),
+    'referrals': "select 1 from " ~ ref('fct_referrals'),
+    'subscriptions': "select 1 from " ~ ref('fct_subscriptions'),
+    'campaign_messages': "select 1 from " ~ ref('fct_campaign_messages'),
+    'costs': "select 1 from " ~ ref('fct_costs'),
     'nps': "select 1 from " ~ ref('fct_feedback') ~ " where instrument = 'nps'",
     'csat': "select 1 from " ~ ref('fct_feedback') ~ " where instrument = 'csat'",
 } %}

@@ -50,13 +50,15 @@ own_currency as (
         coalesce(line_sums.fee_amount, 0) as fee_amount,
         coalesce(refund_sums.count_refunds, 0) as count_refunds,
         coalesce(refund_sums.refunded_amount, 0) as refunded_amount,
-        -- a rate table is not among the inputs: an order in another currency has no rate
-        case when orders.currency_code = '{{ var("currency") }}' then cast(1 as decimal(18, 8)) end as exchange_rate
+        {{ exchange_rate_of('orders.currency_code', 'rates') }} as exchange_rate,
+        case when orders.currency_code <> '{{ var("currency") }}' then rates.rate_date end as exchange_rate_date
     from {{ ref('int_orders_united') }} as orders
     left join line_sums on orders.order_key = line_sums.order_key
     left join refund_sums on orders.order_key = refund_sums.order_key
     left join {{ ref('int_customers_united') }} as customers
         on orders.source_name = customers.source_name and orders.customer_id = customers.customer_id
+    left join {{ ref('int_exchange_rates_filled') }} as rates
+        on orders.currency_code = rates.currency_code and orders.order_date = rates.valid_date
 ),
 
 valued as (
@@ -86,6 +88,7 @@ select
     count_refunds,
     currency_code as original_currency_code,
     exchange_rate,
+    exchange_rate_date,
     {{ as_money('items_amount') }} as original_items_amount,
     {{ as_money('gross_amount') }} as original_gross_amount,
     {{ as_money('refunded_amount') }} as original_refunded_amount,
@@ -96,7 +99,9 @@ select
     {{ in_reporting_currency('fee_amount') }} as fee_amount,
     {{ in_reporting_currency('gross_amount') }} as gross_amount,
     {{ in_reporting_currency('refunded_amount') }} as refunded_amount,
-    {{ in_reporting_currency('gross_amount - refunded_amount') }} as net_amount,
+    {{ as_money(
+        in_reporting_currency('gross_amount') ~ ' - ' ~ in_reporting_currency('refunded_amount')
+    ) }} as net_amount,
     case
         when is_test then 'test'
         when coalesce(order_status, '') not in (

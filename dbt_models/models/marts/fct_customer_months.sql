@@ -33,6 +33,21 @@ feedback as (
     from {{ ref('fct_feedback') }}
     where customer_key is not null
     group by customer_key, cast(date_trunc('month', feedback_date) as date)
+),
+
+-- what a member got before the first order belongs to its month, so that months add up to the ledger
+points as (
+    select
+        ledger.customer_key,
+        greatest(cast(date_trunc('month', ledger.effective_date) as date), customers.cohort_month) as month_start,
+        coalesce(sum(ledger.points) filter (where ledger.is_gift), 0) as count_points_given,
+        coalesce(-sum(ledger.points) filter (where ledger.event_kind = 'redeem'), 0) as count_points_redeemed,
+        sum(ledger.points) as points_moved
+    from {{ ref('fct_points_ledger') }} as ledger
+    inner join {{ ref('fct_customers') }} as customers on ledger.customer_key = customers.customer_key
+    where customers.cohort_month is not null
+    group by
+        ledger.customer_key, greatest(cast(date_trunc('month', ledger.effective_date) as date), customers.cohort_month)
 )
 
 select
@@ -47,6 +62,16 @@ select
     coalesce(refunds.count_refunds, 0) as count_refunds,
     {{ as_money('coalesce(refunds.total_refund_cash, 0)') }} as total_refund_cash,
     coalesce(feedback.count_feedback, 0) as count_feedback,
+    cast(coalesce(points.count_points_given, 0) as bigint) as count_points_given,
+    cast(coalesce(points.count_points_redeemed, 0) as bigint) as count_points_redeemed,
+    cast(
+        sum(coalesce(points.points_moved, 0)) over (
+            partition by customers.customer_key
+            order by months.month_start asc
+            rows between unbounded preceding and current row
+        ) as bigint
+    ) as points_balance,
+    states.lifecycle_state,
     purchases.customer_key is not null as is_active,
     months.month_start < cast(date_trunc('month', {{ dbt.dateadd('day', 1, as_of_date()) }}) as date)
         as is_complete_month
@@ -55,3 +80,6 @@ inner join months on customers.cohort_month <= months.month_start
 left join purchases on customers.customer_key = purchases.customer_key and months.month_start = purchases.month_start
 left join refunds on customers.customer_key = refunds.customer_key and months.month_start = refunds.month_start
 left join feedback on customers.customer_key = feedback.customer_key and months.month_start = feedback.month_start
+left join points on customers.customer_key = points.customer_key and months.month_start = points.month_start
+left join {{ ref('int_lifecycle_months') }} as states
+    on customers.customer_key = states.customer_key and months.month_start = states.month_start

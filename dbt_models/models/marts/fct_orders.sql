@@ -21,6 +21,8 @@ select
     orders.original_gross_amount,
     orders.original_refunded_amount,
     orders.exchange_rate,
+    orders.exchange_rate_date,
+    coalesce(orders.exchange_rate_date < orders.order_date, false) as is_exchange_rate_carried,
     orders.items_amount,
     orders.discount_amount,
     orders.shipping_amount,

@@ -14,7 +14,14 @@ with totals as (
         'orders': 'fct_orders',
         'order_lines': 'fct_order_lines',
         'refunds': 'fct_refunds',
-        'feedback': 'fct_feedback'
+        'feedback': 'fct_feedback',
+        'point_events': 'fct_points_ledger',
+        'tier_changes': 'fct_tier_changes',
+        'referrals': 'fct_referrals',
+        'campaigns': 'dim_campaigns',
+        'campaign_messages': 'fct_campaign_messages',
+        'visits': 'fct_visits',
+        'costs': 'fct_costs'
     }.items() %}
     select
         'staging' as layer_from,
@@ -34,6 +41,23 @@ with totals as (
     union all
     {{ amounts_of('staging', 'marts', 'refunds', 'refund_amount', united_total('refunds', 'refund_amount'),
         "select sum(original_refund_amount) from " ~ ref('fct_refunds')) }}
+    union all
+    {{ amounts_of('staging', 'marts', 'point_events', 'points', united_total('point_events', 'points'),
+        "select sum(points) from " ~ ref('fct_points_ledger')) }}
+    union all
+    {{ amounts_of('staging', 'marts', 'costs', 'cost_amount', united_total('costs', 'cost_amount'),
+        "select sum(original_cost_amount) from " ~ ref('fct_costs')) }}
+    union all
+    {{ amounts_of('staging', 'marts', 'referrals', 'reward_amount', united_total('referrals', 'reward_amount'),
+        "select sum(original_reward_amount) from " ~ ref('fct_referrals')) }}
+    union all
+    {{ amounts_of('staging', 'marts', 'subscription_events', 'renewals',
+        "select count(*) from (" ~ united('subscription_events') ~ ") as united where event_kind = 'renewed'",
+        "select sum(count_renewals) from " ~ ref('fct_subscriptions')) }}
+    union all
+    {{ amounts_of('marts', 'marts', 'refunds of orders and orders', 'refunded_amount',
+        "select sum(refund_amount) from " ~ ref('fct_refunds') ~ " where is_linked",
+        "select sum(refunded_amount) from " ~ ref('fct_orders')) }}
     union all
     {{ amounts_of('marts', 'marts', 'valid and excluded orders', 'original_items_amount',
         "select sum(original_items_amount) from " ~ ref('fct_orders'),

@@ -6,7 +6,6 @@ Belongs here: what makes dbt run once for many cases. Does not belong here: what
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from tiny_shop import TinyShops
 
 from dagster_project.dbt_runner import DbtRunner, NodeResult
 from dagster_project.dbt_session import padded_keys
@@ -35,7 +35,8 @@ UNREADABLE = {
     "reason": "varchar",
 }
 TYPED = {  # Parquet; every other file is text
-    ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"}
+    ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"},
+    ("demo", "visits"): {"started_at": "timestamp", "count_pages": "bigint", "has_cart": "boolean"},
 }
 EVERYTHING_BUT_TESTS = "resource_type:model resource_type:seed !resource_type:test !tag:after_models"
 
@@ -79,18 +80,16 @@ class EmptyNight:
     dbt: DbtRunner
     built: list[NodeResult]
 
-    def unit_tests(self) -> set[str]:
-        """The unit tests that dbt found for this example."""
-        return set(self._manifest()["unit_tests"])
+    def unit_tests(self, folder: str) -> set[str]:
+        """The unit tests that dbt found for this example in a folder of the project."""
+        found = self.dbt.manifest()["unit_tests"].items()
+        return {name for name, test in found if test["original_file_path"].startswith(f"{folder}/")}
 
     def named_columns(self) -> dict[str, set[str]]:
         """Schema and table of every model that was built, and the columns that its yml names."""
-        nodes = self._manifest()["nodes"]
+        nodes = self.dbt.manifest()["nodes"]
         built = [nodes[result.unique_id] for result in self.built if result.resource_type == "model"]
         return {f"{node['schema']}.{node['alias']}": set(node["columns"]) for node in built}
-
-    def _manifest(self) -> Any:
-        return json.loads(self.dbt.manifest_path.read_text(encoding="utf-8"))
 
     def compiled_model(self, name: str) -> str:
         """A model's SQL as dbt ran it."""
@@ -109,6 +108,14 @@ def empty_night_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
         return nights[example]
 
     return build
+
+
+@pytest.fixture(scope="session")
+def shops(empty_night_of: Callable[[str], EmptyNight]) -> Iterator[TinyShops]:
+    """Shops of a few rows with their metrics, on the empty night of the built-in shop."""
+    found = TinyShops(empty_night_of("demo"), ["loyalty_metrics"])
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

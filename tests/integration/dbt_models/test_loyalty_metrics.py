@@ -5,92 +5,25 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tiny_orders import AS_OF, WINDOW_START, Found, Order, day, read, shop, tables, whole
 from tiny_shop import TinyShops
 
-AS_OF = dt.date(2025, 12, 31)
-WINDOW_START = AS_OF - dt.timedelta(days=364)
 PREVIOUS_WINDOW_START = WINDOW_START - dt.timedelta(days=365)
 CHANNELS, KINDS = ("web", "app"), ("tea", "pots")
 PARTITIONS = (
     "channel", "device", "country", "product_kind", "acquisition_channel", "acquisition_cohort", "rfm_segment",
-    "loyalty",
+    "loyalty", "tier",
 )  # fmt: skip
 NOT_ADDITIVE = ("loyal_spend_multiple", "loyal_to_other_spend_multiple", "revenue_variation")
-Found = dict[tuple[str, str, str, str, dt.date], tuple[Any, ...]]
-"""Metric, split, segment, period type, first day -> numerator, denominator, value, bounds, bases, maturity, status."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """An order as the tests think of it; amounts in whole money."""
-
-    number: int
-    customer: str | None
-    date: dt.date
-    net: int
-    discount: int = 0
-    channel: str = "web"
-    kind: str = "tea"
-    reason: str | None = None
-
-    def rows(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The order and its one line, as the warehouse has them."""
-        reason = self.reason or (None if self.customer else "guest_unlinked")
-        key = f"s:{self.number:06d}"
-        order = {
-            "order_key": key, "source_name": "s", "order_id": str(self.number), "customer_key": self.customer,
-            "ordered_at": dt.datetime.combine(self.date, dt.time(12)), "order_date": self.date,
-            "order_month": self.date.replace(day=1), "channel": self.channel, "device": "phone", "country_code": "DE",
-            "gross_amount": Decimal(self.net), "net_amount": Decimal(self.net), "refunded_amount": Decimal(0),
-            "discount_amount": Decimal(self.discount), "exclusion_reason": reason,
-        }  # fmt: skip
-        line = {
-            "order_line_key": f"{key}:1", "order_key": key, "customer_key": self.customer, "order_date": self.date,
-            "line_kind": "product", "product_kind": self.kind, "line_amount": Decimal(self.net), "quantity": 1,
-            "is_valid": reason is None,
-        }  # fmt: skip
-        return order, line
-
-
-def tables(orders: Sequence[Order]) -> dict[str, list[dict[str, Any]]]:
-    rows = [order.rows() for order in orders]
-    customers = sorted({order.customer for order in orders if order.customer})
-    return {
-        "int_orders_valued": [order for order, _ in rows],
-        "fct_order_lines": [line for _, line in rows],
-        "dim_customers": [{"customer_key": name, "acquisition_channel": "social"} for name in customers],
-        "dim_products": [{"product_key": "s:p", "product_kind": "tea"}],
-    }
-
-
-@pytest.fixture(scope="module")
-def shops(empty_night_of: Callable[[str], Any]) -> Iterator[TinyShops]:
-    night = empty_night_of("demo")
-    assert night.as_of == AS_OF
-    found = TinyShops(night, ["loyalty_metrics"])
-    yield found
-    found.close()
-
-
-def read(con: duckdb.DuckDBPyConnection) -> Found:
-    rows = con.execute(
-        "select metric, segment_type, segment, period_type, period_start, numerator, denominator, metric_value, "
-        "ci_low, ci_high, count_observations, count_customers, is_mature, status from marts.loyalty_metrics"
-    ).fetchall()
-    found = {tuple(row[:5]): tuple(row[5:]) for row in rows}
-    assert len(found) == len(rows)
-    return found
-
 
 # -- recounting in plain Python ------------------------------------------------------------------------------------
 
@@ -245,19 +178,6 @@ def outside_their_interval(found: Found) -> dict[Any, Any]:
 
 
 # -- what the definitions single out -------------------------------------------------------------------------------
-
-
-def day(text: str) -> dt.date:
-    return dt.date.fromisoformat(text)
-
-
-def shop(*rows: tuple[str | None, str, int], **other: Any) -> list[Order]:
-    return [Order(number, customer, day(date), net, **other) for number, (customer, date, net) in enumerate(rows)]
-
-
-def whole(found: Mapping[Any, tuple[Any, ...]], metric: str, period_type: str, start: str | dt.date) -> tuple[Any, ...]:
-    date = day(start) if isinstance(start, str) else start
-    return found[metric, "all", "all", period_type, date]
 
 
 def test_one_time_buyers_do_not_lengthen_the_gap_to_months(shops: TinyShops) -> None:

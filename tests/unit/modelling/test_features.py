@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dagster_project.modelling.features import customer_features, customer_outcomes, distinct_histories_seen
+from dagster_project.modelling.features import customer_features, customer_outcomes
 from dagster_project.modelling.purchase_history import future_purchases, purchase_history
 
 DAY = dt.date(2026, 1, 31)
@@ -71,13 +71,6 @@ def test_a_share_of_the_customers_is_the_same_at_every_cutoff(cdnow):
     drawn = set(part["customer_key"])
     assert 0.25 < len(drawn) / every["customer_key"].nunique() < 0.35
     pd.testing.assert_frame_equal(every[every["customer_key"].isin(drawn)].reset_index(drop=True), part)
-
-
-def test_distinct_histories_count_every_customer_once(cdnow):
-    every, distinct = of(cdnow, [DAY]), distinct_histories_seen(cdnow, DAY)
-    assert distinct["count_customers"].sum() == len(every) > len(distinct)
-    assert not distinct.duplicated(["count_repeat_occasions", "days_first_to_last_order", "days_observed"]).any()
-    assert distinct["total_log_gap"].sum() == pytest.approx(every["total_log_gap"].sum())
 
 
 def test_impossible_questions_are_refused(marts):

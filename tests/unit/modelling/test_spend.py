@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from derivative_checks import assert_derivatives_agree
+from scipy.stats import binom
 
 from dagster_project.modelling import spend
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
@@ -18,6 +19,20 @@ def simulated(params, count_customers, seed):
     nu = rng.gamma(q, 1 / gamma, count_customers)
     mean = np.where(count > 0, rng.gamma(np.maximum(p * count, 1e-9)) / nu / np.maximum(count, 1), np.nan)
     return count, mean, p / nu
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    """200 shops: the number of 95 % intervals that cover is binomial, for each parameter."""
+    covered = []
+    for seed in range(200):
+        count, mean, _ = simulated(PUBLISHED, 2_000, seed)
+        found = GammaGamma.fit(count, mean)
+        estimates = np.log([found.params_.p, found.params_.q, found.params_.gamma])
+        width = 1.96 * np.sqrt(np.diag(found.log_covariance_))
+        covered.append(np.abs(estimates - np.log(PUBLISHED)) <= width)
+    low, high = binom.ppf([1e-4, 1 - 1e-4], len(covered), 0.95)
+    counts = np.sum(covered, axis=0)
+    assert ((counts >= low) & (counts <= high)).all(), counts
 
 
 def test_published_fit_of_cdnow_is_reproduced(cdnow_history):

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from dagster_project.publishing.audit import HASHED_BY
 from dagster_project.publishing.diff import Change, MetricChange, TableChange, compare_versions
 from dagster_project.publishing.versions import VersionError
 
@@ -36,7 +37,7 @@ def version(published: Path, name: str, nps: float | None, repeat: float, wordin
 
 
 def facts(rows: int, content_hash: str = "same") -> dict[str, Any]:
-    return {"rows": rows, "content_hash": content_hash}
+    return {"rows": rows, "content_hash": f"{HASHED_BY}-{content_hash}"}
 
 
 def test_each_kind_of_difference_is_found_and_what_is_equal_is_not(tmp_path: Path) -> None:
@@ -73,6 +74,21 @@ def test_a_number_that_comes_or_goes_is_a_difference(tmp_path: Path) -> None:
 def test_a_version_does_not_differ_from_itself(tmp_path: Path) -> None:
     version(tmp_path, "2025-12-30_001", 10.0, 0.25, "w", tables={"marts.a": facts(1)})
     assert compare_versions(tmp_path, "2025-12-30_001", "2025-12-30_001").is_empty
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"fingerprint": {"duckdb": "0.1"}}, {"tables": {"marts.metric_definitions": {"rows": 1, "content_hash": "0"}}}],
+)
+def test_versions_whose_hashes_were_made_otherwise_are_read_anew(tmp_path: Path, other: dict[str, Any]) -> None:
+    tables = {"marts.metric_definitions": facts(1)}
+    version(tmp_path, "2025-12-30_001", 10.0, 0.25, "w", **({"tables": tables} | other))
+    version(tmp_path, "2025-12-31_001", 10.0, 0.25, "w", tables=tables)
+    version(tmp_path, "2025-12-31_002", 10.0, 0.25, "other", tables=tables)
+    assert compare_versions(tmp_path, "2025-12-30_001", "2025-12-31_001").tables == []
+    assert compare_versions(tmp_path, "2025-12-30_001", "2025-12-31_002").tables == [
+        TableChange("marts.metric_definitions", 1, 1)
+    ]
 
 
 def test_an_unknown_version_and_an_unreadable_one_are_named(tmp_path: Path) -> None:

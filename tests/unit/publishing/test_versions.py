@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from dagster_project.publishing import versions
-from dagster_project.publishing.audit import table_facts
+from dagster_project.publishing.audit import HASHED_BY, table_facts
 from dagster_project.publishing.versions import Manifest, VersionError
 
 PUBLISHES = 100 if os.environ.get("DRILLS") == "long" else 20
@@ -165,7 +165,7 @@ def test_a_version_without_manifest_is_named(tmp_path: Path) -> None:
 
 def test_a_build_whose_rows_are_others_than_the_manifest_says_is_not_published(tmp_path: Path) -> None:
     build = build_of(tmp_path / "work", 2)
-    manifest = manifest_of("2026-01-01_001", build=build, content_hash="0" * 64)
+    manifest = manifest_of("2026-01-01_001", build=build, content_hash=f"{HASHED_BY}-0")
     with pytest.raises(VersionError, match=r"holds other rows in marts\.a than its manifest says"):
         versions.publish(build, tmp_path / "published", manifest, 14)
     assert versions.current_version(tmp_path / "published") is None
@@ -173,9 +173,17 @@ def test_a_build_whose_rows_are_others_than_the_manifest_says_is_not_published(t
 
 def test_a_version_of_another_duckdb_is_compared_by_rows_alone(tmp_path: Path) -> None:
     build = build_of(tmp_path / "work", 2)
-    manifest = manifest_of("2026-01-01_001", build=build, content_hash="0" * 64)
+    manifest = manifest_of("2026-01-01_001", build=build, content_hash=f"{HASHED_BY}-0")
     manifest.fingerprint["duckdb"] = "0.1"
     versions.publish(build, tmp_path / "published", manifest, 14)
+    assert versions.rollback(tmp_path / "published", "2026-01-01_001").version == "2026-01-01_001"
+
+
+def test_a_version_whose_hashes_were_made_otherwise_is_compared_by_rows_alone(tmp_path: Path) -> None:
+    build = build_of(tmp_path / "work", 2)
+    versions.publish(
+        build, tmp_path / "published", manifest_of("2026-01-01_001", build=build, content_hash="0" * 64), 14
+    )
     assert versions.rollback(tmp_path / "published", "2026-01-01_001").version == "2026-01-01_001"
 
 

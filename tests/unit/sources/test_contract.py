@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -159,3 +159,56 @@ def test_what_does_not_look_like_a_code_is_not_quoted(orders: SourceTable, landi
     deliver(table, "order_id,status\n" + "".join(f"o{number},n{number}\n" for number in range(11)))
     [change] = land(table, landing, SECOND_NIGHT).changes
     assert change.text == "column 'status' has more than 10 new values, as a column in the wrong place has"
+
+
+def numbered(amounts: Iterable[int]) -> str:
+    return "order_id,amount\n" + "".join(f"o{number},{amount}\n" for number, amount in enumerate(amounts))
+
+
+ROWS = 1_000
+
+
+@pytest.mark.parametrize(
+    ("third", "told"),
+    [
+        (numbered([*range(ROWS), 7, 8]), []),
+        (numbered([*range(30, 60), *range(30, ROWS)]), []),  # some edits
+        (numbered(amount * 100 for amount in range(ROWS)), ["only 0.1% of the rows"]),
+        (numbered([*range(ROWS)][::-1]), ["only 0.0% of the rows"]),
+        (numbered(range(ROWS // 2)), ["only 50.0% of the rows"]),
+    ],
+)
+def test_a_feed_that_used_to_repeat_itself_and_no_longer_does_is_told(
+    third: str, told: list[str], shop: Path, landing: Path, orders: SourceTable
+) -> None:
+    file = shop / "orders.csv"
+    for day, content in enumerate((numbered(range(ROWS - 1)), numbered(range(ROWS)))):
+        file.write_text(content, encoding="utf-8")
+        assert land(orders, landing, FIRST_NIGHT + timedelta(days=day)).changes == ()
+    file.write_text(third, encoding="utf-8")
+    changes = land(orders, landing, FIRST_NIGHT + timedelta(days=2)).changes
+    assert [(change.kind, change.text.partition(" of the delivery")[0]) for change in changes] == [
+        ("rewritten", text) for text in told
+    ]
+
+
+def test_a_feed_that_sends_other_rows_each_time_is_never_told_to_repeat_itself(
+    shop: Path, landing: Path, orders: SourceTable
+) -> None:
+    for day in range(4):
+        (shop / "orders.csv").write_text(numbered(range(day * ROWS, (day + 1) * ROWS)), encoding="utf-8")
+        assert land(orders, landing, FIRST_NIGHT + timedelta(days=day)).changes == ()
+
+
+def test_a_frozen_feed_refuses_a_delivery_that_no_longer_repeats(
+    shop: Path, landing: Path, orders: SourceTable
+) -> None:
+    file, frozen = shop / "orders.csv", replace(orders, when_changed="freeze")
+    for day, rows in enumerate((ROWS - 1, ROWS)):
+        file.write_text(numbered(range(rows)), encoding="utf-8")
+        land(frozen, landing, FIRST_NIGHT + timedelta(days=day))
+    file.write_text(numbered(-amount for amount in range(ROWS)), encoding="utf-8")
+    with pytest.raises(
+        ContractBroken, match=r"breaks a frozen contract: .* only 0\.1% of the rows of the delivery before"
+    ):
+        land(frozen, landing, FIRST_NIGHT + timedelta(days=2))

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import lognorm
 
-from dagster_project.modelling.intervals.outcomes import USUAL_NET, USUAL_REST, Forecast, Outcomes, Shape
+from dagster_project.modelling.intervals.outcomes import (
+    USUAL_NET,
+    USUAL_REST,
+    Forecast,
+    Outcomes,
+    Shape,
+    none_in_keeping,
+)
 
 FORECAST = Forecast.of([0.0, 0.02, 0.5, 3.0, 12.0], [1.0, 0.985, 0.7, 0.2, 0.01], [0.0, 1.0, 20.0, 90.0, 400.0])
 
@@ -38,6 +45,21 @@ def test_mean_and_probability_of_none_are_the_forecasts():
         up_to = Outcomes().orders_up_to(one, counts)
         assert up_to[0] == pytest.approx(one.no_order[0], abs=1e-12)
         assert (1 - up_to).sum() == pytest.approx(one.orders[0], rel=1e-6, abs=1e-9)
+
+
+def test_corrected_orders_move_the_probability_of_none_as_a_change_of_pace():
+    assert none_in_keeping(0.3, 1.7, 1.7) == 0.3
+    # a Poisson customer's own: P(none) = e^-orders before and after
+    np.testing.assert_allclose(none_in_keeping(np.exp([-0.2, -3.0]), [0.2, 3.0], [0.5, 1.0]), np.exp([-0.5, -1.0]))
+
+
+def test_someone_given_up_by_the_model_alone_is_a_buyer_of_few_orders():
+    for expected, none in ((1e-9, 1 - 1e-9), (1e-20, 1.0), (0.0, 1.0)):
+        one = Forecast.of([0.05], none_in_keeping([none], [expected], [0.05]), [1.0])
+        assert one.no_order[0] == pytest.approx(np.exp(-0.05))
+        assert one.orders_of_buyer[0] == pytest.approx(0.05 / -np.expm1(-0.05))
+    assert none_in_keeping(0.2, 1.0, 0.0) == 1
+    assert none_in_keeping(0.0, 5.0, 2.0) == 0
 
 
 def test_net_given_an_order_is_log_normal_around_its_mean():

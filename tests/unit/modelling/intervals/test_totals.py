@@ -6,7 +6,6 @@ import pytest
 from dagster_project.modelling.btyd import ModifiedBetaGeo
 from dagster_project.modelling.intervals.outcomes import Forecast, Outcomes
 from dagster_project.modelling.intervals.totals import (
-    ORDERS_MISFIT,
     CommonError,
     ShopTotals,
     central_interval,
@@ -90,18 +89,12 @@ def test_shop_of_customers_who_stay_away_sells_nothing():
 
 
 def test_common_error_grows_where_past_claims_were_too_small():
-    assert CommonError.of(0.1, misfit=0.0) == CommonError(pytest.approx(0.1), 4)
+    assert CommonError.of(0.1) == CommonError(pytest.approx(0.1), 4)
     # Four claims of .1 that were off by .3: (4 + 4 * 9) / 8 = 5, so the claim grows by its root.
-    grown = CommonError.of(0.1, [0.3, -0.3, 0.3, -0.3], [0.1] * 4, misfit=0.0)
+    grown = CommonError.of(0.1, [0.3, -0.3, 0.3, -0.3], [0.1] * 4)
     assert grown.log_error == pytest.approx(0.1 * np.sqrt(5))
     assert grown.degrees == 8
-    assert CommonError.of(0.1, [0.0] * 4, [0.1] * 4, misfit=0.0).log_error == pytest.approx(0.1 * np.sqrt(0.5))
-
-
-def test_misfit_of_the_model_joins_every_claim():
-    assert CommonError.of(0.12, misfit=0.05).log_error == pytest.approx(0.13)
-    assert CommonError.of(0.12, [0.13] * 3, [0.12] * 3, misfit=0.05).log_error == pytest.approx(0.13)
-    assert CommonError.of(0.0).log_error == ORDERS_MISFIT
+    assert CommonError.of(0.1, [0.0] * 4, [0.1] * 4).log_error == pytest.approx(0.1 * np.sqrt(0.5))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +102,7 @@ def test_misfit_of_the_model_joins_every_claim():
 )
 def test_common_error_refuses_impossible_claims(claimed, ratios, claims):
     with pytest.raises(ValueError, match="one positive claim"):
-        CommonError.of(claimed, ratios, claims, misfit=0.0)
+        CommonError.of(claimed, ratios, claims)
 
 
 def test_error_from_parameters_agrees_with_the_delta_method(simulate):

@@ -8,6 +8,7 @@ import pytest
 
 from dagster_project.modelling.btyd import ModifiedBetaGeo
 from dagster_project.modelling.level.activity import repeat_activity
+from dagster_project.modelling.level.foreseen import Foreseen
 from dagster_project.modelling.level.orders import fit_orders_level
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
 
@@ -63,7 +64,16 @@ def test_young_shop_is_left_alone(simulated):
     assert level.model is None
     assert level.foreseen.factor([30, 91, 365]) == pytest.approx([1, 1, 1])
     assert 0.05 < level.foreseen.log_error(HORIZON) < 0.2
+
     assert level.clock.histories(5, 20) == (5, 20)
+
+
+def test_a_young_shop_is_less_sure_the_further_it_looks_beyond_its_history(simulated):
+    half, year = (simulated(days=days).level().foreseen.log_error([28, 182, 365]) for days in (180, 360))
+    season_and_level = Foreseen.gated("nothing is extrapolated").log_error([28, 182, 365])
+    assert half == pytest.approx(np.hypot(season_and_level, 0.2 * np.array([28 / 180, 1, 1])), rel=0.02)
+    assert (year[:2] < half[:2]).all()
+    assert year[2] == pytest.approx(half[2], rel=0.02)
 
 
 def test_shop_with_few_repeats_is_left_alone(simulated):

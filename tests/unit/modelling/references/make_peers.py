@@ -5,8 +5,8 @@
 
 It needs nothing of this repository. Fits are without penalties and with flat priors, so all are maximum likelihood.
 Times are in weeks. `shops` holds the histories themselves (of CDNOW only what the fits say of them: the data stay where
-they are), `fits` parameters per library, model and shop, and `predictions` of 39 weeks for a few histories, at the
-parameters that are given beside them.
+they are), `fits` parameters per library, model and shop, and `predictions` of 39 weeks per library and model at the
+parameters that it found for the simulated shop: for every tenth of its customers, and for a few histories besides.
 """
 
 import contextlib
@@ -21,11 +21,6 @@ import pandas as pd
 
 HORIZON = 39.0
 HISTORIES = [(0, 0.0, 5.0), (0, 0.0, 38.86), (1, 2.0, 39.0), (2, 30.43, 38.86), (7, 35.0, 38.0), (25, 36.0, 36.5)]
-PUBLISHED = {
-    "bg_nbd": {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426},
-    "mbg_nbd": {"r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614},
-    "pareto_nbd": {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669},
-}
 
 
 def cdnow(folder):
@@ -137,27 +132,59 @@ def of_pymc_marketing(shop):
     return found
 
 
-def predictions_of_lifetimes():
-    """P(alive) and expected purchases at given parameters, which no optimiser has touched."""
+def predictions_of_lifetimes(fits, histories):
+    """P(alive) and expected purchases at given parameters, which no optimiser has touched since."""
     from lifetimes import BetaGeoFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
 
-    x, t_x, age = (np.array(column, dtype=float) for column in zip(*HISTORIES, strict=True))
+    x, t_x, age = histories
+    fitters = {"bg_nbd": BetaGeoFitter, "mbg_nbd": ModifiedBetaGeoFitter, "pareto_nbd": ParetoNBDFitter}
     found = {}
-    for name, fitter in (
-        ("bg_nbd", BetaGeoFitter),
-        ("mbg_nbd", ModifiedBetaGeoFitter),
-        ("pareto_nbd", ParetoNBDFitter),
-    ):
+    for name, fitter in fitters.items():
         fit = fitter(penalizer_coef=0.0)
-        fit.params_ = pd.Series(PUBLISHED[name])
+        fit.params_ = pd.Series(fits[name])
         fit.predict = None
-        expected = fit.conditional_expected_number_of_purchases_up_to_time(HORIZON, x, t_x, age)
         found[name] = {
-            "params": PUBLISHED[name],
-            "expected_purchases": np.asarray(expected).tolist(),
-            "probability_alive": np.asarray(fit.conditional_probability_alive(x, t_x, age)).tolist(),
+            "expected_purchases": fit.conditional_expected_number_of_purchases_up_to_time(HORIZON, x, t_x, age),
+            "probability_alive": fit.conditional_probability_alive(x, t_x, age),
         }
-    return found
+    return rounded(found)
+
+
+def predictions_of_pymc_marketing(fits, histories):
+    """The same, and P(no purchase) of the models that have it: at a posterior of one point."""
+    import arviz
+    from pymc_marketing.clv import BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel
+
+    x, t_x, age = histories
+    frame = pd.DataFrame({"customer_id": range(x.size), "frequency": x, "recency": t_x, "T": age})
+    models = {"bg_nbd": BetaGeoModel, "mbg_nbd": ModifiedBetaGeoModel, "pareto_nbd": ParetoNBDModel}
+    found = {}
+    for name, model in models.items():
+        fit = model(data=frame)
+        fit.build_model()
+        fit.idata = arviz.from_dict(posterior={parameter: np.array([[at]]) for parameter, at in fits[name].items()})
+        found[name] = {
+            "expected_purchases": fit.expected_purchases(frame, future_t=HORIZON),
+            "probability_alive": fit.expected_probability_alive(frame),
+        }
+        if name == "pareto_nbd":
+            found[name]["probability_no_purchase"] = fit.expected_purchase_probability(
+                frame, n_purchases=0, future_t=HORIZON
+            )
+        if name == "bg_nbd":
+            found[name]["probability_no_purchase"] = fit.expected_probability_no_purchase(HORIZON, frame)
+    return rounded(found)
+
+
+def rounded(found):
+    """Ten digits of everything: six more than are compared."""
+    return {
+        name: {
+            what: [float(f"{number:.10g}") for number in np.asarray(said).squeeze().tolist()]
+            for what, said in predictions.items()
+        }
+        for name, predictions in found.items()
+    }
 
 
 def main():
@@ -175,13 +202,18 @@ def references():
         library: {name: find(shop) for name, shop in shops.items()}
         for library, find in (("lifetimes", of_lifetimes), ("pymc_marketing", of_pymc_marketing))
     }
+    asked = HISTORIES + list(shops["simulated"][["x", "t_x", "age"]].iloc[::10].itertuples(index=False, name=None))
+    histories = tuple(np.array(column, dtype=float) for column in zip(*asked, strict=True))
     return {
         "made_with": {"lifetimes": "0.11.3", "pymc_marketing": "0.19.2"},
         "horizon": HORIZON,
-        "histories": HISTORIES,
+        "histories": asked,
         "simulated": {column: shops["simulated"][column].tolist() for column in shops["simulated"]},
         "fits": fits,
-        "predictions": predictions_of_lifetimes(),
+        "predictions": {
+            "lifetimes": predictions_of_lifetimes(fits["lifetimes"]["simulated"], histories),
+            "pymc_marketing": predictions_of_pymc_marketing(fits["pymc_marketing"]["simulated"], histories),
+        },
     }
 
 

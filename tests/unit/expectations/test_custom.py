@@ -1,0 +1,174 @@
+"""Our own expectations: each passes on a table as it should be, and fails on one that is not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
+
+AS_OF = dt.date(2025, 12, 31)
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A year and a half of orders: 40 a day, 60 on Saturdays, amounts spread evenly over 0 to 100."""
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+        con.execute("create schema marts")
+        con.execute(
+            f"""
+            create table marts.orders as
+            select day_date as order_date, (n * 37 + day_number * 11) % 100 as amount,
+                ['web', 'app', 'store'][1 + n % 3] as channel
+            from (
+                select date '{AS_OF}' - cast(back as integer) as day_date, back as day_number
+                from range(540) as t (back)
+            )
+            cross join range(60) as numbers (n)
+            where n < 40 or dayofweek(day_date) = 6
+            """
+        )
+        yield con
+
+
+def judged(build: duckdb.DuckDBPyConnection, project: Path, expect: str, **arguments: Any) -> CheckResult:
+    from expectations.runner import run_suites
+
+    rule = Rule("it_is_as_it_should_be", "Why.", "critical", "till", expect, None, arguments)
+    [result] = run_suites(build, [Suite("marts", "orders", (rule,))], project / "gx", as_of=AS_OF)
+    return result
+
+
+def test_conditions_that_no_row_meets_pass_and_others_are_counted(
+    build: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    good = judged(build, tmp_path, "no_rows_where", condition="amount < 0 or channel = 'a: colon'")
+    bad = judged(build, tmp_path, "no_rows_where", condition="amount >= 99")
+    [(count, rows)] = build.execute(
+        "select count(*) filter (where amount >= 99), count(*) from marts.orders"
+    ).fetchall()
+    assert (good.is_passed, good.failing_rows) == (True, 0)
+    assert (bad.is_passed, bad.failing_rows, bad.observed) == (False, count, f"{count} of {rows} rows")
+
+
+def test_a_condition_that_is_null_is_not_met(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    build.execute("update marts.orders set amount = null")
+    assert judged(build, tmp_path, "no_rows_where", condition="amount < 0").is_passed
+    build.execute("delete from marts.orders")
+    assert judged(build, tmp_path, "no_rows_where", condition="true").is_passed
+
+
+def test_all_conditions_of_a_table_are_counted_in_one_query(
+    build: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from expectations.runner import OpenConnectionEngine, run_suites
+
+    queries: list[str] = []
+    usual = OpenConnectionEngine.execute_query
+
+    def counted(self: Any, query: Any) -> Any:
+        queries.append(str(query))
+        return usual(self, query)
+
+    monkeypatch.setattr(OpenConnectionEngine, "execute_query", counted)
+    rules = [Rule(f"rule_{n}", "Why.", "critical", "till", "no_rows_where", None, {"condition": f"amount = -{n}"})
+             for n in range(1, 13)]  # fmt: skip
+    results = run_suites(build, [Suite("marts", "orders", tuple(rules))], tmp_path / "gx", as_of=AS_OF)
+    assert [result.is_passed for result in results] == [True] * 12
+    assert len([query for query in queries if "sum" in query.lower()]) == 1
+
+
+def test_a_condition_that_cannot_be_evaluated_is_a_crash(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    with pytest.raises(CheckCrashed, match="could not be evaluated"):
+        judged(build, tmp_path, "no_rows_where", condition="no_such_column > 1")
+
+
+VOLUMES = {
+    "a usual table": ("select 1", True),
+    "a day that is missing": ("delete from marts.orders where order_date = date '2025-12-29'", False),
+    "a day that came twice": (
+        "insert into marts.orders select * from marts.orders where order_date = date '2025-12-29'", False,
+    ),
+    "the last day is missing": ("delete from marts.orders where order_date = date '2025-12-31'", False),
+    "a day long ago": ("delete from marts.orders where order_date = date '2025-10-01'", True),
+    "a few rows less": (
+        "delete from marts.orders where order_date = date '2025-12-29' and amount < 20", True,
+    ),
+    "a young table": ("delete from marts.orders where order_date < date '2025-12-01'", True),
+    "no rows at all": ("delete from marts.orders", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", VOLUMES)
+def test_rows_of_a_day_are_compared_with_the_weeks_before(
+    build: duckdb.DuckDBPyConnection, tmp_path: Path, case: str
+) -> None:
+    change, is_passed = VOLUMES[case]
+    build.execute(change)
+    found = judged(build, tmp_path, "daily_rows_to_be_usual", column="order_date", limit=5)
+    assert (found.is_passed, found.failing_rows) == (is_passed, 0 if is_passed else 1)
+
+
+SILENCES = {
+    "a daily feed": ("select 1", True),
+    "a feed silent for four days": ("delete from marts.orders where order_date > date '2025-12-27'", False),
+    "a weekly feed on its usual day": (
+        "delete from marts.orders where dayofweek(order_date) <> 6", True,
+    ),
+    "a weekly feed that missed two": (
+        "delete from marts.orders where dayofweek(order_date) <> 6 or order_date > date '2025-12-13'", False,
+    ),
+    "a table that never had rows": ("delete from marts.orders", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SILENCES)
+def test_a_silence_is_compared_with_the_feed_s_own(build: duckdb.DuckDBPyConnection, tmp_path: Path, case: str) -> None:
+    change, is_passed = SILENCES[case]
+    build.execute(change)
+    assert judged(build, tmp_path, "last_row_to_be_recent", column="order_date").is_passed is is_passed
+
+
+RECENTLY = "where order_date > date '2025-12-03'"
+DRIFTS = {
+    "the usual amounts": ("select 1", "amount", True),
+    "amounts in cents": (f"update marts.orders set amount = 100 * amount {RECENTLY}", "amount", False),
+    "amounts cut off": (f"update marts.orders set amount = least(amount, 40) {RECENTLY}", "amount", False),
+    "the usual channels": ("select 1", "channel", True),
+    "a channel that is gone": (f"update marts.orders set channel = 'web' {RECENTLY}", "channel", False),
+    "a new channel": (f"update marts.orders set channel = 'kiosk' {RECENTLY} and amount < 60", "channel", False),
+    "too few to say": (f"delete from marts.orders {RECENTLY} and amount > 4", "amount", True),
+}
+
+
+@pytest.mark.parametrize("case", DRIFTS)
+def test_recent_values_are_compared_with_the_year_before(
+    build: duckdb.DuckDBPyConnection, tmp_path: Path, case: str
+) -> None:
+    change, column, is_passed = DRIFTS[case]
+    build.execute(change)
+    found = judged(
+        build, tmp_path, "recent_values_to_be_usual", column=column, over="order_date", is_text=column == "channel"
+    )
+    assert found.is_passed is is_passed
+
+
+def test_the_stability_index_is_that_of_the_formula(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    """By hand: of 1,000 earlier rows 500 are a; of 1,000 recent ones 800: 0.3 ln 1.6 - 0.3 ln 0.4 is 0.4159."""
+    build.execute("delete from marts.orders")
+    build.execute(
+        "insert into marts.orders "
+        "select day_date, 0, case when n < count_a then 'a' else 'b' end from range(1000) as t (n) "
+        "cross join (values (date '2025-06-01', 500), (date '2025-12-30', 800)) as days (day_date, count_a)"
+    )
+    chance = 0.002 * (1 + 3 * 2**0.5)
+    for limit, is_passed in ((0.41 - chance, False), (0.42 - chance, True)):
+        found = judged(
+            build, tmp_path, "recent_values_to_be_usual", column="channel", over="order_date", is_text=True, limit=limit
+        )
+        assert found.is_passed is is_passed

@@ -1,0 +1,117 @@
+"""What `loyalty init` writes, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dagster_project.onboarding.guessing import guess_feeds
+from dagster_project.onboarding.profiling import profile_folder
+from dagster_project.onboarding.scaffold import Business, business_of, scaffold
+from dagster_project.onboarding.shop import plan_feed
+from dagster_project.onboarding.staging_models import staging_models
+from dagster_project.sources.tables import SourceError
+from expectations.suite import load_suites
+
+SHOP = Business("Corner shop", "Europe/Paris", "EUR")
+RECORDS = "\n".join(f"A-{row},C{row % 7},2025-0{1 + row % 9}-11 10:00:00,Paid,{row}.50" for row in range(40))
+TOTALS = f"order_id,customer_id,order_date,status,total\n{RECORDS}"
+
+
+def written(folder: Path, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return folder
+
+
+def models_of(folder: Path) -> dict[str, str]:
+    guesses, _ = guess_feeds(profile_folder(folder))
+    feeds = {guess.feed.name: plan_feed(guess, "shop", {None: (1.0, 5.0)}) for guess in guesses}
+    return {model.name: model.sql for model in staging_models(feeds, "EUR")}
+
+
+def test_orders_with_totals_alone_have_one_line_each(tmp_path: Path) -> None:
+    models = models_of(written(tmp_path / "in", orders=TOTALS))
+    assert sorted(models) == ["stg_shop__order_lines", "stg_shop__orders"]
+    assert "total_amount as line_amount" in models["stg_shop__order_lines"]
+    assert "'EUR' as currency_code" in models["stg_shop__orders"]
+
+
+def test_codes_are_called_as_the_models_call_them(tmp_path: Path) -> None:
+    text = TOTALS.replace("Paid", "Canceled", 5).replace("Paid", "On a boat", 1)
+    folder = written(tmp_path / "in", orders=text)
+    assert "when 'canceled' then 'cancelled'" in models_of(folder)["stg_shop__orders"]
+    made = scaffold(tmp_path / "shop", folder, SHOP)
+    assert "orders: order_status has codes that no model knows: On a boat; map them in its model" in made.doubts
+
+
+def test_sales_lines_become_orders_lines_products_and_refunds(tmp_path: Path) -> None:
+    records = "\n".join(f"{row // 3},P{row},{1 - row % 5},2025-01-02 10:00:00,9.95,C{row % 4},Cup" for row in range(60))
+    header = "Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID,Description"
+    models = models_of(written(tmp_path / "in", export=f"{header}\n{records}"))
+    assert sorted(models) == [
+        f"stg_shop__{name}" for name in ("order_lines", "orders", "products", "refunds", "sales_lines")
+    ]
+    assert "{{ text(sent('Customer ID')) }} as customer_id" in models["stg_shop__sales_lines"]
+
+
+def test_suites_and_settings_are_readable_by_those_who_read_them(tmp_path: Path) -> None:
+    made = scaffold(tmp_path / "shop", written(tmp_path / "in", orders=TOTALS), SHOP)
+    [suite] = load_suites("raw", folders=[tmp_path / "shop" / "suites"])
+    assert suite.table == "shop__orders"
+    settings = yaml.safe_load((tmp_path / "shop" / "loyalty.yaml").read_text(encoding="utf-8"))
+    assert settings["sources"]["shop"]["tables"]["orders"]["columns"] == [
+        "order_id", "customer_id", "order_date", "status", "total",
+    ]  # fmt: skip
+    assert all(path.exists() for path in made.written)
+
+
+@pytest.mark.parametrize(
+    "name", ['cust"omer id', "customer {{ id }}", "customer ' id", "customer %} id", "customer` id"]
+)
+def test_a_hostile_name_reaches_no_sql(tmp_path: Path, name: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    text = TOTALS.replace("status", quoted)
+    folder = written(tmp_path / "in", orders=text)
+    for sql in models_of(folder).values():
+        assert name not in sql
+    scaffold(tmp_path / "shop", folder, SHOP)
+    assert yaml.safe_load((tmp_path / "shop" / "loyalty.yaml").read_text(encoding="utf-8"))["business"]["name"]
+
+
+def test_a_file_name_cannot_break_out_of_the_page_or_the_settings(tmp_path: Path) -> None:
+    folder = written(tmp_path / "in")
+    (folder / "orders <b>|x: [y].csv").write_text(TOTALS, encoding="utf-8")
+    scaffold(tmp_path / "shop", folder, SHOP)
+    settings = yaml.safe_load((tmp_path / "shop" / "loyalty.yaml").read_text(encoding="utf-8"))
+    assert settings["sources"]["shop"]["tables"]["orders"]["files"] == "orders <b>|x: [y].csv"
+    assert "<b>" not in (tmp_path / "shop" / "README.md").read_text(encoding="utf-8")
+
+
+def test_files_without_orders_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    folder = written(tmp_path / "in", weather="station,rain\n1,2\n2,3\n")
+    said = r"no file looks like orders in .*: expected an order id, .*; found weather\.csv with station, rain\."
+    with pytest.raises(SourceError, match=said):
+        scaffold(tmp_path / "shop", folder, SHOP)
+    assert not (tmp_path / "shop").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("Shop", "Europe/Atlantis", "EUR"), "'Europe/Atlantis' is no time zone of the IANA data base"),
+        (("Shop", "UTC", "euro"), "currency 'euro' is none; expected three capital letters, like EUR"),
+        (("Sh\nop", "UTC", "EUR"), "holds marks that are not printed; give another with --name"),
+    ],
+)
+def test_what_no_shop_can_be_is_refused(tmp_path: Path, arguments: tuple[str, str, str], said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        business_of(tmp_path, *arguments)
+
+
+def test_a_source_is_named_in_snake_case(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="source name 'My Shop' is not snake case; expected one like 'online_shop'"):
+        scaffold(tmp_path / "shop", written(tmp_path / "in", orders=TOTALS), SHOP, "My Shop")

@@ -13,7 +13,7 @@ run: $(READY)  ## a finished night on the built-in shop, or on CONFIG=...
 test: $(READY)  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-drills: $(READY)  ## faults and readers in their long form
+drills: $(READY)  ## faults, corruptions and readers in their long form; writes docs/reliability.md
 	@DRILLS=long $(BIN)/pytest -n 2 --dist loadfile tests/drills tests/unit/publishing
 
 lint: $(READY)  ## style, types, SQL, import rules
@@ -31,9 +31,12 @@ ui: $(READY)  ## the Dagster UI on http://127.0.0.1:3000
 	DAGSTER_HOME="$$($(BIN)/loyalty instance --config $(CONFIG))" LOYALTY_CONFIG="$(abspath $(CONFIG))" \
 		PYTHONWARNINGS=ignore PATH="$(abspath $(BIN)):$$PATH" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
+docs: $(READY)  ## tables, columns and lineage as one page that opens offline
+	@$(BIN)/loyalty docs --config $(CONFIG)
+
 lock: $(READY)  ## resolve the dependencies anew
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --python-version 3.11 --universal --generate-hashes \
-		--no-emit-index-url --extra dev pyproject.toml -o requirements.lock
+		--no-emit-index-url --all-extras pyproject.toml -o requirements.lock
 
 test-lts: .venv-lts/.ready  ## the tests on DuckDB's long-term line
 	@.venv-lts/bin/pytest -n 2 --dist loadfile

@@ -61,14 +61,14 @@ def prepared(home: Path) -> tuple[Any, dt.date]:
     """The dbt runner of a home with a fresh build and a parsed project."""
     from dagster_project.dbt_runner import DbtRunner
     from dagster_project.settings import load_settings
-    from dagster_project.sources.configured import prepare_simulated, source_tables
-    from dagster_project.sources.landing import land, raw_select_sql, rejects_select_sql
+    from dagster_project.sources.configured import connectors
+    from dagster_project.sources.landing import raw_select_sql, rejects_select_sql
 
     settings = load_settings(ROOT / "examples" / "demo.yaml", home=home)
-    prepare_simulated(settings)
-    tables, landing = source_tables(settings), home / "landing"
+    [demo], landing = connectors(settings).values(), home / "landing"
+    tables = demo.tables
     for table in tables:
-        land(table, landing, dt.datetime.now(dt.UTC))
+        demo.land(table, landing, dt.datetime.now(dt.UTC))
     views = {table.view_name: raw_select_sql(table, landing) for table in tables}
     views["unreadable_rows"] = (
         'select source as source_name, "table" as table_name, file, row_number, reason '

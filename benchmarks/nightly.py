@@ -125,11 +125,13 @@ def bare_night(config: Path, home: Path) -> dict[str, float]:
     import pandas as pd
 
     from dagster_project.assets.models import churn_settings, value_settings
+    from dagster_project.keyed_hashes import set_keys
     from dagster_project.modelling.churn import customer_churn
     from dagster_project.modelling.purchase_history import purchase_history
     from dagster_project.modelling.value_night import Reading, scored_customers, value_night
     from dagster_project.settings import load_settings
     from dagster_project.sources.configured import source_tables
+    from dagster_project.sources.forgotten import forgotten_select_sql
     from dagster_project.sources.landing import land, raw_select_sql, rejects_select_sql
 
     settings = load_settings(config)
@@ -152,6 +154,8 @@ def bare_night(config: Path, home: Path) -> dict[str, float]:
             f"row_number, reason from ({rejects_select_sql(tables, landing)})"
         )
 
+        con.execute(f"create view scratch.raw.forgotten_records as {forgotten_select_sql(home)}")
+
     def build(after_models: bool) -> None:
         for node in in_order(manifest):
             if ("after_models" in node["tags"]) == after_models:
@@ -172,7 +176,7 @@ def bare_night(config: Path, home: Path) -> dict[str, float]:
 
     seconds = dict.fromkeys(LAYERS, 0.0)
     seconds["raw"] = clocked(land_all)
-    set_key(con)
+    set_keys(con, "benchmark")  # the padded keys that the customer hashes need
     seconds["staging to marts"] = clocked(lambda: build(after_models=False))
     seconds["models"] = clocked(fit)
     seconds["staging to marts"] += clocked(lambda: build(after_models=True))
@@ -187,6 +191,15 @@ def build_node(con: Any, node: dict[str, Any], home: Path) -> None:
         return
     sql = (home / "dbt" / "compiled" / "loyalty" / node["original_file_path"]).read_text(encoding="utf-8")
     kind = node["config"]["materialized"]
+    if kind == "components":
+        con.execute(
+            f"create table {relation} as with recursive edges as ({sql}), "
+            "neighbours as (select node, other_node from edges union select other_node, node from edges), "
+            "reached (node, other) as (select node, node from neighbours "
+            "union select neighbours.other_node, reached.other from reached join neighbours using (node)) "
+            "select node, min(other) as component from reached group by node"
+        )
+        return
     if kind != "staged":
         con.execute(f"create {kind} {relation} as ({sql}\n)")
         return
@@ -213,14 +226,6 @@ def in_order(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     for key in sorted(nodes):
         visit(key)
     return list(done.values())
-
-
-def set_key(con: Any) -> None:
-    """Give the session the padded keys that the customer hashes need."""
-    from dagster_project.dbt_session import padded_keys
-
-    for name, key in zip(("hmac_inner", "hmac_outer"), padded_keys("benchmark"), strict=True):
-        con.execute(f"set variable {name} = ?::blob", [key])
 
 
 def timed(command: list[str], home: Path, **variables: str | None) -> tuple[str, float, float]:

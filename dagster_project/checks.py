@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
+from dagster_project.entity_suites import suites_of_staged
 from dagster_project.feed_rules import quarantine_rules
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
@@ -18,12 +19,12 @@ from dagster_project.waivers import require_known_rules, with_waivers
 from dagster_project.warehouse import Warehouse
 from expectations.suite import SUITES, CheckResult, Suite, load_suites
 
-CHECKED_LAYERS = ("raw", "marts", "models", "quality")
+CHECKED_LAYERS = ("raw", "staging", "intermediate", "marts", "models", "quality")
 CHECK_RESULTS = """
     create table if not exists quality.check_results (
         layer varchar not null, table_name varchar not null, check_name varchar not null, engine varchar not null,
         severity varchar not null, is_passed boolean not null, failing_rows bigint not null,
-        observed varchar, why varchar, waiver varchar
+        observed varchar, why varchar, waiver varchar, sample_keys varchar
     )
 """
 
@@ -33,9 +34,11 @@ class CheckFailed(RuntimeError):
 
 
 def suites_of(layer: str, settings: Settings) -> list[Suite]:
-    """The suites of a layer that apply to a shop: of raw tables, those of its own sources."""
+    """The suites of a layer that apply to a shop: of raw and staging tables, those of its own sources."""
     if layer == "quality":
         return [_with_rules_of_feeds(suite, settings) for suite in load_suites(layer)]
+    if layer == "staging":
+        return suites_of_staged(load_suites(layer), settings.sources)
     if layer != "raw":
         return load_suites(layer)
     is_optional = {
@@ -147,7 +150,7 @@ def shown(result: CheckResult) -> dg.AssetCheckResult:
         if result.severity == "warning" or result.waiver
         else dg.AssetCheckSeverity.ERROR,
         description=f"{result.why} Waived {result.waiver}." if result.waiver else result.why,
-        metadata={"failing_rows": result.failing_rows, "observed": result.observed},
+        metadata={"failing_rows": result.failing_rows, "observed": result.observed, "sample_keys": result.sample},
     )
 
 
@@ -155,7 +158,8 @@ def explained(broken: list[CheckResult]) -> str:
     """One line: the first broken rule, what was observed, why it matters, how many more there are."""
     first = broken[0]
     others = f"; and {len(broken) - 1} more: {', '.join(result.name for result in broken[1:4])}" if broken[1:] else ""
-    return f"check {first.name} failed on {first.layer}.{first.table}: {first.observed}. {first.why}{others}"
+    sample = f" ({first.sample})" if first.sample else ""
+    return f"check {first.name} failed on {first.layer}.{first.table}: {first.observed}{sample}. {first.why}{others}"
 
 
 def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]) -> None:
@@ -168,6 +172,15 @@ def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]
             key,
         )
         con.execute(
-            "insert into quality.check_results values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [*key, found.severity, found.is_passed, found.failing_rows, found.observed, found.why, found.waiver],
+            "insert into quality.check_results values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                *key,
+                found.severity,
+                found.is_passed,
+                found.failing_rows,
+                found.observed,
+                found.why,
+                found.waiver,
+                found.sample,
+            ],
         )

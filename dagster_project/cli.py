@@ -208,6 +208,34 @@ def report(config: Config = None) -> None:
 
 
 @app.command()
+def forget(
+    customer: Annotated[str, typer.Argument(help="source:customer_id, source/guest_order:order_id or a customer_key.")],
+    config: Config = None,
+) -> None:
+    """Erase a customer and all that is theirs; complete with the next night."""
+    from dagster_project.erasure import forget as erase
+
+    with one_line_errors():
+        done = erase(load_settings(config), customer, dt.datetime.now(dt.UTC))
+        for record in done.records:
+            out.print(f"forgotten  {escape(record.name)}")
+        out.print(f"{done.rows} landed rows lost their identifiers, {done.originals} originals are removed.")
+        out.print("Run the night now: it publishes without this customer and removes every version made before.")
+        out.print("Have the source erase them too: what it still sends is hashed and linked to nobody.")
+
+
+@app.command()
+def docs(config: Config = None) -> None:
+    """Write the pages of tables, columns and lineage, one file that opens offline, and say where it is."""
+    from dagster_project.dbt_runner import DbtRunner
+    from dagster_project.documentation import write_documentation
+
+    with one_line_errors():
+        settings = load_settings(config)
+        out.print(str(write_documentation(DbtRunner(settings).manifest(), settings.home / "docs")))
+
+
+@app.command()
 def doctor(config: Config = None) -> None:
     """Look for what would make tonight fail, and say how to cure it."""
     from dagster_project.doctor import examine

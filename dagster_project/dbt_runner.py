@@ -18,19 +18,25 @@ from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
 from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.source_settings import has_deletions
 from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 OWN_MODELS = "shop_models"  # as dbt_project.yml calls the folder of a shop's own models
-STANDARD = "standard"
 ENTITIES = (
-    "customers", "products", "orders", "order_lines", "refunds", "feedback", "exchange_rates", "point_events",
+    "customers", "contacts", "products", "orders", "order_lines", "refunds", "feedback", "survey_invitations",
+    "support_contacts", "support_events", "mentions", "texts", "exchange_rates", "point_events",
     "tier_changes", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
 )  # fmt: skip
 DEFINITION_VARIABLES = (
     "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",
     "margin_share", "loyal_minimum_occasions", "loyal_gap_multiple", "new_customer_days", "at_risk_gap_multiple",
     "lapsed_gap_multiple", "won_back_days", "gap_prior_weight", "adoption_window_days",
+    "survey_throttle_days", "survey_answer_days", "first_reply_hours", "resolution_hours",
+    "is_service_level_in_business_hours", "service_opening_hour", "service_closing_hour", "service_weekdays",
+    "service_holidays", "reopen_window_days", "bot_minimum_posts", "bot_text_share", "loyalty_index_average",
+    "loyalty_index_above_average", "loyalty_index_minimum_items", "feedback_reply_days",
+    "follow_up_days", "detractor_owner", "complaint_owner",
     "maximum_rate_age_days", "subscription_grace_days", "subscription_total_base", "response_window_days",
     "member_active_days",
 )  # fmt: skip
@@ -71,14 +77,9 @@ class Parsed:
 
 
 def staged_entities(settings: Settings) -> dict[str, list[str]]:
-    """Entity → the sources, in name order, that have a staging model for it.
-
-    A source named `standard` sends tables named as the entities, and has the models of those that it sends.
-    """
+    """Entity → the sources, in name order, that have a staging model for it."""
 
     def is_staged(source: str, entity: str) -> bool:
-        if source == STANDARD and entity not in settings.sources[source].tables:
-            return False
         model = Path("staging") / source / f"stg_{source}__{entity}.sql"
         return any((folder / model).exists() for folder in model_folders(settings))
 
@@ -269,7 +270,7 @@ class DbtRunner:
 
     def _variables(self, as_of: dt.date | None) -> dict[str, Any]:
         """What the SQL may know of the settings; a parse leaves the night out, so that it serves any night."""
-        chosen = self.settings.definitions
+        chosen = self.settings.definitions.model_dump(mode="json", include=set(DEFINITION_VARIABLES))
         night = {
             "as_of": as_of.isoformat() if as_of else "2000-01-01",
             "as_of_ends_at": f"{self.settings.ends_at(as_of):%Y-%m-%d %H:%M:%S}" if as_of else "2000-01-02 00:00:00",
@@ -278,9 +279,10 @@ class DbtRunner:
             "time_zone": self.settings.business.time_zone,
             "currency": self.settings.business.currency,
             "sources": sorted(self.settings.sources),
-            "tables": {name: sorted(source.tables) for name, source in sorted(self.settings.sources.items())},
             "staged": staged_entities(self.settings),
-            **{name: getattr(chosen, name) for name in DEFINITION_VARIABLES},
+            **chosen,
+            "identity": self.settings.definitions.identity.model_dump(mode="json"),
+            "has_deletions": has_deletions(self.settings.sources),
         }
 
     def _project(self) -> Path:

@@ -6,23 +6,14 @@ SQL nor a log ever shows them. Which secret it is, is decided in `warehouse`.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from dagster_project.keyed_hashes import set_keys
+
 SECRET_VARIABLE = "LOYALTY_SESSION_KEY"  # noqa: S105 - the name of a variable
-BLOCK_BYTES = 64  # of SHA-256
-
-
-def padded_keys(secret: str) -> tuple[bytes, bytes]:
-    """The inner and the outer padded key of HMAC-SHA256 (RFC 2104, section 2), 64 bytes each."""
-    key = secret.encode()
-    if len(key) > BLOCK_BYTES:
-        key = hashlib.sha256(key).digest()
-    block = key.ljust(BLOCK_BYTES, b"\0")
-    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
 
 
 class Plugin(BasePlugin):
@@ -30,6 +21,4 @@ class Plugin(BasePlugin):
 
     def configure_cursor(self, cursor: Any) -> None:
         """Set `hmac_inner` and `hmac_outer`."""
-        inner, outer = padded_keys(os.environ.get(SECRET_VARIABLE, ""))
-        cursor.execute("set variable hmac_inner = ?::blob", [inner])
-        cursor.execute("set variable hmac_outer = ?::blob", [outer])
+        set_keys(cursor, os.environ.get(SECRET_VARIABLE, ""))

@@ -12,6 +12,7 @@ from dagster_project.assets.models import model_assets
 from dagster_project.assets.publish import published_version_asset
 from dagster_project.assets.raw import raw_assets, source_file_assets
 from dagster_project.assets.report import report_asset
+from dagster_project.assets.voice import voice_assets
 from dagster_project.checks import check_stages
 from dagster_project.jobs import nightly_job
 from dagster_project.resources import resources_of
@@ -33,6 +34,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         raw_assets(settings),
         *dbt_stage_assets(settings, resources["dbt"]),
         *model_assets(settings),
+        voice_assets(settings),
         metric_changes_assets(settings),
     ]
     after_models = {*resources["dbt"].models_tagged("after_models"), *CHANGE_TABLES}

@@ -37,6 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("disk", _disk),
         ("no other run", _lock),
         ("sources", _sources),
+        ("personal data", _personal_data),
         ("staging models", _staging),
         ("expectation suites", _suites),
         ("published warehouse", _published),
@@ -79,16 +80,32 @@ def _lock(settings: Settings) -> str:
 
 
 def _sources(settings: Settings) -> str:
-    from dagster_project.sources.configured import source_tables
-    from dagster_project.sources.files import find_files
+    from dagster_project.sources.configured import connectors
 
-    counts = [
-        len(find_files(table))
-        for table in source_tables(settings)
-        if settings.sources[table.source].connector != "simulated"
-    ]
-    simulated = sum(source.connector == "simulated" for source in settings.sources.values())
-    return f"{sum(counts)} files of {len(counts)} tables" + (f", {simulated} simulated source" if simulated else "")
+    return ", ".join(f"{name}: {connector.examine()}" for name, connector in connectors(settings).items())
+
+
+def _personal_data(settings: Settings) -> str:
+    from dagster_project.sources.configured import source_tables
+    from dagster_project.sources.ledger import read_ledger
+    from dagster_project.sources.protection import looks_like_an_identifier
+
+    count, bare = 0, []
+    for table in source_tables(settings):
+        landed = [name for load in read_ledger(table, settings.home / "landing")[-1:] for name in load.columns]
+        declared = dict(table.protection.identifiers) if table.protection else {}
+        count += len(declared)
+        bare += [
+            f"{table.name}.{name}"
+            for name in dict.fromkeys([*table.columns, *landed])
+            if name not in declared and looks_like_an_identifier(name)
+        ]
+    if bare:
+        raise LookupError(
+            f"{', '.join(bare)} may hold identifiers and would be stored in clear; name them in `identifiers` of their "
+            "tables, or rename them"
+        )
+    return f"{count} columns are hashed at the door"
 
 
 def _staging(settings: Settings) -> str:

@@ -11,19 +11,21 @@ from collections.abc import Iterator
 from dagster_project.settings import Settings
 from expectations.suite import Rule
 
-SUPERSEDED = "a later row stands"  # how the staging models end the reason of a row that a later one replaced
+NO_FAULT = ("a later row stands", "deleted at the source")  # how staging ends the reason of a row that was good once
 
 
 def quarantine_rules(settings: Settings) -> Iterator[Rule]:
     """One rule a feed on `quality.quarantined_rows`: refused rows are at most the share that its settings allow.
 
-    A row that a later version replaced is in the quarantine too, but is no fault and does not count. The base is what
+    A row that a later version replaced, or that the source deleted, is in the quarantine too, but is no fault and does
+    not count. The base is what
     the staging models saw of the feed (all of it where they refused nothing), and its unreadable records.
     """
     for source, described in settings.sources.items():
         for table, chosen in described.tables.items():
             feed, limit = f"{source}__{table}", chosen.maximum_quarantined_share
-            refused = f"raw_table = '{feed}' and not ends_with(reasons, '{SUPERSEDED}')"
+            good_once = " or ".join(f"ends_with(reasons, '{reason}')" for reason in NO_FAULT)
+            refused = f"raw_table = '{feed}' and not ({good_once})"
             yield Rule(
                 name=f"{feed}_is_mostly_accepted",
                 why=(

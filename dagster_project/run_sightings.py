@@ -20,6 +20,7 @@ from dagster_project.jobs import NIGHTLY
 from dagster_project.partitions import PARTITION_TAG
 from dagster_project.run_faults import first_fault
 from dagster_project.settings import Settings
+from dagster_project.sources.tables import delivery_name
 from dagster_project.warehouse import Warehouse
 
 FIRST_LOOK_BACK = dt.timedelta(hours=24)
@@ -154,8 +155,8 @@ def _is_our_word(word: str, settings: Settings) -> bool:
     """Whether a quoted word is a name of the settings, or a file that they ask for."""
     for source_name, source in settings.sources.items():
         for table_name, table in source.tables.items():
-            if word in {source_name, table_name, f"{source_name}.{table_name}", table.files, *table.columns}:
+            if word in {source_name, table_name, f"{source_name}.{table_name}", table.pattern, *table.columns}:
                 return True
-            if table.files.strip("*?/.") and fnmatch.fnmatch(word.removesuffix(".gz"), table.files):
+            if table.pattern.strip("*?/.") and fnmatch.fnmatch(delivery_name(word), table.pattern):
                 return True
     return False

@@ -13,7 +13,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -21,15 +21,16 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dagster_project.oversight import Alerts, Strict, Waiver
+from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
 NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
-# settings of a table that say what is told and what blocks, and change no number
-WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share", "when_changed", "enumerations")
-IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 
+IdentityRule = Literal["loyalty_card", "mailbox", "email", "phone", "social_handle"]
 PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
+TeamName = Annotated[str, Field(pattern=r"^[\w .&/-]{1,80}$")]  # stands in SQL as it is written
+IsoWeekday = Annotated[int, Field(ge=1, le=7)]  # 1 is Monday
 SubscriptionBase = Literal["subscribers", "subscribers_due", "all_customers"]
 
 
@@ -56,71 +57,6 @@ class Business(Strict):
         return name
 
 
-class FixedWidthField(Strict):
-    """A field of a fixed-width file: its name, its first character (from 1) and its width in characters."""
-
-    name: str
-    start: int = Field(ge=1)
-    width: int = Field(ge=1)
-
-
-class TableSettings(Strict):
-    """One table of a source: which files, how they are written, which columns must be there."""
-
-    files: str = Field(min_length=1)
-    format: Literal["csv", "parquet", "fixed_width"] = "csv"
-    columns: tuple[str, ...] = ()
-    fields: tuple[FixedWidthField, ...] = ()
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    quote: str = Field(default='"', max_length=1)
-    encoding: str = "utf-8"
-    is_optional: bool = False
-    stale_after_hours: float | None = Field(default=None, gt=0)
-    maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
-    when_changed: Literal["evolve", "freeze", "quarantine"] = "evolve"
-    enumerations: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _described(self) -> TableSettings:
-        if self.format == "fixed_width" and not self.fields:
-            raise ValueError("a fixed_width table needs 'fields', each with name, start and width")
-        if self.format != "fixed_width" and not self.columns:
-            raise ValueError("a table needs 'columns', the columns that must be in its files")
-        known = {*self.columns, *(field.name for field in self.fields)}
-        if not known.issuperset(self.enumerations):
-            unknown = ", ".join(sorted({*self.enumerations} - known))
-            raise ValueError(f"'enumerations' names {unknown}, which is none of the table's columns")
-        return self
-
-
-class SimulatedShop(Strict):
-    """The size, the seed and the dirt of the built-in shop."""
-
-    customers: int = Field(default=20_000, ge=100)
-    days: int = Field(default=1_096, ge=90)
-    last_day: dt.date = dt.date(2025, 12, 31)
-    seed: int = 7
-    dirt: Literal["none", "light", "moderate", "heavy"] = "moderate"
-
-
-class Source(Strict):
-    """A place that data comes from: a folder of files, or the built-in simulated shop."""
-
-    connector: Literal["files", "simulated"] = "files"
-    folder: str = ""
-    simulated: SimulatedShop | None = None
-    tables: dict[str, TableSettings]
-
-    @model_validator(mode="after")
-    def _complete(self) -> Source:
-        if self.connector == "files" and not self.folder:
-            raise ValueError("a source of connector 'files' needs 'folder'")
-        for name in self.tables:
-            if not re.fullmatch(IDENTIFIER, name):
-                raise ValueError(f"table name '{name}' must be snake case, like 'order_lines'")
-        return self
-
-
 class Gate(Strict):
     """How much history a model needs before it is fitted; below it, cohort averages stand in, marked."""
 
@@ -128,6 +64,29 @@ class Gate(Strict):
     minimum_history_days: int = Field(default=180, ge=1)
     maximum_days_since_last_order: int = Field(default=30, ge=0)
     minimum_customers_with_three_occasions: int = Field(default=50, ge=0)
+
+
+class Identity(Strict):
+    """What makes accounts and guests' orders one customer; without `rules` every account is a customer of its own.
+
+    `mailbox` takes addresses for the same that one provider delivers to one mailbox, `email` only those that differ in
+    case and spaces. Records of which a column of `told_apart_by` differs are two people, whatever they share.
+    `never_the_same` lists pairs of records, written `source:customer_id` or `source/guest_order:order_id`.
+    """
+
+    rules: tuple[IdentityRule, ...] = ("loyalty_card", "mailbox", "phone", "social_handle")
+    links_guests: bool = True
+    told_apart_by: tuple[Literal["full_name", "birthday"], ...] = ("full_name", "birthday")
+    maximum_sharers: int = Field(default=5, ge=2)
+    never_the_same: tuple[tuple[str, str], ...] = ()
+    compares_rules: bool = True
+
+    @model_validator(mode="after")
+    def _pairs_of_two(self) -> Identity:
+        for one, other in self.never_the_same:
+            if one == other:
+                raise ValueError(f"'never_the_same' holds the pair {one}, {other}: nobody differs from themselves")
+        return self
 
 
 class Definitions(Strict):
@@ -144,6 +103,25 @@ class Definitions(Strict):
     won_back_days: int = Field(default=90, ge=0)
     gap_prior_weight: float = Field(default=3.0, ge=0)
     adoption_window_days: int = Field(default=90, ge=1)
+    survey_throttle_days: int = Field(default=45, ge=0)
+    survey_answer_days: int = Field(default=30, ge=1)
+    first_reply_hours: float = Field(default=8.0, gt=0)
+    resolution_hours: float = Field(default=24.0, gt=0)
+    is_service_level_in_business_hours: bool = True
+    service_opening_hour: float = Field(default=9.0, ge=0, lt=24)
+    service_closing_hour: float = Field(default=18.0, gt=0, le=24)
+    service_weekdays: tuple[IsoWeekday, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
+    service_holidays: tuple[dt.date, ...] = ()
+    reopen_window_days: int = Field(default=7, ge=0)
+    bot_minimum_posts: int = Field(default=4, ge=2)
+    bot_text_share: float = Field(default=0.5, ge=0, lt=1)
+    loyalty_index_average: float = Field(default=40, gt=0, lt=100)
+    loyalty_index_above_average: float = Field(default=75, gt=0, lt=100)
+    loyalty_index_minimum_items: int = Field(default=2, ge=1, le=3)
+    feedback_reply_days: int = Field(default=7, ge=1)
+    follow_up_days: int = Field(default=90, ge=1)
+    detractor_owner: TeamName = "customer success"
+    complaint_owner: TeamName = "customer service"
     maximum_rate_age_days: int = Field(default=7, ge=0)
     subscription_grace_days: int = Field(default=14, ge=0)
     subscription_total_base: SubscriptionBase = "subscribers"
@@ -161,11 +139,18 @@ class Definitions(Strict):
     purchase_model: PurchaseModel = "mbg_nbd"
     is_model_chosen_by_backtest: bool = True
     gate: Gate = Gate()
+    identity: Identity = Identity()
 
     @model_validator(mode="after")
     def _life_holds_the_horizon(self) -> Definitions:
         if self.lifetime_days < self.value_horizon_days:
             raise ValueError("'lifetime_days' must be at least 'value_horizon_days'")
+        return self
+
+    @model_validator(mode="after")
+    def _service_opens_before_it_closes(self) -> Definitions:
+        if self.service_opening_hour >= self.service_closing_hour:
+            raise ValueError("'service_opening_hour' must be before 'service_closing_hour'")
         return self
 
 
@@ -174,6 +159,35 @@ class Learning(Strict):
 
     maximum_customers: int = Field(default=25_000, ge=1_000)
     threads: int = Field(default=1, ge=1)
+
+
+class Voice(Strict):
+    """How texts are read and surveys weighed; `count_examples` above 0 publishes so many masked texts of each theme.
+
+    `driver_words`: a file of the columns driver, language and words, in place of the built-in lists.
+    """
+
+    minimum_rated_texts: int = Field(default=100, ge=10)
+    maximum_rated_texts: int = Field(default=100_000, ge=1_000)
+    count_themes: int = Field(default=30, ge=1, le=100)
+    minimum_answers: int = Field(default=100, ge=20)
+    driver_words: str = ""
+    count_examples: int = Field(default=0, ge=0, le=10)
+
+
+class Privacy(Strict):
+    """What becomes of direct identifiers at the door, and which spellings of one are the same.
+
+    `originals`: kept in one file that only its owner may read, or dropped. `calling_code`: of the country whose
+    telephone numbers are written without one; `trunk_prefix`: what stands before these instead. `dotless_domains`: mail
+    domains that ignore dots, `*` for all. `has_tags`: whether a + in an address begins a note of its owner.
+    """
+
+    originals: Literal["kept", "dropped"] = "kept"
+    calling_code: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,2}$")
+    trunk_prefix: str = Field(default="0", pattern=r"^[0-9]{0,2}$")
+    dotless_domains: tuple[str, ...] = ("gmail.com", "googlemail.com")
+    has_tags: bool = True
 
 
 class Publishing(Strict):
@@ -206,10 +220,12 @@ class Settings(BaseSettings):
     )
 
     business: Business
-    sources: dict[str, Source] = Field(min_length=1)
+    sources: dict[str, AnySource] = Field(min_length=1)
     as_of: dt.date | None = None
     definitions: Definitions = Definitions()
     learning: Learning = Learning()
+    privacy: Privacy = Privacy()
+    voice: Voice = Voice()
     publishing: Publishing = Publishing()
     engine: Engine = Engine()
     alerts: Alerts = Alerts()
@@ -231,9 +247,20 @@ class Settings(BaseSettings):
         """Let a variable win over the file, whose content arrives as constructor arguments."""
         return env_settings, init_settings
 
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _files_unless_said(cls, sources: Any) -> Any:
+        """A source that names no connector is one of files."""
+        if not isinstance(sources, dict):
+            return sources
+        return {
+            name: {"connector": "files", **source} if isinstance(source, dict) else source
+            for name, source in sources.items()
+        }
+
     @field_validator("sources")
     @classmethod
-    def _source_names(cls, sources: dict[str, Source]) -> dict[str, Source]:
+    def _source_names(cls, sources: dict[str, AnySource]) -> dict[str, AnySource]:
         for name in sources:
             if not re.fullmatch(IDENTIFIER, name):
                 raise ValueError(f"source name '{name}' must be snake case, like 'online_shop'")
@@ -318,7 +345,10 @@ def _config_path(config: Path | str | None) -> Path:
 
 
 def _explained(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    place = [str(part) for part in error["loc"]]
+    if place[0] == "sources" and place[2:3] and place[2] in CONNECTORS:
+        del place[2]  # the kind of source by which pydantic chose, which stands in no file
+    where = ".".join(place)
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(error["loc"][-1]), _known_keys(), n=1)
         return f"unknown key '{where}'" + (f", did you mean '{close[0]}'?" if close else "")

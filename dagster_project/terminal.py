@@ -35,7 +35,7 @@ STEPS = {
     "raw": "landing source files",
     "raw_checks": "checking raw tables",
     "dbt_facts": "staging, intermediate, marts",
-    "marts_checks": "checking marts",
+    "marts_checks": "checking staging to marts",
     "customer_value": "back-test and customer value",
     "models__customer_churn": "churn",
     "models_checks": "checking models",

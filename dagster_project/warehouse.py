@@ -63,9 +63,19 @@ class Warehouse:
             as_of: the business day that the build describes.
             raw_views: view name in schema `raw` → the SELECT that it stands for.
             run: the run that owns the build.
+
+        Raises:
+            WarehouseError: the work files cannot be replaced.
         """
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir(parents=True)
+        try:
+            if self.work.exists():
+                shutil.rmtree(self.work)
+            self.work.mkdir(parents=True)
+        except OSError as fault:
+            raise WarehouseError(
+                f"the build in {self.work} cannot be replaced: {fault.strerror}; let this user write there, or give "
+                "the run another LOYALTY_HOME"
+            ) from fault
         with duckdb.connect() as con:
             for name, path in (("warehouse", self.path), ("scratch", self.scratch_path)):
                 con.execute(f"attach {literal(path)} as {name} (storage_version {literal(STORAGE_VERSION)})")
@@ -123,15 +133,8 @@ class Warehouse:
             yield con
 
     def secret(self) -> str:
-        """The key of the customer hashes: `LOYALTY_KEY`, else one made once in `LOYALTY_HOME`, mode 0600."""
-        given = os.environ.get("LOYALTY_KEY")
-        if given:
-            return given
-        path = self.home / "customer_key.secret"
-        if not path.exists():
-            self.home.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, secrets.token_hex(32), mode=0o600)
-        return path.read_text(encoding="utf-8")
+        """The key of all keyed hashes; see `shop_key`."""
+        return shop_key(self.home)
 
     def holder(self) -> int | None:
         """The process that holds this home, if one that once did is still alive; takes nothing and disturbs nobody."""
@@ -166,6 +169,18 @@ class Warehouse:
             handle.write(f"process {os.getpid()}")
             handle.flush()
             yield
+
+
+def shop_key(home: Path) -> str:
+    """The key of all keyed hashes: `LOYALTY_KEY`, else one made once in `LOYALTY_HOME`, mode 0600."""
+    given = os.environ.get("LOYALTY_KEY")
+    if given:
+        return given
+    path = home / "customer_key.secret"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, secrets.token_hex(32), mode=0o600)
+    return path.read_text(encoding="utf-8")
 
 
 def replace_table(

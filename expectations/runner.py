@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from sqlalchemy.pool import StaticPool
 from dagster_project.warehouse import without_values
 from expectations import custom
 from expectations.pages import make_offline
+from expectations.samples import sample_keys
 from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
 
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -77,8 +79,16 @@ def run_suites(
         for suite in suites:
             if on_suite:
                 on_suite(suite)
-            results += _run_suite(context, datasource, suite, as_of)
+            results += [
+                result if result.is_passed else replace(result, sample=_sample(connection, suite, result.name, as_of))
+                for result in _run_suite(context, datasource, suite, as_of)
+            ]
     return results
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, suite: Suite, name: str, as_of: dt.date | None) -> str | None:
+    [rule] = [rule for rule in suite.rules if rule.name == name]
+    return sample_keys(connection, suite, rule.of_night(as_of))
 
 
 def build_docs(project: Path, site: Path) -> Path:
@@ -161,7 +171,7 @@ def _expectation(suite: Suite, rule: Rule, as_of: dt.date | None) -> Any:
         if rule.expect in custom.OVER_HISTORY:
             return getattr(custom, kind)(**rule.arguments, as_of=f"{as_of}", description=description, meta=meta)
         if hasattr(custom, kind):
-            return getattr(custom, kind)(**rule.arguments, description=description, meta=meta)
+            return getattr(custom, kind)(**rule.of_night(as_of).arguments, description=description, meta=meta)
         return getattr(gxe, kind)(**rule.arguments, meta=meta)
     except (AttributeError, TypeError, ValueError) as fault:
         raise CheckCrashed(f"suite {suite.name}, rule {rule.name}: {_first_line(fault)}") from fault

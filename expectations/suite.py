@@ -6,9 +6,10 @@ here imports Great Expectations, so that everybody may import this.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,7 +21,8 @@ Severity = Literal["critical", "warning"]
 LAYERS = ("raw", "staging", "intermediate", "marts", "models", "quality")
 SCRATCH_LAYERS = frozenset({"raw", "staging", "intermediate"})
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
-OWN_KEYS = frozenset({"name", "why", "severity", "owner", "expect", "rows_that_break"})
+AS_OF = "{as_of}"
+OWN_KEYS = frozenset({"name", "why", "severity", "owner", "expect", "rows_that_break", "needs"})
 
 
 class SuiteError(ValueError):
@@ -33,7 +35,10 @@ class CheckCrashed(RuntimeError):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: either a Great Expectations rule with its arguments, or a query for the rows that break it."""
+    """One rule: either a Great Expectations rule with its arguments, or a query for the rows that break it.
+
+    `needs` are columns that a source may lack; the rule is left out of a table without them.
+    """
 
     name: str
     why: str
@@ -42,11 +47,26 @@ class Rule:
     expect: str | None = None
     rows_that_break: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+    def of_night(self, as_of: dt.date | None) -> Rule:
+        """The rule with the night's business day in the place of `{as_of}` in its condition.
+
+        Raises:
+            SuiteError: the condition names the night and none is given.
+        """
+        condition = self.arguments.get("condition", "")
+        if AS_OF not in condition:
+            return self
+        if as_of is None:
+            raise SuiteError(f"its condition names {AS_OF} and no night was given")
+        dated = condition.replace(AS_OF, f"cast('{as_of}' as date)")
+        return replace(self, arguments={**self.arguments, "condition": dated})
 
 
 @dataclass(frozen=True)
 class Suite:
-    """The rules of one table."""
+    """The rules of one table; of layer staging, those of an entity, until it is told of which source's table."""
 
     layer: str
     table: str
@@ -65,8 +85,9 @@ class Suite:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What became of one rule; holds counts and never values of rows.
+    """What became of one rule; holds counts, and of rows nothing but a few keys.
 
+    `sample` are keys of rows that break it, none where it passed or its rows have no key (`expectations/samples.py`).
     `waiver` is the period and the reason of a waiver that holds for the rule on this night.
     """
 
@@ -80,6 +101,7 @@ class CheckResult:
     failing_rows: int
     observed: str
     waiver: str | None = None
+    sample: str | None = None
 
     @property
     def is_blocking(self) -> bool:
@@ -148,4 +170,5 @@ def _rule(path: Path, raw: Any) -> Rule:
         expect=raw.get("expect"),
         rows_that_break=raw.get("rows_that_break"),
         arguments={key: given for key, given in raw.items() if key not in OWN_KEYS},
+        needs=tuple(raw.get("needs", ())),
     )

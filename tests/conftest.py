@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from corner_shop import CornerShop
+from made_once import made_once
 
 from dagster_project.cli import hide_shutdown_noise
 
@@ -29,16 +29,7 @@ def _plain_environment() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def published_shop(tmp_path_factory: pytest.TempPathFactory) -> CornerShop:
     """The shop after its first night, not to be changed; one for all processes of a test run."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    shop, finished = CornerShop(shared / "published_shop"), shared / "published_shop_is_finished"
-    with (shared / "published_shop.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            CornerShop.open(shop.root).run()
-            finished.touch()
-    return shop
+    return CornerShop(made_once(tmp_path_factory, "published_shop", lambda root: CornerShop.open(root).run()))
 
 
 @pytest.fixture

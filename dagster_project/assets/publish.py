@@ -12,8 +12,9 @@ from dagster_project.checks import CHECKED_LAYERS, suites_of
 from dagster_project.explaining.nights import fingerprint_of, version_compared_with
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.publishing.audit import Audit, audit
-from dagster_project.publishing.versions import Manifest, next_version, publish
+from dagster_project.publishing.versions import Manifest, next_version, publish, withdraw_versions
 from dagster_project.settings import Settings
+from dagster_project.sources.forgotten import last_forgotten_at
 from dagster_project.waivers import traces
 from dagster_project.warehouse import Warehouse
 
@@ -56,6 +57,8 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
             with_parquet=settings.publishing.parquet_copies,
         )
         warehouse.end()
+        forgotten_at = last_forgotten_at(settings.home)
+        withdrawn = withdraw_versions(published, forgotten_at) if forgotten_at else []
         return dg.MaterializeResult(
             metadata={
                 "version": manifest.version,
@@ -65,6 +68,7 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
                 "warnings": len(found.warnings),
                 "waived": list(found.waived),
                 "reconciled_totals": found.count_reconciled,
+                "withdrawn_versions": withdrawn,
                 "seconds": time.perf_counter() - began,
             }
         )

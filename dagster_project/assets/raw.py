@@ -16,9 +16,12 @@ from dagster_project.checks import record_checks, shown
 from dagster_project.dbt_runner import DbtRunner
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
-from dagster_project.sources.configured import prepare_simulated, source_tables
+from dagster_project.source_settings import has_deletions
+from dagster_project.sources.configured import connectors
+from dagster_project.sources.connectors import Connector
 from dagster_project.sources.contract import ContractBroken, ContractChange
-from dagster_project.sources.landing import Landed, land
+from dagster_project.sources.forgotten import forgotten_select_sql
+from dagster_project.sources.landing import Landed
 from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql
 from dagster_project.sources.tables import SourceError, SourceTable
 from dagster_project.warehouse import Warehouse
@@ -37,9 +40,9 @@ def source_file_assets(settings: Settings) -> list[dg.AssetSpec]:
         dg.AssetSpec(
             key=file_key(source, table),
             group_name="sources",
-            description=f"Files `{chosen.files}` of source {source}, as the source sends them.",
+            description=f"What source {source} has in {chosen.origin}, as it is there.",
             owners=OWNERS,
-            kinds={"file", chosen.format},
+            kinds={chosen.kind},
         )
         for source, described in settings.sources.items()
         for table, chosen in described.tables.items()
@@ -54,8 +57,8 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
             group_name="raw",
             deps=[file_key(source, table)],
             description=(
-                f"Every row of `{chosen.files}` as source {source} sent it, column for column, with its origin. "
-                "Late or wrong when the file is missing, cut, or lacks a column: the run then stops here."
+                f"Every row of {chosen.origin} as source {source} sent it, column for column, with its origin. "
+                "Late or wrong when it is missing, cut, or lacks a column: the run then stops here."
             ),
             owners=OWNERS,
             kinds={"duckdb", "parquet"},
@@ -76,6 +79,16 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         )
     )
 
+    specs.append(
+        dg.AssetSpec(
+            key=dg.AssetKey(["raw", "forgotten_records"]),
+            group_name="raw",
+            description="Accounts and guests' orders that were erased at their owner's wish, by keyed hash.",
+            owners=OWNERS,
+            kinds={"duckdb", "csv"},
+        )
+    )
+
     check_specs = [
         dg.AssetCheckSpec(CONTRACT_CHECK, asset=raw_key(source, table), description=CONTRACT_WHY)
         for source, described in settings.sources.items()
@@ -89,10 +102,15 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         dbt: dg.ResourceParam[DbtRunner],
     ) -> Iterator[Any]:
-        tables, landing = source_tables(settings), settings.home / "landing"
-        prepare_simulated(settings)
-        landed = {table: _land(context, table, landing, dbt) for table in tables}
-        warehouse.begin(as_of_of(context), _raw_views(tables, landing), context.run_id)
+        landing = settings.home / "landing"
+        landed = {
+            table: _land(context, connector, table, landing, dbt)
+            for connector in connectors(settings).values()
+            for table in connector.tables
+        }
+        tables = list(landed)
+        views = raw_views(tables, settings.home, has_deletions=has_deletions(settings.sources))
+        warehouse.begin(as_of_of(context), views, context.run_id)
         with warehouse.connect() as con:
             results = [contract_result(table, counts, dbt) for table, (counts, _) in landed.items()]
             record_checks(con, results)
@@ -111,10 +129,10 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
                         bytes=counts.bytes,
                     ),
                 )
-            yield dg.MaterializeResult(
-                asset_key=dg.AssetKey(["raw", "unreadable_rows"]),
-                metadata=table_metadata(con, "scratch.raw.unreadable_rows"),
-            )
+            for name in ("unreadable_rows", "forgotten_records"):
+                yield dg.MaterializeResult(
+                    asset_key=dg.AssetKey(["raw", name]), metadata=table_metadata(con, f"scratch.raw.{name}")
+                )
 
     return raw
 
@@ -129,10 +147,12 @@ def file_key(source: str, table: str) -> dg.AssetKey:
     return dg.AssetKey(["sources", f"{source}__{table}"])
 
 
-def _land(context: dg.AssetExecutionContext, table: SourceTable, landing: Path, dbt: DbtRunner) -> tuple[Landed, float]:
+def _land(
+    context: dg.AssetExecutionContext, connector: Connector, table: SourceTable, landing: Path, dbt: DbtRunner
+) -> tuple[Landed, float]:
     began = time.perf_counter()
     try:
-        counts = land(table, landing, dt.datetime.now(dt.UTC))
+        counts = connector.land(table, landing, dt.datetime.now(dt.UTC))
     except ContractBroken as fault:
         raise SourceError(f"{fault}. {_advice(table, fault.changes, dbt)}" if fault.changes else str(fault)) from None
     context.log.info(
@@ -141,12 +161,15 @@ def _land(context: dg.AssetExecutionContext, table: SourceTable, landing: Path, 
     return counts, time.perf_counter() - began
 
 
-def _raw_views(tables: list[SourceTable], landing: Path) -> dict[str, str]:
-    views = {f"{table.source}__{table.table}": raw_select_sql(table, landing) for table in tables}
+def raw_views(tables: list[SourceTable], home: Path, *, has_deletions: bool = False) -> dict[str, str]:
+    """The views that a night's build begins with: name and SELECT of each, over what is landed in this home."""
+    landing = home / "landing"
+    views = {table.view_name: raw_select_sql(table, landing, marks_deletions=has_deletions) for table in tables}
     unreadable = rejects_select_sql(tables, landing)
     return views | {
         "unreadable_rows": 'select source as source_name, "table" as table_name, file, row_number, reason '
-        f"from ({unreadable})"
+        f"from ({unreadable})",
+        "forgotten_records": forgotten_select_sql(home),
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from dagster_project.explaining.headlines import NPS_INSTRUMENTS
 from dagster_project.explaining.rules import Rules
 
 Z = 1.959963984540054
@@ -85,7 +86,7 @@ with occasions as (
 bands as (
     select customer_key, band
     from answer_states
-    where instrument = 'nps' and band is not null and customer_key is not null
+    where instrument in {NPS_INSTRUMENTS} and band is not null and customer_key is not null
         and feedback_date <= as_of_date - {window}
     qualify row_number() over (
         partition by customer_key order by feedback_date desc, submitted_at desc nulls last, feedback_key desc

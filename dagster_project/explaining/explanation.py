@@ -11,7 +11,7 @@ import duckdb
 
 from dagster_project.explaining.changes import NotExplained
 from dagster_project.explaining.claims import MULTIPLES, Claim
-from dagster_project.explaining.headlines import HEADLINES, Headline, named
+from dagster_project.explaining.headlines import HEADLINES, READ_INSTRUMENTS, Headline, named
 from dagster_project.explaining.recount import recount
 from dagster_project.explaining.rules import Rules
 from dagster_project.explaining.sensitivity import Decisions, Tried, can_be_tried, estimate, try_rules, write_one_state
@@ -173,7 +173,7 @@ def query_of(metric: str, headline: Headline | None, as_of: dt.date, rules: Rule
         "answer_states": (
             "marts.fct_feedback",
             "feedback_key",
-            f"instrument in ('nps', 'csat') and feedback_date <= date '{as_of}'",
+            f"instrument in {READ_INSTRUMENTS} and feedback_date <= date '{as_of}'",
         ),
     }
     counted = recount([headline], rules)

@@ -12,6 +12,10 @@ from typing import Literal
 Grain = Literal["customers", "orders", "answers", "predictions"]
 TOTAL = "0"
 """The denominator of a headline that divides by nothing."""
+NPS_INSTRUMENTS = "('nps', 'nps_transactional', 'nps_unassigned')"
+"""Whichever survey asked: the last band of a customer may come from any, a score of the shop from one alone."""
+READ_INSTRUMENTS = "('csat', 'nps', 'nps_transactional', 'nps_unassigned')"
+"""The answers that headlines and the loyal rule rest on."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dagster_project.explaining.headlines import Grain, Headline
+from dagster_project.explaining.headlines import NPS_INSTRUMENTS, Grain, Headline
 from dagster_project.explaining.rules import Rules
 
 PERIODS = {"month": 1, "quarter": 3}
@@ -51,10 +51,11 @@ def _shared(rules: Rules) -> dict[str, str]:
         from order_states
         where is_valid and customer_key is not null
     )""",
-        "bands": """
+        "bands": f"""
     select state, customer_key, band
     from answer_states
-    where instrument = 'nps' and band is not null and customer_key is not null and feedback_date <= as_of_date
+    where instrument in {NPS_INSTRUMENTS} and band is not null and customer_key is not null
+        and feedback_date <= as_of_date
     qualify row_number() over (
         partition by state, customer_key
         order by feedback_date desc, submitted_at desc nulls last, feedback_key desc

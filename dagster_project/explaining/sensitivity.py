@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.explaining.claims import MULTIPLES, Claim, Estimate, spend_multiple, verdict_of
-from dagster_project.explaining.headlines import Headline
+from dagster_project.explaining.headlines import READ_INSTRUMENTS, Headline
 from dagster_project.explaining.recount import recount
 from dagster_project.explaining.rules import Rules
 
@@ -113,7 +113,7 @@ def write_one_state(con: duckdb.DuckDBPyConnection, as_of: dt.date) -> None:
         select 0 as state, date '{as_of}' as as_of_date, coalesce(customer_key, feedback_key) as unit, customer_key,
             feedback_key, instrument, feedback_date, submitted_at, band
         from marts.fct_feedback
-        where instrument in ('nps', 'csat') and feedback_date <= date '{as_of}'
+        where instrument in {READ_INSTRUMENTS} and feedback_date <= date '{as_of}'
         """
     )
 

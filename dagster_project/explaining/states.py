@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from dagster_project.explaining.headlines import READ_INSTRUMENTS
+
 CAUSES = {
     "definitions_or_code": "settings or code that changed, and what they make of rows that the source left alone",
     "identity_merges": "orders and answers that now belong to another customer, or to one at all",
@@ -80,7 +82,7 @@ def write_states(con: duckdb.DuckDBPyConnection, compared: Comparison) -> None:
         when {_differ(TOLD_OF_REFUNDS)} and not {_differ(("order_date", "original_items_amount"))}
         then {STEPS["refunds"]}"""
     _write_changes(con, compared, "order", ORDERS, TOLD_OF_ORDERS + TOLD_OF_REFUNDS, "true", refunds_only)
-    is_counted = "instrument in ('nps', 'csat')"
+    is_counted = f"instrument in {READ_INSTRUMENTS}"
     _write_changes(con, compared, "feedback", ANSWERS, TOLD_OF_ANSWERS, is_counted, "")
     _write_touched(con)
     _write_grid(con, compared)

@@ -11,10 +11,12 @@ A reader who holds a file open keeps the version that it opened. What does not b
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,6 +128,25 @@ def rollback(published: Path, version: str) -> Manifest:
     return manifest
 
 
+def withdraw_versions(published: Path, made_before: dt.datetime) -> list[str]:
+    """Remove every version but the current one that was made before a moment, as somebody in it was erased then.
+
+    No row is deleted from a file, as its bytes would stay; the files go. Gives the names of the versions.
+
+    Args:
+        published: the folder of all versions.
+        made_before: the moment, with a time zone.
+    """
+    current = current_version(published)
+    withdrawn = [
+        manifest.version
+        for manifest in list_versions(published)
+        if manifest.version != current and dt.datetime.fromisoformat(manifest.created_at) < made_before
+    ]
+    _remove(published, withdrawn)
+    return withdrawn
+
+
 def list_versions(published: Path) -> list[Manifest]:
     """All versions, oldest first."""
     folders = (published / "versions").glob("*") if published.exists() else ()
@@ -205,7 +226,11 @@ def _prune(published: Path, keep: int, left: str | None) -> None:
     by_age = sorted(list_versions(published), key=lambda manifest: (manifest.created_at, manifest.version))
     others = [manifest.version for manifest in by_age if manifest.version not in spared]
     allowed = max(0, keep - len(by_age) + len(others))
-    for version in others[: max(0, len(others) - allowed)]:
+    _remove(published, others[: max(0, len(others) - allowed)])
+
+
+def _remove(published: Path, versions: Iterable[str]) -> None:
+    for version in versions:
         # under its own name a version is whole, or a removal cut short would break every later listing
         folder = published / "versions" / version
         folder.rename(folder.with_name(f"{UNFINISHED}{version}"))

@@ -276,3 +276,26 @@ from quality.check_results
 where not is_passed
 order by severity, layer, table_name, check_name
 """
+
+NONRESPONSE = """
+select survey, count_invited, count_answers, raw_score, weighted_score, ci_low, ci_high, score_if_silent_detractors,
+    score_if_silent_promoters, status, status_reason, assumption
+from models.survey_nonresponse
+order by survey
+"""
+
+THEMES = """
+select themes.theme_name, themes.language, themes.driver, themes.count_texts, themes.texts_share, themes.trend,
+    themes.mean_sentiment_score, themes.example_texts, effects.score_effect, count(*) over () as count_themes
+from models.feedback_themes as themes
+left join models.feedback_theme_effects as effects
+    on themes.theme_key = effects.theme_key and effects.instrument = 'nps'
+order by themes.count_texts desc, themes.theme_key
+limit 15
+"""
+
+SATISFACTION_DRIVERS = """
+select instrument, driver, fact, count_answers, effect_per_deviation, verdict
+from models.satisfaction_drivers
+order by instrument, verdict = 'cannot_say', abs(effect_per_deviation) desc, fact
+"""

@@ -12,7 +12,7 @@ from dagster_project.reporting import formats, queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Section
 from dagster_project.reporting.published import Published, open_published
-from dagster_project.reporting.sections import feedback, headline, retention, revenue, scores, trust, value
+from dagster_project.reporting.sections import feedback, headline, retention, revenue, scores, trust, value, voice
 from dagster_project.warehouse import write_atomically
 
 LATEST = "latest.html"
@@ -24,6 +24,9 @@ SECTIONS = (
     retention.cohorts,
     feedback.promoter_score,
     feedback.satisfaction,
+    voice.silence,
+    voice.themes,
+    voice.drivers,
     retention.segments,
     value.customer_value,
     value.churn,

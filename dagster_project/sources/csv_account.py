@@ -7,10 +7,11 @@ Does not belong here: parsing (`csv_reader.py`).
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.files import CHUNK_BYTES
@@ -53,7 +54,7 @@ def count_lines(text: Path) -> int:
     return count + (last != b"\n")
 
 
-def located_rejects(text: Path, records: Iterable[RejectedRecord], quote: bytes) -> Iterator[LocatedRecord]:
+def located_rejects(text: Path, records: Iterable[RejectedRecord], table: SourceTable) -> Iterator[LocatedRecord]:
     """Each record with its line and its bytes, in one pass over the file.
 
     DuckDB's own text of a record has its invalid bytes replaced, sometimes the line end before it, and ends after
@@ -70,7 +71,7 @@ def located_rejects(text: Path, records: Iterable[RejectedRecord], quote: bytes)
                 position += len(chunk)
             bytes_of_record = stream.read(record.length)
             if record.length >= _CLIPPED_BYTES:
-                bytes_of_record = _to_its_end(stream, bytes_of_record, quote)
+                bytes_of_record = _to_its_end(stream, bytes_of_record, table)
             after = stream.read(3)
             raw = bytes_of_record.lstrip(b"\r\n")
             newlines_before = bytes_of_record[: len(bytes_of_record) - len(raw)].count(b"\n")
@@ -86,17 +87,35 @@ def located_rejects(text: Path, records: Iterable[RejectedRecord], quote: bytes)
             stream.seek(position)
 
 
-def _to_its_end(stream: BinaryIO, begun: bytes, quote: bytes) -> bytes:
+def _to_its_end(stream: BinaryIO, begun: bytes, table: SourceTable) -> bytes:
     """A record read on to the first line end at which its quotes are paired."""
     parts, length = [begun], len(begun)
-    is_open = bool(quote) and begun.count(quote) % 2 == 1
+    is_open = count_quotes(begun, table) % 2 == 1
     while length < _LONGEST_RECORD and (line := stream.readline(_LONGEST_RECORD - length)):
         parts.append(line)
         length += len(line)
-        is_open ^= bool(quote) and line.count(quote) % 2 == 1
+        is_open ^= count_quotes(line, table) % 2 == 1
         if not is_open:
             break
     return b"".join(parts)
+
+
+def count_quotes(raw: bytes, table: SourceTable) -> int:
+    """Quotes of a piece of a record that open or close a field, or are doubled; escaped ones do not count."""
+    if not table.quote:
+        return 0
+    escape, quote = table.escape.encode(), table.quote.encode()
+    if escape and escape in raw:
+        raw = re.sub(re.escape(escape) + b".", b"", raw, flags=re.DOTALL)
+    return raw.count(quote)
+
+
+def python_dialect(table: SourceTable) -> dict[str, Any]:
+    """The table's dialect as Python's csv module takes it."""
+    if not table.quote:
+        return {"delimiter": table.delimiter, "quotechar": None, "quoting": csv.QUOTE_NONE}
+    escaped = {"doublequote": False, "escapechar": table.escape} if table.escape else {}
+    return {"delimiter": table.delimiter, "quotechar": table.quote, "quoting": csv.QUOTE_MINIMAL, **escaped}
 
 
 def unexplained_lines(
@@ -154,7 +173,7 @@ def line_of_open_quote(text: Path, table: SourceTable) -> int | None:
     limit_before = csv.field_size_limit(_LONGEST_RECORD)
     try:
         with text.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            reader = csv.reader(stream, delimiter=table.delimiter, quotechar=table.quote, strict=True)
+            reader = csv.reader(stream, strict=True, **python_dialect(table))
             while True:
                 start = reader.line_num + 1
                 try:

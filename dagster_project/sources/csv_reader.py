@@ -20,7 +20,6 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 import pyarrow as pa
@@ -28,8 +27,10 @@ import pyarrow as pa
 from dagster_project.sources.csv_account import (
     RejectedRecord,
     count_lines,
+    count_quotes,
     line_of_open_quote,
     located_rejects,
+    python_dialect,
     unexplained_lines,
 )
 from dagster_project.sources.engine import private_connection
@@ -90,9 +91,8 @@ class CsvReading:
         Raises:
             SourceError: When the last record is cut off.
         """
-        quote = self._table.quote.encode()
-        for record in located_rejects(self._text, self._rejected_records(), quote):
-            open_quote = bool(quote) and record.raw.count(quote) % 2 == 1
+        for record in located_rejects(self._text, self._rejected_records(), self._table):
+            open_quote = count_quotes(record.raw, self._table) % 2 == 1
             if record.is_last and open_quote:
                 raise self._cut(f"a quote opened in line {record.line} is never closed")
             if record.is_last and record.is_short and not record.ends_with_newline:
@@ -129,9 +129,10 @@ class CsvReading:
     def _select(self) -> str:
         types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.columns)
         quote = literal(self._table.quote)
+        escape = literal(self._table.escape or self._table.quote)
         return (
-            f"select * from read_csv({literal(str(self._text))}, auto_detect=false, header=true, "
-            f"columns={{{types}}}, delim={literal(self._table.delimiter)}, quote={quote}, escape={quote}, comment='', "
+            f"select * from read_csv({literal(str(self._text))}, auto_detect=false, header={self._table.has_header}, "
+            f"columns={{{types}}}, delim={literal(self._table.delimiter)}, quote={quote}, escape={escape}, comment='', "
             f"skip={self._lines_before}, compression='none', hive_partitioning=false, "
             "store_rejects=true, parallel=false)"
         )
@@ -166,7 +167,7 @@ def _reason(errors: list[str], expected: int, first_column: int | None, last_col
 
 
 def _header(table: SourceTable, file: SourceFile, head: bytes) -> tuple[int, int, tuple[str, ...]]:
-    """Lines before the header, lines of the header, and the column names.
+    """Lines before the header, lines of the header, and the column names, which are the table's where it has none.
 
     Raises:
         SourceError: When there is no header or its names cannot be used.
@@ -179,16 +180,17 @@ def _header(table: SourceTable, file: SourceFile, head: bytes) -> tuple[int, int
         before += 1
     start = stream.tell() - len(line)
     rest = io.StringIO(text[start:], newline="")
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if table.quote else csv.QUOTE_NONE
-    reader = csv.reader(rest, delimiter=table.delimiter, quotechar=table.quote or None, quoting=quoting)
+    reader = csv.reader(rest, **python_dialect(table))
     try:
         names = next(reader, [])
     except csv.Error as error:
         raise table.error(f"the header of {file.name!r} is not readable ({error}); check delimiter and quote") from None
-    if not names:
+    if not names and table.has_header:
         raise table.error(f"file {file.name!r} has no header; expected the column names in its first line")
     if "\r" in text[: start + rest.tell()].replace("\r\n", "") or (before and "\r" in text[: start + rest.tell()]):
         raise UnevenLineEndsError
+    if not table.has_header:
+        return before, 0, table.columns
     place = f"the header of {file.name!r}"
     if any(_has_lone_byte(name) for name in names):
         raise table.error(f"{place} is not {table.encoding}; set the encoding in the settings")

@@ -13,7 +13,7 @@ from dagster_project.sources.contract import ContractBroken, ContractChange, col
 from dagster_project.sources.ledger import Load, rejects_path, rows_path
 from dagster_project.sources.load_writer import Delivery, write_load
 from dagster_project.sources.repetition import repeated_share, rewritten
-from dagster_project.sources.tables import MissingColumns, SourceTable
+from dagster_project.sources.tables import MissingColumns, SourceTable, delivery_name
 
 LOADS_COMPARED = (
     100  # a code that the last hundred deliveries did not have is worth a word, and each is a column to read
@@ -74,7 +74,7 @@ class Door:
 
     def _before(self, file: str, others: list[Load]) -> Load | None:
         """The delivery to compare with: the last one under the same name, else the last one of the table."""
-        name = file.removesuffix(".gz")
+        name = delivery_name(file)
         same = [load for load in self._ledger if load.delivery == name]
         known = same or [*self._ledger, *others]
         return known[-1] if known else None

@@ -1,23 +1,22 @@
 """Source files as bytes: finding them, fingerprinting them, and making plain UTF-8 text of them.
 
-Belongs here: file names and globs, hashes, gzip, encodings, line ends, "is it still the same file".
-Does not belong here: what the text means (`csv_reader.py`, `fixed_width_reader.py`), Parquet (`parquet_reader.py`).
+Belongs here: file names and globs, hashes, encodings, line ends, "is it still the same file".
+Does not belong here: compression (`compression.py`), what the text means (`csv_reader.py` and its siblings).
 """
 
 from __future__ import annotations
 
 import codecs
 import hashlib
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dagster_project.sources.tables import SourceTable
+from dagster_project.sources.compression import compression_of, uncompressed
+from dagster_project.sources.tables import COMPRESSED, TEXT_FORMATS, SourceTable, delivery_name
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
 _LISTED_FILES = 10
 
 
@@ -66,8 +65,8 @@ def find_files(table: SourceTable) -> list[SourceFile]:
 
 def _matching_paths(table: SourceTable) -> list[Path]:
     patterns = [table.files]
-    if table.format != "parquet" and not table.files.endswith(".gz"):
-        patterns.append(table.files + ".gz")
+    if table.format in TEXT_FORMATS and not table.files.endswith(COMPRESSED):
+        patterns += [table.files + suffix for suffix in COMPRESSED]
     literal = {table.folder / pattern for pattern in patterns if (table.folder / pattern).is_file()}
     found = literal or {
         path
@@ -75,11 +74,12 @@ def _matching_paths(table: SourceTable) -> list[Path]:
         for path in table.folder.glob(pattern)
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(table.folder).parts)
     }
-    for path in found:
-        plain = path.with_name(path.name.removesuffix(".gz"))
-        if plain != path and plain in found:
+    seen: dict[Path, Path] = {}
+    for path in sorted(found):
+        other = seen.setdefault(path.with_name(delivery_name(path.name)), path)
+        if other != path:
             raise table.error(
-                f"both {plain.name!r} and {path.name!r} are in {str(path.parent)!r}, "
+                f"both {other.name!r} and {path.name!r} are in {str(path.parent)!r}, "
                 "which would count every row twice: remove one of them"
             )
     return sorted(found, key=lambda path: path.relative_to(table.folder).as_posix())
@@ -118,9 +118,9 @@ def sha256_of(file: SourceFile, on_bytes: Callable[[int], None]) -> str:
 def as_plain_text(table: SourceTable, file: SourceFile, folder: Path, *, with_plain_line_ends: bool = False) -> Path:
     """A path to the file as uncompressed UTF-8, under a name that no glob can misread.
 
-    A plain UTF-8 file is linked, not copied. Anything else is written out once: gzip is thereby checked to its last
-    checksum (DuckDB 1.5 reads a cut gzip without a word, 2.0 a damaged one), and DuckDB reads the plain file in
-    parallel, so that both steps together take as long as its own single-threaded gzip reader.
+    A plain UTF-8 file is linked, not copied. Anything else is written out once: compression is thereby checked to its
+    last checksum (DuckDB 1.5 reads a cut gzip without a word, 2.0 a damaged one), and both steps together take as long
+    as DuckDB's own reader of gzip.
 
     Args:
         table: The table, for its encoding and for messages.
@@ -129,19 +129,18 @@ def as_plain_text(table: SourceTable, file: SourceFile, folder: Path, *, with_pl
         with_plain_line_ends: Make every line end, within quotes too, a plain newline.
 
     Raises:
-        SourceError: When the gzip is cut, damaged or none, or the text is not in the encoding at all.
+        SourceError: When the compression is cut, damaged or none, or the text is not in the encoding at all.
     """
-    head = _head(file.path)
-    is_gzip = head.startswith(_GZIP_MAGIC)
-    if file.name.endswith(".gz") and not is_gzip:
-        raise table.error(f"file {file.name!r} is not gzip; expected it by its name: compress it, or drop the '.gz'")
+    compression = compression_of(table, file.name, _head(file.path))
     encoding = codecs.lookup(table.encoding).name
     is_utf8 = encoding in ("utf-8", "utf-8-sig", "ascii")
     text = folder / ("plain_line_ends.txt" if with_plain_line_ends else "text.txt")
-    if not (is_gzip or with_plain_line_ends or not is_utf8):
+    if compression is None and is_utf8 and not with_plain_line_ends:
         text.symlink_to(file.path.absolute())
         return text
-    chunks = _gunzipped(table, file) if is_gzip else _raw_chunks(file.path)
+    chunks = _raw_chunks(file.path)
+    if compression is not None:
+        chunks = uncompressed(table, file.path, file.name, compression, chunks)
     if not is_utf8:
         chunks = _as_utf8(table, file, chunks)
     if with_plain_line_ends:
@@ -183,26 +182,6 @@ def _raw_chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK_BYTES):
             yield chunk
-
-
-def _gunzipped(table: SourceTable, file: SourceFile) -> Iterator[bytes]:
-    """Text of all members of a gzip file, each checked against its checksum and length."""
-    member = zlib.decompressobj(wbits=31)
-    try:
-        for chunk in _raw_chunks(file.path):
-            pending = chunk
-            while pending:
-                if member.eof:
-                    pending = pending.lstrip(b"\0")  # some writers pad the end to a block
-                    if not pending:
-                        break
-                    member = zlib.decompressobj(wbits=31)
-                yield member.decompress(pending, CHUNK_BYTES)
-                pending = member.unconsumed_tail or member.unused_data
-    except zlib.error as error:
-        raise table.error(f"gzip file {file.name!r} is damaged ({error}); deliver it again") from None
-    if not member.eof:
-        raise table.error(f"gzip file {file.name!r} is cut: it ends before its checksum; deliver it again")
 
 
 def _as_utf8(table: SourceTable, file: SourceFile, chunks: Iterator[bytes]) -> Iterator[bytes]:

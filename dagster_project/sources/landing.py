@@ -10,10 +10,11 @@ Belongs here: that transaction. Does not belong here: the Parquet of one load (`
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,7 @@ from dagster_project.sources.ledger import (
 )
 from dagster_project.sources.load_writer import Delivery, write_load
 from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql
+from dagster_project.sources.sealing import Sealer
 from dagster_project.sources.tables import SourceTable, check_required_columns
 
 __all__ = ["Landed", "Load", "Progress", "current_loads", "land", "raw_select_sql", "rejects_select_sql"]
@@ -76,7 +78,14 @@ class Landed:
     set_aside: tuple[str, ...] = ()
 
 
-def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progress | None = None) -> Landed:
+def land(
+    table: SourceTable,
+    landing: Path,
+    loaded_at: datetime,
+    progress: Progress | None = None,
+    *,
+    are_earlier_proven: bool = False,
+) -> Landed:
     """Keep every new delivery of a table as Parquet, and say what stands there now.
 
     Args:
@@ -84,6 +93,8 @@ def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progr
         landing: Root of the landing zone.
         loaded_at: The moment of this landing, with a time zone; nothing here looks at the clock.
         progress: Hears how far the reading is.
+        are_earlier_proven: The loads whose files are gone were found as they were landed a moment ago: whoever lands
+            many files one by one need not have all of them hashed each time.
 
     Returns:
         Totals over the files that lie in the folder now. The same files again: the same totals, `files_new` 0.
@@ -103,8 +114,12 @@ def land(table: SourceTable, landing: Path, loaded_at: datetime, progress: Progr
                 leftover.unlink()
         ledger = read_ledger(table, landing)
         with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=folder) as scratch:
-            current, deliveries, door = _read_files(table, files, moment, ledger, Path(scratch), folder, progress)
-            _require_sound(table, folder, [*ledger, *deliveries], current)
+            with _sealer(table, Path(scratch)) as sealer:
+                current, deliveries, door = _read_files(
+                    table, files, moment, ledger, Path(scratch), folder, progress, sealer
+                )
+            if not are_earlier_proven:
+                _require_sound(table, folder, [*ledger, *deliveries], current)
             _move_into_place(Path(scratch) / "done", folder)
             # of a load that was written again, the bytes may be another library's
             mended = {load.load_id: load.landed_sha256 for load in current}
@@ -133,6 +148,7 @@ def _read_files(
     scratch: Path,
     folder: Path,
     progress: Progress | None,
+    sealer: Sealer | None,
 ) -> tuple[list[Load], list[Load], Door]:
     """The current load of each file, those among them that the ledger does not have yet, and what the door saw."""
     door = Door(table, folder, ledger)
@@ -149,11 +165,11 @@ def _read_files(
             load = known[load_id]
             check_required_columns(table, tuple(load.columns), f"file {file.name!r}")
             if not is_sound(folder, load):
-                again = Delivery(table, file, sha256, load_id, load.loaded_at, meter.reading(file))
+                again = Delivery(table, file, sha256, load_id, load.loaded_at, meter.reading(file), sealer)
                 load = write_load(again, scratch, scratch / "done")
         else:
             _require_clock(table, ledger, loaded_at)
-            delivery = Delivery(table, file, sha256, load_id, loaded_at, meter.reading(file))
+            delivery = Delivery(table, file, sha256, load_id, loaded_at, meter.reading(file), sealer)
             admitted = door.admit(delivery, scratch, deliveries)
             if admitted is None:
                 meter.finish(file)
@@ -165,6 +181,22 @@ def _read_files(
         current.append(load)
         meter.finish(file)
     return current, deliveries, door
+
+
+@contextlib.contextmanager
+def _sealer(table: SourceTable, scratch: Path) -> Iterator[Sealer | None]:
+    """What hashes the table's identifiers, where it has any; their originals are kept before anything is landed."""
+    if table.protection is None:
+        yield None
+        return
+    folder = scratch / "clear"
+    folder.mkdir(mode=0o700)
+    sealer = Sealer(table.protection, table.source, folder)
+    try:
+        yield sealer
+        sealer.keep_originals()
+    finally:
+        sealer.close()
 
 
 def _require_clock(table: SourceTable, ledger: list[Load], moment: datetime) -> None:

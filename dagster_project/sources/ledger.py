@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dagster_project.sources.tables import SourceTable
+from dagster_project.sources.tables import SourceTable, delivery_name
 
 try:
     import fcntl
@@ -50,7 +50,7 @@ class Load:
     @property
     def delivery(self) -> str:
         """What makes two files successive deliveries of one: the name, whether compressed or not."""
-        return self.file.removesuffix(".gz")
+        return delivery_name(self.file)
 
 
 def table_folder(table: SourceTable, landing: Path) -> Path:
@@ -129,14 +129,16 @@ def newest_loads(loads: list[Load], known_at: datetime | None = None) -> list[Lo
 def current_loads(table: SourceTable, landing: Path, known_at: datetime | None = None) -> list[Load]:
     """The newest delivery of each file that was ever landed, by file name.
 
-    A file that has left its folder keeps its last delivery: raw is append-only.
+    A file that has left its folder keeps its last delivery: raw is append-only. Of whole snapshots, the last file by
+    name is the table.
 
     Args:
         table: The table.
         landing: Root of the landing zone.
         known_at: Only deliveries landed until then count; None counts all. Must carry a time zone.
     """
-    return newest_loads(read_ledger(table, landing), known_at)
+    newest = newest_loads(read_ledger(table, landing), known_at)
+    return newest[-1:] if table.is_snapshot else newest
 
 
 def as_utc(moment: datetime) -> datetime:

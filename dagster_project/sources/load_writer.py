@@ -23,21 +23,33 @@ from dagster_project.sources.csv_reader import CsvReading
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.files import SourceFile, as_plain_text
 from dagster_project.sources.fixed_width_reader import FixedWidthReading
+from dagster_project.sources.json_lines_reader import JsonLinesReading
 from dagster_project.sources.ledger import Load, digest_of, make_durable, rejects_path, rows_path
 from dagster_project.sources.parquet_reader import ParquetReading
 from dagster_project.sources.raw_views import literal
 from dagster_project.sources.readings import BATCH_ROWS, Reading, Reject, UnevenLineEndsError
+from dagster_project.sources.sealing import Sealer
 from dagster_project.sources.tables import PROVENANCE_COLUMNS, SourceTable
+from dagster_project.sources.xlsx_reader import XlsxReading
 
 _PROVENANCE_TYPES = (pa.string(), pa.string(), pa.timestamp("us"), pa.string(), pa.int64())
 _PROVENANCE_FIELDS = [pa.field(*pair) for pair in zip(PROVENANCE_COLUMNS, _PROVENANCE_TYPES, strict=True)]
 _REJECTS_SCHEMA = pa.schema([*_PROVENANCE_FIELDS, pa.field("reason", pa.string()), pa.field("raw_line", pa.string())])
 _REJECTS_BATCH = 4096
+_WHOLE_FILES: dict[str, Callable[[SourceTable, SourceFile], Reading]] = {"parquet": ParquetReading, "xlsx": XlsxReading}
+_TEXTS: dict[str, Callable[[SourceTable, SourceFile, Path], Reading]] = {
+    "csv": CsvReading,
+    "json_lines": JsonLinesReading,
+    "fixed_width": FixedWidthReading,
+}
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file that is to become a load. `on_share` hears which share of it is read, from 0 to 1."""
+    """A file that is to become a load.
+
+    `on_share` hears which share of it is read, from 0 to 1; `sealer` is there where the table has direct identifiers.
+    """
 
     table: SourceTable
     file: SourceFile
@@ -45,6 +57,7 @@ class Delivery:
     load_id: str
     loaded_at: datetime
     on_share: Callable[[float], None]
+    sealer: Sealer | None = None
 
     def constants(self, rows: int) -> list[pa.Array]:
         """The provenance columns that are the same in every row; `_row_number` is not."""
@@ -68,11 +81,14 @@ def write_load(delivery: Delivery, scratch: Path, done: Path) -> Load:
     table, file = delivery.table, delivery.file
     target = rows_path(done, delivery.load_id)
     with tempfile.TemporaryDirectory(dir=scratch) as work:
+        first = target if delivery.sealer is None else rows_path(Path(work), delivery.load_id)
         try:
-            rows, rejected = _convert(delivery, _open(table, file, Path(work)), target)
+            rows, rejected = _convert(delivery, _open(table, file, Path(work)), first)
         except UnevenLineEndsError:
             reading = _open(table, file, Path(work), with_plain_line_ends=True)
-            rows, rejected = _convert(delivery, reading, target)
+            rows, rejected = _convert(delivery, reading, first)
+        if delivery.sealer is not None:
+            delivery.sealer.seal_load(delivery.load_id, Path(work), done)
     if not file.is_unchanged():
         raise table.error(f"file {file.name!r} changed while it was read; deliver it under its name in one rename")
     return Load(
@@ -83,16 +99,16 @@ def write_load(delivery: Delivery, scratch: Path, done: Path) -> Load:
         rows=rows,
         rejected=rejected,
         loaded_at=delivery.loaded_at,
-        columns=_column_types(table, file, target),
+        columns=_column_types(table, file, target) | _declared_types(table, file),
         landed_sha256=digest_of(target),
     )
 
 
 def _open(table: SourceTable, file: SourceFile, work: Path, *, with_plain_line_ends: bool = False) -> Reading:
-    if table.format == "parquet":
-        return ParquetReading(table, file)
+    if table.format in _WHOLE_FILES:
+        return _WHOLE_FILES[table.format](table, file)
     text = as_plain_text(table, file, work, with_plain_line_ends=with_plain_line_ends)
-    return CsvReading(table, file, text) if table.format == "csv" else FixedWidthReading(table, file, text)
+    return _TEXTS[table.format](table, file, text)
 
 
 def _convert(delivery: Delivery, reading: Reading, target: Path) -> tuple[int, int]:
@@ -168,6 +184,14 @@ def _reject_batches(delivery: Delivery, rejects: Iterator[Reject]) -> Iterator[p
             held = []
     if held:
         yield batch()
+
+
+def _declared_types(table: SourceTable, file: SourceFile) -> dict[str, str]:
+    """Types that a connector noted, as the source names them, where it brought all columns as text."""
+    if table.format != "parquet":
+        return {}
+    noted = {field.name: (field.metadata or {}).get(b"source_type") for field in pq.read_schema(file.path)}
+    return {name: kind.decode() for name, kind in noted.items() if kind}
 
 
 def _column_types(table: SourceTable, file: SourceFile, parquet: Path) -> dict[str, str]:

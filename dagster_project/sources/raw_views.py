@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dagster_project.sources.ledger import current_loads, rejects_path, rows_path, table_folder
-from dagster_project.sources.tables import PROVENANCE_COLUMNS, SourceTable
+from dagster_project.sources.tables import DELETED, PROVENANCE_COLUMNS, SourceTable
 
 _PROVENANCE_TYPES = ("VARCHAR", "VARCHAR", "TIMESTAMP", "VARCHAR", "BIGINT")
 _REJECT_COLUMNS = (
@@ -34,7 +34,9 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def raw_select_sql(table: SourceTable, landing: Path, known_at: datetime | None = None) -> str:
+def raw_select_sql(
+    table: SourceTable, landing: Path, known_at: datetime | None = None, *, marks_deletions: bool = False
+) -> str:
     """SELECT of all current rows of a table: the source's columns, then the provenance columns.
 
     A column that some deliveries lack is NULL in their rows. Rows come in no promised order: sort by `_file` and
@@ -44,6 +46,7 @@ def raw_select_sql(table: SourceTable, landing: Path, known_at: datetime | None 
         table: The table.
         landing: Root of the landing zone.
         known_at: Only what was landed until then; None for all.
+        marks_deletions: Whether `_is_deleted` is there even where no load has it; it is null then.
 
     Raises:
         SourceError: When nothing is landed and the table is not optional.
@@ -55,6 +58,7 @@ def raw_select_sql(table: SourceTable, landing: Path, known_at: datetime | None 
             raise table.error(f"nothing was landed{moment}; expected at least one load: land its files first")
         return _empty_select(
             [(name, "VARCHAR") for name in table.columns]
+            + ([(DELETED, "BOOLEAN")] if marks_deletions else [])
             + list(zip(PROVENANCE_COLUMNS, _PROVENANCE_TYPES, strict=True))
         )
     columns: dict[str, str] = {}
@@ -63,6 +67,8 @@ def raw_select_sql(table: SourceTable, landing: Path, known_at: datetime | None 
             columns.setdefault(name.casefold(), name)
     folder = table_folder(table, landing)
     selected = ", ".join(identifier(name) for name in (*columns.values(), *PROVENANCE_COLUMNS))
+    if marks_deletions and DELETED not in columns:
+        selected += f", cast(null as boolean) as {DELETED}"
     return f"select {selected} from {_parquet([rows_path(folder, load.load_id) for load in loads])}"
 
 

@@ -20,11 +20,11 @@ from dagster_project.sources.raw_views import identifier, literal
 USUAL_SHARE = 0.95
 """A feed repeats itself when this share of a delivery stands unchanged in the next; the simulated shop's feeds, which
 edit orders, contacts and referrals as shops do, have 0.99 and more from one night to the next, 0.98 from one week."""
-LEAST_ROWS = 100  # of fewer, a few edits are a large share
+USUAL_EDITS = 2  # rows; of a feed of ten, one edit would be a tenth
 
 
 def repeated_share(before: Path, after: Path, load: Load) -> float | None:
-    """Share of the rows of a delivery that stand unchanged in the next; none where there are too few to say.
+    """Share of the rows of a delivery that stand unchanged in the next; none where it had none.
 
     Args:
         before: the Parquet of the earlier delivery.
@@ -34,12 +34,14 @@ def repeated_share(before: Path, after: Path, load: Load) -> float | None:
     with private_connection() as con:
         known = {name for name, *_ in con.execute(f"describe {_rows(before)}").fetchall()}
         columns = ", ".join(identifier(name) for name in load.columns if name in known)
+        if not columns:
+            return None
         [(rows, repeated)] = con.execute(
             "select count(*), count(*) filter (where fingerprint in "
             f"(select hash({columns}) from ({_rows(after)}))) "
             f"from (select hash({columns}) as fingerprint from ({_rows(before)}))"
         ).fetchall()
-    return repeated / rows if columns and rows >= LEAST_ROWS else None
+    return repeated / rows if rows else None
 
 
 def rewritten(file: str, share: float | None, since: Load | None) -> list[ContractChange]:
@@ -51,7 +53,9 @@ def rewritten(file: str, share: float | None, since: Load | None) -> list[Contra
         since: that delivery, which knows what it repeated of the one before it.
     """
     usual = since.repeats if since else None
-    if share is None or usual is None or share >= USUAL_SHARE or usual < USUAL_SHARE:
+    if since is None or share is None or usual is None or share >= USUAL_SHARE or usual < USUAL_SHARE:
+        return []
+    if round((1 - share) * since.rows) <= USUAL_EDITS:
         return []
     text = f"only {share:.1%} of the rows of the delivery before stand in it unchanged, in that one {usual:.1%} did"
     return [ContractChange(file, "rewritten", "", text)]

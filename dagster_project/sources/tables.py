@@ -2,7 +2,7 @@
 
 Belongs here: the description of one table of one source, its validation, and the error that every reader raises.
 Does not belong here: finding and reading the files (`files.py`, `csv_reader.py`, `fixed_width_reader.py`,
-`parquet_reader.py`), keeping what was read (`landing.py`), renaming and casting (the staging models in SQL).
+`parquet_reader.py` ...), keeping what was read (`landing.py`), renaming and casting (the staging models in SQL).
 """
 
 from __future__ import annotations
@@ -14,10 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
-FileFormat = Literal["csv", "parquet", "fixed_width"]
+from dagster_project.sources.protection import Protection
+
+FileFormat = Literal["csv", "json_lines", "parquet", "xlsx", "fixed_width"]
 ChangePolicy = Literal["evolve", "freeze", "quarantine"]
 
 PROVENANCE_COLUMNS = ("_source", "_file", "_loaded_at", "_load_id", "_row_number")
+DELETED = "_is_deleted"  # true in a tombstone, the last row of a key that the source no longer has
+
+COMPRESSED = (".gz", ".zst")
+TEXT_FORMATS = ("csv", "json_lines", "fixed_width")
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -58,18 +64,23 @@ class SourceTable:
         source: Name of the source; an SQL identifier in lower case, as it becomes part of a view name and a folder.
         table: Name of the table within the source; the same rule.
         folder: Folder that holds the files.
-        files: File name or glob relative to the folder; `orders.csv` also finds `orders.csv.gz`.
-        format: `csv`, `parquet` or `fixed_width`.
+        files: File name or glob relative to the folder; `orders.csv` also finds `orders.csv.gz` and `orders.csv.zst`.
+        format: `csv`, `json_lines` (an object a line), `parquet`, `xlsx` or `fixed_width`.
         columns: Columns that must be there; further ones are landed too. Taken from `fields` for fixed width.
         delimiter: Field delimiter of a CSV, one character.
-        quote: Quote character of a CSV (doubled inside a quoted field), or an empty string for none.
+        quote: Quote character of a CSV, or an empty string for none.
+        escape: What stands before a quote that is part of a quoted field; empty where such a quote is doubled.
+        has_header: Whether the first line of a CSV or a sheet names the columns; else `columns` does, in order.
         encoding: Python's name of the text encoding.
         is_optional: No file at all is then an empty table instead of an error.
         fields: Fields of a fixed-width line.
-        skip_lines: Lines before the header of a CSV, or before the first record of a fixed-width file.
+        skip_lines: Lines before the header of a CSV or a sheet, or before the first record of another text.
+        sheet: Name of the sheet of a workbook; None is its first.
+        is_snapshot: Each file is the whole table, so only the last one by name counts.
         when_changed: What a delivery with other columns or new codes than the one before meets: `evolve` lands it and
             tells, `freeze` stops, `quarantine` sets the file aside and goes on with what was landed before.
         enumerations: Columns of codes, of which a new one is a change.
+        protection: What of it is a direct identifier; None where nothing is.
     """
 
     source: str
@@ -80,12 +91,17 @@ class SourceTable:
     columns: tuple[str, ...] = ()
     delimiter: str = ","
     quote: str = '"'
+    escape: str = ""
+    has_header: bool = True
     encoding: str = "utf-8"
     is_optional: bool = False
     fields: tuple[FixedField, ...] = ()
     skip_lines: int = 0
+    sheet: str | None = None
+    is_snapshot: bool = False
     when_changed: ChangePolicy = "evolve"
     enumerations: tuple[str, ...] = ()
+    protection: Protection | None = None
 
     def __post_init__(self) -> None:
         for kind, word in (("source", self.source), ("table", self.table)):
@@ -114,12 +130,20 @@ class SourceTable:
     def reader_fingerprint(self) -> str:
         """The options that change what is read from the same bytes, as canonical JSON."""
         options: dict[str, object] = {"format": self.format}
-        if self.format != "parquet":
+        if self.format in TEXT_FORMATS:
             options |= {"encoding": codecs.lookup(self.encoding).name, "skip_lines": self.skip_lines}
         if self.format == "csv":
             options |= {"delimiter": self.delimiter, "quote": self.quote}
+        if self.format == "xlsx":
+            options |= {"skip_lines": self.skip_lines, "sheet": self.sheet}
+        if self.escape:
+            options["escape"] = self.escape
+        if not self.has_header:
+            options["columns"] = self.columns
         if self.format == "fixed_width":
             options["fields"] = [[field.name, field.start, field.width] for field in self.fields]
+        if self.protection is not None:
+            options["protection"] = self.protection.fingerprint()
         return json.dumps(options, sort_keys=True)
 
     def error(self, message: str) -> SourceError:
@@ -146,12 +170,23 @@ class SourceTable:
             raise self.error(f"delimiter {self.delimiter!r} is not one plain character such as ',' or ';'")
         if self.quote and (len(self.quote) != 1 or self.quote in "\r\n\0" or not self.quote.isascii()):
             raise self.error(f"quote {self.quote!r} is not one plain character or empty")
+        if self.escape and (len(self.escape) != 1 or self.escape in "\r\n\0" or not self.escape.isascii()):
+            raise self.error(f"escape {self.escape!r} is not one plain character or empty")
+        if self.escape and self.escape in (self.delimiter, self.quote):
+            raise self.error(
+                f"escape {self.escape!r} is the delimiter or the quote too; a doubled quote needs no escape"
+            )
         if self.quote == self.delimiter:
             raise self.error(f"quote and delimiter are both {self.quote!r}; they have to differ")
         if self.skip_lines < 0:
             raise self.error(f"skip_lines is {self.skip_lines}; expected 0 or more")
 
     def _check_columns(self) -> None:
+        if not self.has_header and (self.format not in ("csv", "xlsx") or not self.columns):
+            raise self.error(
+                "has_header is off, which is for csv and xlsx and needs 'columns', the names of all fields in their "
+                "order: correct one of them in the settings"
+            )
         if self.format == "fixed_width":
             if not self.fields:
                 raise self.error("a fixed-width table needs its fields (name, start, width)")
@@ -159,6 +194,13 @@ class SourceTable:
         elif self.fields:
             raise self.error(f"fields are for fixed_width; a {self.format} table names its columns itself")
         check_column_names(self, self.columns, "the settings")
+
+
+def delivery_name(file: str) -> str:
+    """A file's name whether compressed or not: two files of one such name are successive deliveries of it."""
+    for suffix in COMPRESSED:
+        file = file.removesuffix(suffix)
+    return file
 
 
 def check_column_names(table: SourceTable, names: tuple[str, ...], place: str) -> None:

@@ -7,8 +7,10 @@
 {% macro definition_settings() -%}
     {{ return([
         'repeat_window_days', 'late_grace_days', 'active_window_days', 'loyal_minimum_occasions', 'loyal_gap_multiple',
-        'adoption_window_days', 'margin_share', 'subscription_grace_days', 'subscription_total_base',
-        'response_window_days', 'member_active_days'
+        'adoption_window_days', 'margin_share', 'survey_answer_days', 'survey_throttle_days', 'first_reply_hours',
+        'resolution_hours', 'reopen_window_days', 'bot_minimum_posts', 'bot_text_share', 'feedback_reply_days',
+        'loyalty_index_average', 'loyalty_index_above_average', 'loyalty_index_minimum_items',
+        'subscription_grace_days', 'subscription_total_base', 'response_window_days', 'member_active_days'
     ]) }}
 {%- endmacro %}
 
@@ -16,7 +18,8 @@
 {% macro definition_text(column) -%}
     {%- set written = namespace(sql=column) -%}
     {%- for name in definition_settings() -%}
-        {%- set written.sql = "replace(" ~ written.sql ~ ", '{" ~ name ~ "}', '" ~ var(name) ~ "')" -%}
+        {%- set told = var(name) | int if var(name) == var(name) | int else var(name) -%}
+        {%- set written.sql = "replace(" ~ written.sql ~ ", '{" ~ name ~ "}', '" ~ told ~ "')" -%}
     {%- endfor -%}
     {{ written.sql }}
 {%- endmacro %}
@@ -35,13 +38,16 @@
     end
 {%- endmacro %}
 
+{#- Whether an instrument asks the question of the net promoter score; its surveys are scored apart. -#}
+{% macro is_nps(instrument) -%}{{ instrument }} in ('nps', 'nps_transactional', 'nps_unassigned'){%- endmacro %}
+
 {#- What an answer says, in words: NPS bands on 0-10, otherwise the top and bottom boxes of the scale. -#}
 {% macro feedback_band(instrument, score, score_0_100) -%}
     case
-        when {{ instrument }} = 'nps' and {{ score }} between 9 and 10 then 'promoter'
-        when {{ instrument }} = 'nps' and {{ score }} between 7 and 8 then 'passive'
-        when {{ instrument }} = 'nps' and {{ score }} between 0 and 6 then 'detractor'
-        when {{ instrument }} = 'nps' then null
+        when {{ is_nps(instrument) }} and {{ score }} between 9 and 10 then 'promoter'
+        when {{ is_nps(instrument) }} and {{ score }} between 7 and 8 then 'passive'
+        when {{ is_nps(instrument) }} and {{ score }} between 0 and 6 then 'detractor'
+        when {{ is_nps(instrument) }} then null
         when {{ score_0_100 }} >= 75 then 'satisfied'
         when {{ score_0_100 }} <= 25 then 'dissatisfied'
         when {{ score_0_100 }} is not null then 'neutral'

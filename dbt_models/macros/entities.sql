@@ -11,6 +11,18 @@
             'acquisition_channel': 'varchar',
             'customer_type': 'varchar'
         },
+        'contacts': {
+            'customer_id': 'varchar',
+            'order_id': 'varchar',
+            'known_at': 'timestamp',
+            'loyalty_card': 'varchar',
+            'mailbox': 'varchar',
+            'email': 'varchar',
+            'phone': 'varchar',
+            'social_handle': 'varchar',
+            'full_name': 'varchar',
+            'birthday': 'varchar'
+        },
         'products': {
             'product_id': 'varchar',
             'product_name': 'varchar',
@@ -58,6 +70,9 @@
             'feedback_id': 'varchar',
             'customer_id': 'varchar',
             'order_id': 'varchar',
+            'invitation_id': 'varchar',
+            'survey': 'varchar',
+            'wave': 'varchar',
             'instrument': 'varchar',
             'question': 'varchar',
             'score': 'bigint',
@@ -70,6 +85,56 @@
             'invited_at': 'timestamp',
             'submitted_at': 'timestamp',
             'answered_at': 'timestamp'
+        },
+        'survey_invitations': {
+            'invitation_id': 'varchar',
+            'customer_id': 'varchar',
+            'order_id': 'varchar',
+            'survey': 'varchar',
+            'wave': 'varchar',
+            'channel': 'varchar',
+            'sent_at': 'timestamp',
+            'invitation_status': 'varchar'
+        },
+        'support_contacts': {
+            'contact_id': 'varchar',
+            'customer_id': 'varchar',
+            'order_id': 'varchar',
+            'channel': 'varchar',
+            'contact_kind': 'varchar',
+            'topic': 'varchar',
+            'severity': 'varchar',
+            'language_code': 'varchar',
+            'csat_score': 'bigint',
+            'has_text': 'boolean',
+            'opened_at': 'timestamp'
+        },
+        'support_events': {
+            'contact_id': 'varchar',
+            'event_number': 'bigint',
+            'event_kind': 'varchar',
+            'happened_at': 'timestamp'
+        },
+        'mentions': {
+            'mention_id': 'varchar',
+            'platform': 'varchar',
+            'author_handle': 'varchar',
+            'customer_id': 'varchar',
+            'repost_of_id': 'varchar',
+            'language_code': 'varchar',
+            'written_text': 'varchar',
+            'count_likes': 'bigint',
+            'count_shares': 'bigint',
+            'count_reached': 'bigint',
+            'mentioned_at': 'timestamp'
+        },
+        'texts': {
+            'stands_beside': 'varchar',
+            'text_id': 'varchar',
+            'customer_id': 'varchar',
+            'language_code': 'varchar',
+            'written_at': 'timestamp',
+            'written_text': 'varchar'
         },
         'exchange_rates': {
             'rate_date': 'date',

@@ -33,6 +33,14 @@
     )) end
 {%- endmacro %}
 
+{#- The variance of a sample of decimals, from exact sums, so the same in any order; null below two values. -#}
+{% macro exact_variance(value) -%}
+    case when count({{ value }}) >= 2 then greatest(0, (
+        cast(sum(({{ value }}) * ({{ value }})) as double)
+        - cast(sum({{ value }}) as double) * cast(sum({{ value }}) as double) / count({{ value }})
+    ) / (count({{ value }}) - 1)) end
+{%- endmacro %}
+
 {#- A mean's bound from exact sums: n values, their sum and the sum of their squares. Null below two values. -#}
 {% macro mean_bound(n, total, total_squares, sign) -%}
     case when {{ total }} is not null and {{ total_squares }} is not null and {{ n }} >= 2 then
@@ -92,18 +100,12 @@
             then {{ wilson(row ~ '.numerator', row ~ '.denominator', sign) }} end
         when 'wilson_odds' then {{ odds_bound(row ~ '.numerator', row ~ '.denominator', sign) }}
         when 'normal' then {{ mean_bound(row ~ '.denominator', row ~ '.numerator', row ~ '.yy', sign) }}
+        when 'adjusted_wald' then {{ net_score_bound(
+            '(' ~ row ~ '.yy + ' ~ row ~ '.numerator) / 2', '(' ~ row ~ '.yy - ' ~ row ~ '.numerator) / 2',
+            row ~ '.denominator', sign
+        ) }} / 100
         when 'linearised' then {{ ratio_bound(
             row ~ '.observations', row ~ '.numerator', row ~ '.denominator', row ~ '.yy', row ~ '.xx', row ~ '.yx', sign
         ) }}
-    end
-{%- endmacro %}
-
-{#- The same of a row of answers, of which a net score needs promoters and detractors. -#}
-{% macro answer_bound(row, sign) -%}
-    case registry.interval_method
-        when 'adjusted_wald' then {{ net_score_bound(
-            row ~ '.count_promoters', row ~ '.count_detractors', row ~ '.denominator', sign
-        ) }}
-        else {{ wilson(row ~ '.numerator', row ~ '.denominator', sign) }}
     end
 {%- endmacro %}

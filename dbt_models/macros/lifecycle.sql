@@ -36,7 +36,7 @@
                 partition by customer_key order by feedback_date asc, submitted_at asc nulls first, feedback_key asc
             ) as next_feedback_date
         from {{ ref('fct_feedback') }}
-        where instrument = 'nps' and band is not null and customer_key is not null and feedback_date is not null
+        where {{ is_nps('instrument') }} and band is not null and customer_key is not null and feedback_date is not null
     ) as answers
         on
             occasions.customer_key = answers.customer_key

@@ -82,8 +82,8 @@
     {{ return(bases) }}
 {%- endmacro %}
 
-{#- Of a customer in a complete month, by months since the first order: rows of fct_customer_months. Costs are shared out
-    by month, in int_tenure_bases. -#}
+{#- Of a customer in a complete month, by months since the first order: rows of fct_customer_months. Costs are shared
+    out by month, in int_tenure_bases. -#}
 {% macro tenure_bases() -%}
     {%- set bases = {'count_active_months': counted('is_active')} -%}
     {%- do bases.update(with_squares('total_margin_of_month', 'case when is_active then total_margin else 0 end')) -%}

@@ -7,6 +7,9 @@
     raw._loaded_at,
     raw._load_id,
     raw._row_number
+    {%- if var('has_deletions') %},
+    coalesce(try_cast(raw._is_deleted as boolean), false) as _is_deleted
+    {%- endif %}
 {%- endmacro %}
 
 {#- A column of the raw row by the name that its source gave it, quoted where that is no plain word. -#}
@@ -132,6 +135,13 @@
     ]) }}
 {%- endmacro %}
 
+{#- Whether a line of the registry of questions, called `questions`, is that of a source's code, asked in a survey. -#}
+{% macro is_question(source_name, code, survey=none) -%}
+    questions.source_name = '{{ source_name }}'
+    and questions.question_code = {{ code }}
+    and questions.asked_in in ('any', {{ "coalesce(" ~ survey ~ ", 'unknown')" if survey else "'unknown'" }})
+{%- endmacro %}
+
 {#- Every reason that holds, joined; an empty text when the row is good. -#}
 {% macro refusals(rules) -%}
     concat_ws(
@@ -146,10 +156,13 @@
     key          columns that name a row; of several good and seen rows the latest stands and the others are refused
     happened_at  the event's time: a row after the as-of is unseen; one more than a day after its own load is refused
     latest_by    what orders the versions of a key before the load does; a version later than the as-of is unseen where
-                 an earlier one is known -#}
+                 an earlier one is known
+    Where sources tell deletions, a tombstone repeats the row that is gone and happens when it is landed. It and every
+    version of its key that was landed before it are refused with that reason; what is landed after it stands again. -#}
 {% macro judged_rows(from, key, happened_at=none, latest_by=none) -%}
+    {%- set has_deletions = var('has_deletions') -%}
     {%- set is_late = happened_at ~ " > _loaded_at + interval 1 day" -%}
-    {%- set is_good = "refusals = '' and is_seen" -%}
+    {%- set is_good = "refusals = '' and is_seen" ~ (" and not is_gone" if has_deletions else "") -%}
     {%- if happened_at -%}
         {%- set is_good = is_good ~ " and not coalesce(" ~ is_late ~ ", false)" -%}
     {%- endif -%}
@@ -167,10 +180,26 @@
             {%- if happened_at %},
             case when {{ is_late }} then '`{{ happened_at }}` lies after the load' end
             {%- endif %}
+            {%- if has_deletions %},
+            case when is_seen and is_gone then '`{{ key | join(", ") }}` is gone: deleted at the source' end
+            {%- endif %}
         ) as reasons
     from (
+        {%- if has_deletions %}
         select
             *,
+            coalesce(bool_or(_is_deleted and is_seen) over (
+                partition by {{ key | join(', ') }}
+                order by _loaded_at desc nulls last, _file desc nulls last, _row_number desc nulls last
+                rows between unbounded preceding and current row
+            ), false) as is_gone
+        from (
+        {%- endif %}
+        select
+            *,
+            {%- if has_deletions %}
+            case when _is_deleted then coalesce(_loaded_at < {{ as_of_ends_at() }}, true) else
+            {%- endif %}
             {% if happened_at -%}
             coalesce({{ happened_at }} < {{ as_of_ends_at() }} or {{ is_late }}, true)
             {%- else -%}
@@ -180,12 +209,21 @@
             and coalesce(refusals <> '' or {{ latest_by }} < {{ as_of_ends_at() }} or not coalesce(
                 bool_or(
                     {{ happened_at or latest_by }} < {{ as_of_ends_at() }} and {{ latest_by }} < {{ as_of_ends_at() }}
+                    {%- if has_deletions %} and not _is_deleted{% endif %}
                 ) over (partition by {{ key | join(', ') }}, refusals = ''),
                 false
             ), true)
-            {%- endif %} as is_seen
+            {%- endif %}{% if has_deletions %} end{% endif %} as is_seen
         from {{ from }}
-    ) as timed
+        {%- if has_deletions %}
+        ) as timed
+        {%- endif %}
+    ) as {{ 'marked' if has_deletions else 'timed' }}
+{%- endmacro %}
+
+{#- A keyed hash that the door made of an identifier; absent where the text was none of its kind. -#}
+{% macro pseudonym(column) -%}
+    case when {{ column }} not like '?%' then {{ column }} end
 {%- endmacro %}
 
 {#- A day written without marks, as one that a cast reads. -#}

@@ -16,7 +16,7 @@
     {{ as_money(as_money(amount) ~ ' * ' ~ exchange_rate) }}
 {%- endmacro %}
 
-{#- The rate from a currency to the reporting one; `rates` is a row of int_exchange_rates_filled of currency and day. -#}
+{#- The rate from a currency to the reporting one; `rates` is its row of int_exchange_rates_filled. -#}
 {% macro exchange_rate_of(currency_code, rates) -%}
     case
         when {{ currency_code }} = '{{ var("currency") }}' then cast(1 as {{ rate() }})

@@ -7,17 +7,64 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from dagster_project.dbt_runner import ENTITIES
 from dagster_project.definitions import build_definitions
+from dagster_project.entity_suites import suites_of_staged
 from dagster_project.settings import PROJECT_ROOT, load_settings
+from expectations.suite import load_suites
 
 LAYERS = {"sources", "raw", "staging", "intermediate", "marts", "models", "publish", "report"}
 SCHEMAS = LAYERS | {"quality"}
 PUBLISHED_MARTS = {
     "dim_customers", "dim_products", "fct_orders", "fct_order_lines", "fct_refunds", "fct_feedback", "fct_customers",
     "fct_customer_months", "loyalty_metrics", "cohort_retention", "rfm_segments", "order_exclusions", "customer_360",
-    "lifecycle_states", "lifecycle_transitions", "spec_claims", "fct_points_ledger", "fct_tier_changes",
-    "fct_referrals", "dim_campaigns", "fct_campaign_messages", "fct_subscriptions", "fct_visits", "fct_costs",
-    "dim_dates",
+    "lifecycle_states", "lifecycle_transitions", "spec_claims", "fct_survey_invitations", "fct_support_contacts",
+    "fct_mentions", "survey_wave_changes", "feedback_follow_up",
+    "fct_points_ledger", "fct_tier_changes", "fct_referrals", "dim_campaigns",
+    "fct_campaign_messages", "fct_subscriptions", "fct_visits", "fct_costs", "dim_dates",
+    "customer_merges", "identity_sensitivity",
+}  # fmt: skip
+SEEDS = {path.stem for path in (PROJECT_ROOT / "dbt_models" / "seeds").glob("*.csv")}
+JUDGED_WHERE_THEY_END = {
+    "int_adoption_bases": "intermediate.int_metric_bases",
+    "int_answer_bases": "intermediate.int_metric_bases",
+    "int_contact_bases": "intermediate.int_metric_bases",
+    "int_cost_bases": "intermediate.int_metric_bases",
+    "int_customer_bases": "intermediate.int_metric_bases",
+    "int_customer_periods": "intermediate.int_metric_bases",
+    "int_customer_segments": "marts.loyalty_metrics",
+    "int_customers_resolved": "marts.dim_customers",
+    "int_customers_united": "marts.dim_customers",
+    "int_duration_quantiles": "marts.loyalty_metrics",
+    "int_feedback_bases": "intermediate.int_metric_bases",
+    "int_feedback_united": "marts.fct_feedback",
+    "int_feeds_present": "marts.loyalty_metrics",
+    "int_identity_components": "intermediate.int_customer_identities",
+    "int_identity_evidence": "intermediate.int_customer_identities",
+    "int_identity_groups": "intermediate.int_customer_identities",
+    "int_identity_links": "intermediate.int_customer_identities",
+    "int_identity_records": "intermediate.int_customer_identities",
+    "int_invitation_bases": "intermediate.int_metric_bases",
+    "int_mention_bases": "intermediate.int_metric_bases",
+    "int_mentions_united": "marts.fct_mentions",
+    "int_month_bases": "intermediate.int_metric_bases",
+    "int_order_bases": "intermediate.int_metric_bases",
+    "int_order_lines_united": "marts.fct_order_lines",
+    "int_orders_segmented": "intermediate.int_metric_bases",
+    "int_orders_united": "intermediate.int_orders_valued",
+    "int_refunds_united": "marts.fct_refunds",
+    "int_relation_bases": "intermediate.int_metric_bases",
+    "int_service_days": "intermediate.int_support_events_timed",
+    "int_support_contacts_united": "marts.fct_support_contacts",
+    "int_survey_invitations_united": "marts.fct_survey_invitations",
+    "int_tenure_bases": "intermediate.int_metric_bases",
+}
+"""Intermediate tables that only hand their rows on, and the table whose suite judges them."""
+
+MODELS = {
+    "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters", "text_sentiment",
+    "text_sentiment_scores", "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse",
+    "survey_weights", "satisfaction_drivers", "satisfaction_driver_importance",
 }  # fmt: skip
 
 
@@ -43,10 +90,8 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
     def tables(schema: str) -> set[str]:
         return {key.path[1] for key in graph if key.path[0] == schema}
 
-    seeds = {"exclusion_reasons", "metric_definitions", "rfm_segment_map", "segment_types", "lifecycle_state_map",
-             "spec_claims_made"}  # fmt: skip
-    assert tables("marts") == PUBLISHED_MARTS | seeds
-    assert tables("models") == {"customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters"}
+    assert tables("marts") == PUBLISHED_MARTS | SEEDS
+    assert tables("models") == MODELS
     assert tables("quality") == {"quarantined_rows", "reconciliation", "metric_changes", "metric_change_customers"}
     assert tables("publish") == {"published_version"}
     assert tables("report") == {"loyalty_report"}
@@ -67,12 +112,7 @@ def test_every_asset_says_what_it_is_and_who_owns_it(graph: dict[dg.AssetKey, dg
 
 def test_lineage_leads_from_every_file_to_the_report(graph: dict[dg.AssetKey, dg.AssetSpec]) -> None:
     report = dg.AssetKey(["report", "loyalty_report"])
-    reached, waiting = set(), [report]
-    while waiting:
-        key = waiting.pop()
-        if key not in reached:
-            reached.add(key)
-            waiting += [dep.asset_key for dep in graph[key].deps]
+    reached = _all_that_feeds(graph, report) | {report}
     assert {key for key in graph if key.path[0] == "sources"} <= reached
     assert set(graph) == reached, "an asset that the report does not depend on is an orphan"
 
@@ -101,17 +141,11 @@ def test_its_sensor_is_off_where_no_channel_is_set(definitions: dg.Definitions) 
 
 
 def test_every_table_that_is_published_has_a_suite() -> None:
-    from expectations.suite import load_suites
-
-    assert {suite.table for suite in load_suites("marts")} == PUBLISHED_MARTS
-    assert {suite.table for suite in load_suites("models")} == {
-        "customer_clv", "value_totals", "customer_churn", "model_scores", "model_parameters",
-    }  # fmt: skip
+    assert {suite.table for suite in load_suites("marts")} == PUBLISHED_MARTS | SEEDS
+    assert {suite.table for suite in load_suites("models")} == MODELS
 
 
 def test_every_raw_table_of_every_example_has_a_suite() -> None:
-    from expectations.suite import load_suites
-
     described = {
         f"{name}__{table}"
         for example in ("demo", "olist", "online_retail", "cdnow")
@@ -119,6 +153,44 @@ def test_every_raw_table_of_every_example_has_a_suite() -> None:
         for table in source.tables
     }
     assert {suite.table for suite in load_suites("raw")} == described
+
+
+def test_every_entity_has_a_suite_and_every_source_the_rules_that_it_has_columns_for() -> None:
+    assert {suite.table for suite in load_suites("staging")} == set(ENTITIES)
+    found = {
+        suite.table: {rule.name for rule in suite.rules}
+        for suite in suites_of_staged(load_suites("staging"), ["cdnow", "demo", "olist", "online_retail"])
+    }
+    staging = PROJECT_ROOT / "dbt_models" / "models" / "staging"
+    models = {path.stem for path in staging.rglob("stg_*.sql") if path.stem.partition("__")[2] in ENTITIES}
+    assert found.keys() == models
+    assert all(found.values())
+    assert "charges_are_never_negative" in found["stg_demo__orders"]
+    assert "charges_are_never_negative" not in found["stg_olist__orders"]
+
+
+def test_every_intermediate_table_has_a_suite_or_is_judged_where_it_ends(
+    graph: dict[dg.AssetKey, dg.AssetSpec],
+) -> None:
+    tables = {key.path[1] for key in graph if key.path[0] == "intermediate"}
+    judged = {suite.table for suite in load_suites("intermediate")}
+    assert judged | JUDGED_WHERE_THEY_END.keys() == tables
+    assert judged & JUDGED_WHERE_THEY_END.keys() == set()
+    suites = {f"{layer}.{suite.table}" for layer in ("intermediate", "marts") for suite in load_suites(layer)}
+    for table, end in JUDGED_WHERE_THEY_END.items():
+        assert end in suites
+        assert dg.AssetKey(["intermediate", table]) in _all_that_feeds(graph, dg.AssetKey(end.split("."))), table
+
+
+def _all_that_feeds(graph: dict[dg.AssetKey, dg.AssetSpec], key: dg.AssetKey) -> set[dg.AssetKey]:
+    reached: set[dg.AssetKey] = set()
+    waiting = [key]
+    while waiting:
+        for dep in graph[waiting.pop()].deps:
+            if dep.asset_key not in reached:
+                reached.add(dep.asset_key)
+                waiting.append(dep.asset_key)
+    return reached
 
 
 def test_importing_the_command_line_costs_no_framework() -> None:

@@ -17,7 +17,7 @@ def loyalty(shop: CornerShop, *arguments: str) -> Result:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "status", "versions", "rollback", "diff", "query", "metrics", "report", "doctor"]
+    "command", ["run", "status", "versions", "rollback", "diff", "query", "metrics", "report", "doctor", "forget"]
 )
 def test_every_command_has_help(command: str) -> None:
     found = CliRunner().invoke(app, [command, "--help"])
@@ -50,6 +50,20 @@ def test_rollback_to_an_unknown_version_lists_those_that_there_are(shop: CornerS
 def test_rollback_goes_to_a_known_version(shop: CornerShop) -> None:
     found = loyalty(shop, "rollback", "2025-12-30_001")
     assert (found.exit_code, found.output) == (0, "Readers now see 2025-12-30_001, as of 2025-12-30.\n")
+
+
+def test_forget_says_whose_records_are_erased_and_what_is_left_to_do(shop: CornerShop) -> None:
+    [(customer_id,)] = shop.query("select customer_id from marts.dim_customers where count_accounts = 1 limit 1")
+    found = loyalty(shop, "forget", f"demo:{customer_id}")
+    assert found.exit_code == 0
+    assert f"forgotten  demo:{customer_id}" in found.output
+    assert "Run the night now: it publishes without this customer" in found.output
+
+
+def test_forget_of_nobody_says_how_customers_are_named(shop: CornerShop) -> None:
+    found = loyalty(shop, "forget", "demo:nobody")
+    assert found.exit_code == 1
+    assert "knows no customer 'demo:nobody'; write source:customer_id" in found.stderr
 
 
 def test_diff_of_a_version_with_itself_is_none(shop: CornerShop) -> None:

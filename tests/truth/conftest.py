@@ -8,14 +8,34 @@ processor: add one only for a plan that none of these has.
 
     test_plain_shop.py        rates, drop-out and spends of the textbook: the models' own world, so they must be right
     test_busy_shop.py         season, promotions, service, programme, campaigns, guests: every count to the cent
+    test_busy_voices.py       what the same shop's customers say: surveys, service, mentions
     test_dirty_shop.py        the same with dirt: every planted row is met as the register of kinds says
     test_indifferent_shop.py  nothing depends on satisfaction: what must then be the same, is
+    test_known_people.py      who is one person, under heavy dirt; no night, the models of identity alone
 
-Persons and accounts: the warehouse resolves no identities, so it is compared with the truth about accounts. Where a
-person has two accounts or buys as a guest, the truth about persons differs, and a test says by how much.
+Persons and accounts: the busy shop resolves identities, and everybody in it can be found, so its customers are compared
+with the truth about persons. The other nights take every account for a customer, and are compared with accounts.
 
 A comparison with what is drawn by chance allows four standard errors; all seeds are fixed, so it passes or fails
 always. Exact comparisons allow nothing.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from known_shop import ONE_CURRENCY, KnownShop
+from made_once import made_once
+
+from dagster_project.sources.simulated_shop import ShopPlan
+
+
+@pytest.fixture(scope="session")
+def busy_shop(tmp_path_factory: pytest.TempPathFactory) -> KnownShop:
+    """The busy shop and its night, for the files that look at it."""
+    plan = ShopPlan(customers=1_500, days=800, seed=22, countries=ONE_CURRENCY)
+    plan = replace(plan, orders=replace(plan.orders, second_account_share=0.15))
+    plan = replace(plan, voice=replace(plan.voice, mentions=replace(plan.voice.mentions, per_year=3.0)))
+    root = made_once(tmp_path_factory, "busy_shop", lambda folder: KnownShop.after_one_night(folder, plan))
+    return KnownShop(root, plan)

@@ -27,7 +27,7 @@ from dagster_project.settings import DEFAULT_CONFIG, load_settings
 from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 
 ONE_CURRENCY = (("DE", "EUR", 0.8), ("AT", "EUR", 0.2))
-"""Countries of a shop whose every order is in the reporting currency; the warehouse has no exchange rates yet."""
+"""Countries of a shop whose every order is in the reporting currency: the truth is in each person's own."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,16 @@ class KnownShop:
     plan: ShopPlan
 
     @classmethod
-    def after_one_night(cls, root: Path, plan: ShopPlan, dirt: Dirt | None = None) -> KnownShop:
-        """Simulate a shop and run the night of its last day."""
+    def after_one_night(
+        cls, root: Path, plan: ShopPlan, dirt: Dirt | None = None, *, resolves_identities: bool = False
+    ) -> KnownShop:
+        """Simulate a shop and run the night of its last day; every account is a customer unless said otherwise."""
         simulate(plan, root / "deliveries", dirt)
         write_settings(root / "loyalty.yaml", root / "home", root / "deliveries")
+        if not resolves_identities:
+            settings = yaml.safe_load((root / "loyalty.yaml").read_text(encoding="utf-8"))
+            settings["definitions"] = {"identity": {"rules": []}}
+            (root / "loyalty.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
         run_night(load_settings(root / "loyalty.yaml"), plan.last_day, None, dg.DagsterInstance.ephemeral())
         return cls(root, plan)
 

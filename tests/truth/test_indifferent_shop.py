@@ -60,3 +60,4 @@ def test_counts_are_exact_here_too(shop: KnownShop) -> None:
     for metric, period in (("repeat_purchase_rate", "lifetime"), ("retention_rate", "month")):
         true = shop.true(metric, "accounts", period)
         assert shop.said(metric, period) == {start: counts for start, counts in true.items() if counts[1]}
+    assert shop.said("nps", "trailing_window") == shop.true("nps_of_answers", period="trailing_window")

@@ -32,6 +32,7 @@ def breaking_rows(tmp_path: Path, refused: int, superseded: int, unreadable: int
         for model, reasons, count, first in (
             ("stg_demo__orders", "`status` is missing", refused, 0),
             ("stg_demo__orders", "`order_id` repeats: a later row stands", superseded, 1000),
+            ("stg_demo__orders", "`order_id` is gone: deleted at the source", superseded, 3000),
             ("raw.demo__orders", "invalid characters", unreadable, 2000),
             ("stg_demo__refunds", "`status` is missing", 50, 0),
         ):
@@ -57,14 +58,15 @@ def breaking_rows(tmp_path: Path, refused: int, superseded: int, unreadable: int
         (0, 0, 6, 100, 6),
     ],
 )
-def test_a_feed_breaks_its_limit_by_faults_and_not_by_versions_that_a_later_row_replaced(
+def test_a_feed_breaks_its_limit_by_faults_and_not_by_versions_replaced_or_deleted(
     refused: int, superseded: int, unreadable: int, seen: int, breaking: int, tmp_path: Path
 ) -> None:
     assert breaking_rows(tmp_path, refused, superseded, unreadable, seen) == breaking
 
 
-def test_the_staging_models_end_the_reason_of_a_replaced_row_as_the_rule_expects() -> None:
-    from dagster_project.feed_rules import SUPERSEDED
+def test_the_staging_models_end_the_reason_of_a_row_that_was_good_once_as_the_rule_expects() -> None:
+    from dagster_project.feed_rules import NO_FAULT
     from dagster_project.settings import PROJECT_ROOT
 
-    assert f"repeats: {SUPERSEDED}' end" in (PROJECT_ROOT / "dbt_models/macros/staging.sql").read_text(encoding="utf-8")
+    macros = (PROJECT_ROOT / "dbt_models/macros/staging.sql").read_text(encoding="utf-8")
+    assert all(f": {reason}' end" in macros for reason in NO_FAULT)

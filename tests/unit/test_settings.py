@@ -63,6 +63,19 @@ def test_the_least_a_shop_must_say_is_enough(config: Path) -> None:
             {"sources": {"till": {"folder": "/d", "tables": {"o": TABLE | {"enumerations": ["b"]}}}}},
             "'enumerations' names b, which is none of the table's columns",
         ),
+        (
+            {"sources": {"till": {"folder": "/d", "tables": {"o": TABLE | {"identifiers": {"b": "email"}}}}}},
+            "'identifiers' or 'identifies' names b, which is none of the table's columns",
+        ),
+        (
+            {"sources": {"till": {"folder": "/d", "tables": {"o": TABLE | {"identifiers": {"a": "mail"}}}}}},
+            "Input should be 'email', 'phone', 'name', 'birthday', 'card' or 'handle'",
+        ),
+        ({"privacy": {"calling_code": "+49"}}, "'privacy.calling_code': String should match pattern"),
+        (
+            {"definitions": {"identity": {"never_the_same": [["shop:a", "shop:a"]]}}},
+            "'never_the_same' holds the pair shop:a, shop:a: nobody differs from themselves",
+        ),
         ({"waivers": [{"table": "marts.a", "rule": "b", "from": "2026-01-01", "reason": "x"}]}, "until' is missing"),
         ({"waivers": [WAIVER | {"until": "2025-12-31"}]}, "must end on or after its first day and at most 366 days"),
         ({"waivers": [WAIVER | {"until": "2027-01-03"}]}, "must end on or after its first day and at most 366 days"),

@@ -77,6 +77,15 @@ def test_a_begin_that_fails_leaves_no_build(warehouse: Warehouse) -> None:
     assert warehouse.build() is None
 
 
+def test_a_build_that_cannot_be_replaced_says_why_and_what_to_do(warehouse: Warehouse) -> None:
+    warehouse.home.mkdir(parents=True)
+    warehouse.work.write_text("a file where the folder of the build belongs")
+    with pytest.raises(
+        WarehouseError, match=r"the build in .*/work cannot be replaced: Not a directory; let this user"
+    ):
+        warehouse.begin(NIGHT, {}, "a run")
+
+
 def test_a_home_is_held_by_one_run_at_a_time(warehouse: Warehouse, settings: Settings) -> None:
     with (
         warehouse.exclusive(),

@@ -78,7 +78,9 @@ class Themes:
 
     def top_terms(self, count: int = _COUNT_NAME_TERMS) -> list[list[str]]:
         """The most telling terms of each theme; none is a part of another."""
-        return [_telling(self.vocabulary.names[np.argsort(-part, kind="stable")], count) for part in self.parts]
+        names = self.vocabulary.names
+        ranked = [np.argsort(-part, kind="stable")[: np.count_nonzero(part)] for part in self.parts]
+        return [_telling(names[places], count) for places in ranked]
 
     def named_weights(self, theme: int) -> dict[str, float]:
         """Term → weight of one theme, of the terms that it has."""

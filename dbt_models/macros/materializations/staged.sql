@@ -13,7 +13,7 @@
 
     {%- set kept = [] -%}
     {%- for column in adapter.get_columns_in_relation(judged)
-        if column.name not in ('refusals', 'reasons', 'is_seen') -%}
+        if column.name not in ('refusals', 'reasons', 'is_seen', 'is_gone', '_is_deleted') -%}
         {%- do kept.append(adapter.quote(column.name)) -%}
     {%- endfor %}
 

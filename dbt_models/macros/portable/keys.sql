@@ -10,5 +10,14 @@
     )
 {%- endmacro %}
 
+{#- A text as its repeats are told by: without case, and with single blanks. -#}
+{% macro folded_text(expression) -%}
+    {{ return(adapter.dispatch('folded_text', 'loyalty')(expression)) }}
+{%- endmacro %}
+
+{% macro default__folded_text(expression) -%}
+    lower(trim(regexp_replace({{ expression }}, '[[:space:]]+', ' ', 'g')))
+{%- endmacro %}
+
 {#- Our key of something that a source names. A source name holds no colon, so two pairs never meet. -#}
 {% macro key_of(source, id) -%}({{ source }} || ':' || {{ id }}){%- endmacro %}

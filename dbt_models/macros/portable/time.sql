@@ -12,6 +12,22 @@
     timezone('UTC', timezone('{{ time_zone }}', {{ expression }}))
 {%- endmacro %}
 
+{#- A UTC instant as the wall time of the business time zone, both without zone. -#}
+{% macro utc_to_local(expression) -%}
+    {{ return(adapter.dispatch('utc_to_local', 'loyalty')(expression)) }}
+{%- endmacro %}
+
+{% macro default__utc_to_local(expression) -%}
+    timezone('{{ var("time_zone") }}', timezone('UTC', {{ expression }}))
+{%- endmacro %}
+
+{#- The day of the week of a date: 1 is Monday, 7 is Sunday. -#}
+{% macro iso_weekday(date) -%}
+    {{ return(adapter.dispatch('iso_weekday', 'loyalty')(date)) }}
+{%- endmacro %}
+
+{% macro default__iso_weekday(date) -%}extract(isodow from {{ date }}){%- endmacro %}
+
 {#- The day of the business time zone that a UTC instant falls on. -#}
 {% macro business_date(expression) -%}
     {{ return(adapter.dispatch('business_date', 'loyalty')(expression)) }}

@@ -1,5 +1,5 @@
--- Grain: one row per period, segment and base: what was spent on winning and on keeping customers. What a channel cost is
--- told beside the customers whom it brought.
+-- Grain: one row per period, segment and base: what was spent on winning and on keeping customers. What a channel cost
+-- is told beside the customers whom it brought.
 with in_periods as (
     select
         periods.period_type,

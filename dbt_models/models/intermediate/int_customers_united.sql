@@ -1,4 +1,4 @@
--- Grain: one row per customer whom a source names: in its customer table, or in anything that a customer did or got.
+-- Grain: one row per account that a source names, in its customer table or elsewhere; none that was forgotten.
 {%- set named_in = [
     ('point_events', 'customer_id'),
     ('tier_changes', 'customer_id'),
@@ -7,6 +7,8 @@
     ('campaign_messages', 'customer_id'),
     ('subscription_events', 'customer_id'),
     ('visits', 'customer_id'),
+    ('survey_invitations', 'customer_id'),
+    ('support_contacts', 'customer_id'),
 ] %}
 
 with named as (
@@ -40,17 +42,28 @@ mentioned as (
         source_name,
         customer_id
     from named
+),
+
+keyed as (
+    select
+        source_name,
+        customer_id,
+        {{ keyed_hash(key_of('source_name', 'customer_id')) }} as record_key
+    from mentioned
 )
 
 select
-    mentioned.source_name,
-    mentioned.customer_id,
-    {{ keyed_hash(key_of('mentioned.source_name', 'mentioned.customer_id')) }} as customer_key,
+    keyed.source_name,
+    keyed.customer_id,
+    coalesce(identities.customer_key, keyed.record_key) as customer_key,
     named.created_at,
     named.country_code,
     named.region,
     named.acquisition_channel,
     coalesce(named.customer_type, 'consumer') as customer_type
-from mentioned
+from keyed
 left join named
-    on mentioned.source_name = named.source_name and mentioned.customer_id = named.customer_id
+    on keyed.source_name = named.source_name and keyed.customer_id = named.customer_id
+left join {{ ref('int_customer_identities') }} as identities on keyed.record_key = identities.record_key
+left join {{ source('raw', 'forgotten_records') }} as forgotten on keyed.record_key = forgotten.record_key
+where forgotten.record_key is null

@@ -1,5 +1,8 @@
 -- Grain: one row per period, segment and base that a metric may name as its numerator or denominator.
-{%- for grain in ['customer', 'order', 'tenure', 'adoption', 'month', 'relation', 'cost'] %}
+{%- for grain in [
+    'customer', 'order', 'tenure', 'adoption', 'month', 'answer', 'feedback', 'invitation', 'contact', 'mention',
+    'relation', 'cost'
+] %}
 select
     period_type,
     period_start,

@@ -35,7 +35,7 @@ own_currency as (
         orders.channel,
         orders.device,
         orders.currency_code,
-        customers.customer_key,
+        coalesce(customers.customer_key, guests.customer_key) as customer_key,
         customers.customer_type,
         coalesce(orders.country_code, customers.country_code) as country_code,
         coalesce(orders.is_test, false) as is_test,
@@ -57,6 +57,11 @@ own_currency as (
     left join refund_sums on orders.order_key = refund_sums.order_key
     left join {{ ref('int_customers_united') }} as customers
         on orders.source_name = customers.source_name and orders.customer_id = customers.customer_id
+    left join {{ ref('int_customer_identities') }} as guests
+        on
+            guests.record_kind = 'guest_order'
+            and orders.source_name = guests.source_name
+            and orders.order_id = guests.record_id
     left join {{ ref('int_exchange_rates_filled') }} as rates
         on orders.currency_code = rates.currency_code and orders.order_date = rates.valid_date
 ),

@@ -1,6 +1,6 @@
 -- Grain: one row per whole months since the first order and base: margin of the customers who bought in such a month,
--- over the lifetime of the shop, and what is left of it after costs. The retention costs of a month are shared evenly by
--- everybody who had bought by then, its acquisition costs by those who first bought in it.
+-- over the lifetime of the shop, and what is left of it after costs. The retention costs of a month are shared evenly
+-- by everybody who had bought by then, its acquisition costs by those who first bought in it.
 with sums as (
     select
         'lifetime' as period_type,

@@ -1,4 +1,4 @@
--- Grain: one row per customer of a source.
+-- Grain: one row per customer, whatever accounts and guests' orders are theirs.
 select
     customer_key,
     source_name,
@@ -7,5 +7,7 @@ select
     country_code,
     region,
     acquisition_channel,
-    customer_type
-from {{ ref('int_customers_united') }}
+    customer_type,
+    count_accounts,
+    count_guest_orders
+from {{ ref('int_customers_resolved') }}

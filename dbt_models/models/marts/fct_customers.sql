@@ -39,11 +39,19 @@ feedback_facts as (
     select
         customer_key,
         count(*) as count_feedback,
-        max(score) filter (where instrument = 'nps' and is_latest) as last_nps_score,
-        max(band) filter (where instrument = 'nps' and is_latest) as last_nps_band,
+        max(score) filter (where is_last_nps) as last_nps_score,
+        max(band) filter (where is_last_nps) as last_nps_band,
         max(score_0_100) filter (where instrument = 'csat' and is_latest) as last_csat_0_100
-    from {{ ref('fct_feedback') }}
-    where customer_key is not null
+    from (
+        select
+            *,
+            {{ is_nps('instrument') }} and row_number() over (
+                partition by customer_key, {{ is_nps('instrument') }}
+                order by submitted_at desc nulls last, feedback_key desc
+            ) = 1 as is_last_nps
+        from {{ ref('fct_feedback') }}
+        where customer_key is not null
+    ) as answers
     group by customer_key
 )
 

@@ -1,4 +1,5 @@
--- Grain: one row per answer, rating or review; all are kept, is_latest marks what a customer says now.
+-- Grain: one row per answer, rating or review; all are kept. is_counted marks one a customer, wave and question,
+-- is_latest what a customer says now.
 with scored as (
     select
         feedback.*,
@@ -19,6 +20,9 @@ select
     feedback_id,
     customer_key,
     order_key,
+    invitation_key,
+    survey,
+    wave,
     instrument,
     question,
     score,
@@ -37,5 +41,9 @@ select
     row_number() over (
         partition by coalesce(customer_key, feedback_key), instrument, question
         order by submitted_at desc nulls last, feedback_key desc nulls last
-    ) = 1 as is_latest
+    ) = 1 as is_latest,
+    row_number() over (
+        partition by coalesce(customer_key, feedback_key), instrument, question, wave
+        order by submitted_at desc nulls last, feedback_key desc nulls last
+    ) = 1 as is_counted
 from scored

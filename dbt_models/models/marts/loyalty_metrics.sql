@@ -107,47 +107,28 @@ multiples as (
     where registry.kind = 'multiple'
 ),
 
-medians as (
+quantiles as (
     select
         registry.metric,
-        gaps.segment_type,
-        gaps.segment,
-        gaps.period_type,
-        gaps.period_start,
-        gaps.count_closed as numerator,
-        gaps.count_gaps as denominator,
-        gaps.count_gaps as observations,
-        gaps.count_gaps - gaps.count_closed as customers,  -- each customer has one open gap
+        durations.segment_type,
+        durations.segment,
+        durations.period_type,
+        durations.period_start,
+        durations.count_closed as numerator,
+        durations.count_begun as denominator,
+        durations.count_begun as observations,
+        durations.count_subjects as customers,
         true as is_over,
-        gaps.median_days as metric_value,
-        gaps.median_low as ci_low,
-        gaps.median_high as ci_high
+        durations.quantile_length as metric_value,
+        durations.quantile_low as ci_low,
+        durations.quantile_high as ci_high
     from registry
-    cross join {{ ref('int_gap_medians') }} as gaps
-    where registry.kind = 'median'
-),
-
-answered as (
-    select
-        answers.metric,
-        answers.segment_type,
-        answers.segment,
-        answers.period_type,
-        answers.period_start,
-        answers.numerator,
-        answers.denominator,
-        answers.denominator as observations,
-        answers.denominator as customers,
-        true as is_over,
-        registry.factor * {{ ratio('answers.numerator', 'answers.denominator') }} as metric_value,
-        {{ answer_bound('answers', '-') }} as ci_low,
-        {{ answer_bound('answers', '+') }} as ci_high
-    from {{ ref('int_feedback_metrics') }} as answers
-    inner join registry on answers.metric = registry.metric
+    inner join {{ ref('int_duration_quantiles') }} as durations
+        on registry.kind = durations.quantile and registry.numerator = durations.duration
 ),
 
 found as (
-    {%- for part in ['valued', 'multiples', 'medians', 'answered'] %}
+    {%- for part in ['valued', 'multiples', 'quantiles'] %}
     select
         metric,
         segment_type,

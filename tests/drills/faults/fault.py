@@ -19,6 +19,8 @@ from night_process import (
     Arrange,
     before_step,
     call_in,
+    die_as_dbt_reports,
+    die_in,
     drop_privileges,
     limit_file_size,
     limit_memory,
@@ -46,6 +48,7 @@ class Fault:
         damage: done to the shop before the night.
         arrange: done in the night's process, with `arguments`.
         heal: what a person does before the next night.
+        killed_after: the share of a whole night's work after which it is killed; none where it is not.
         is_short: whether it is drilled in every test run, too.
     """
 
@@ -55,6 +58,7 @@ class Fault:
     arrange: Arrange | None = None
     arguments: tuple[Any, ...] = ()
     heal: OnShop = nothing
+    killed_after: float | None = None
     is_short: bool = False
 
 
@@ -140,10 +144,32 @@ def usual_settings(shop: CornerShop) -> None:
     shop.configure(lambda settings: None)
 
 
+KILLED_AT: list[tuple[str, Arrange, tuple[Any, ...]]] = [
+    ("it writes the ledger of what was landed", die_in, ("dagster_project.sources.landing:write_ledger", 1)),
+    ("it notes that its build has begun", die_in, ("dagster_project.warehouse:write_atomically", 1)),
+    ("dbt has built a mart", die_as_dbt_reports, ("fct_orders",)),
+    ("it records the checks of the marts", die_in, ("dagster_project.checks:record_checks", 2)),
+    ("it writes a table of the models", die_in, ("dagster_project.assets.models:replace_table", 2)),
+    ("it points readers at the version", die_in, ("dagster_project.publishing.versions:point_to", 1)),
+]
+"""Moments in every layer."""
+
+
+def kills(count: int, seed: int) -> list[Fault]:
+    """SIGKILL at random moments of a night."""
+    chance = random.Random(seed)  # noqa: S311
+    shares = [chance.random() for _ in range(count)]
+    return [Fault(f"killed after {share:.0%} of its work", DIES, killed_after=share, is_short=True) for share in shares]
+
+
 def faults_of(shop: CornerShop) -> list[Fault]:
     """All faults, for a shop whose paths some of them name."""
     home, orders = str(shop.home), str(shop.deliveries / "orders.csv")
     return [
+        *(
+            Fault(f"the process is killed as {moment}", DIES, arrange=arrange, arguments=arguments, is_short=True)
+            for moment, arrange, arguments in KILLED_AT
+        ),
         Fault(
             "the disk is full as files are landed",
             rf"^raw: .*{ENDS}",
@@ -180,7 +206,7 @@ def faults_of(shop: CornerShop) -> list[Fault]:
         ),
         Fault(
             "the home is read-only",
-            r"Permission denied",
+            rf"^raw: the build in .* cannot be replaced: Permission denied; let this user write there.*{ENDS}",
             damage=lock_work,
             arrange=drop_privileges,
             heal=unlock_folder(""),

@@ -16,8 +16,9 @@ import pytest
 from tiny_shop import TinyShops
 
 from dagster_project.dbt_runner import DbtRunner, NodeResult
-from dagster_project.dbt_session import padded_keys
+from dagster_project.keyed_hashes import padded_keys
 from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
+from dagster_project.sources.identifiers import MAILBOX_SUFFIX
 
 SECRET = "the shop's secret"  # noqa: S105
 PROVENANCE = {
@@ -26,6 +27,7 @@ PROVENANCE = {
     "_loaded_at": "timestamp",
     "_load_id": "varchar",
     "_row_number": "bigint",
+    "_is_deleted": "boolean",
 }
 UNREADABLE = {
     "source_name": "varchar",
@@ -36,6 +38,12 @@ UNREADABLE = {
 }
 TYPED = {  # Parquet; every other file is text
     ("demo", "reviews"): {"stars": "bigint", "created_at": "timestamp", "updated_at": "timestamp"},
+    ("demo", "social_mentions"): {
+        "likes": "bigint",
+        "shares": "bigint",
+        "reach": "bigint",
+        "created_at": "timestamp",
+    },
     ("demo", "visits"): {"started_at": "timestamp", "count_pages": "bigint", "has_cart": "boolean"},
 }
 EVERYTHING_BUT_TESTS = "resource_type:model resource_type:seed !resource_type:test !tag:after_models"
@@ -92,8 +100,9 @@ class EmptyNight:
         return {f"{node['schema']}.{node['alias']}": set(node["columns"]) for node in built}
 
     def compiled_model(self, name: str) -> str:
-        """A model's SQL as dbt ran it."""
-        [path] = (self.dbt.target / "compiled").rglob(f"{name}.sql")
+        """A model's SQL as dbt ran it; beside it, under the name of a yml, lies what its unit tests made of it."""
+        found = (self.dbt.target / "compiled").rglob(f"{name}.sql")
+        [path] = (path for path in found if not any(part.endswith(".yml") for part in path.parts))
         return path.read_text(encoding="utf-8")
 
 
@@ -157,11 +166,13 @@ def _built(example: str, home: Path) -> EmptyNight:
 
 
 def _empty_raw_views(settings: Settings) -> dict[str, str]:
-    views = {"unreadable_rows": _no_rows(UNREADABLE)}
+    views = {"unreadable_rows": _no_rows(UNREADABLE), "forgotten_records": _no_rows({"record_key": "varchar"})}
     for source, described in settings.sources.items():
         for table, chosen in described.tables.items():
             names = chosen.columns or tuple(field.name for field in chosen.fields)
             texts = dict.fromkeys(names, "varchar")
+            addresses = [name for name, kind in chosen.identifiers.items() if kind == "email"]
+            texts |= {f"{name}{MAILBOX_SUFFIX}": "varchar" for name in addresses}
             views[f"{source}__{table}"] = _no_rows(texts | TYPED.get((source, table), {}) | PROVENANCE)
     return views
 

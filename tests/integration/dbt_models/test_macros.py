@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from dagster_project.dbt_session import padded_keys
+from dagster_project.keyed_hashes import padded_keys
 
 SECRET = "the shop's secret"  # noqa: S105 - as conftest.py sets it
 LONG_SECRET = "a secret longer than one block of the hash: " * 3

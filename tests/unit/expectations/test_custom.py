@@ -56,6 +56,21 @@ def test_conditions_that_no_row_meets_pass_and_others_are_counted(
     assert (bad.is_passed, bad.failing_rows, bad.observed) == (False, count, f"{count} of {rows} rows")
 
 
+def test_a_condition_sees_the_business_day_of_the_night(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    good = judged(build, tmp_path, "no_rows_where", condition="order_date > {as_of}")
+    build.execute(f"insert into marts.orders values (date '{AS_OF}' + 1, 5, 'web')")
+    bad = judged(build, tmp_path, "no_rows_where", condition="order_date > {as_of}")
+    assert (good.is_passed, bad.is_passed, bad.failing_rows) == (True, False, 1)
+
+
+def test_a_condition_on_the_night_needs_one(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    from expectations.runner import run_suites
+
+    rule = Rule("it_is_past", "Why.", "critical", "till", "no_rows_where", None, {"condition": "order_date > {as_of}"})
+    with pytest.raises(CheckCrashed, match=r"it_is_past: its condition names \{as_of\} and no night was given"):
+        run_suites(build, [Suite("marts", "orders", (rule,))], tmp_path / "gx")
+
+
 def test_a_condition_that_is_null_is_not_met(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     build.execute("update marts.orders set amount = null")
     assert judged(build, tmp_path, "no_rows_where", condition="amount < 0").is_passed

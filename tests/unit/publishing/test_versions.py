@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -133,6 +134,18 @@ def test_only_the_newest_versions_are_kept_and_never_the_current_removed(tmp_pat
     publish(tmp_path, 6, keep=1)
     # readers have just left the third: some may be opening it still
     assert [manifest.version for manifest in versions.list_versions(published)] == [names[-3], "2026-01-01_006"]
+
+
+def test_versions_made_before_an_erasure_are_withdrawn_but_for_the_current_one(tmp_path: Path) -> None:
+    for marker in range(4):
+        publish(tmp_path, marker)
+    published = tmp_path / "published"
+    versions.rollback(published, "2026-01-01_002")
+    moment = dt.datetime(2026, 1, 1, 0, 0, 3, tzinfo=dt.UTC)
+    assert versions.withdraw_versions(published, moment) == ["2026-01-01_001", "2026-01-01_003"]
+    assert [found.version for found in versions.list_versions(published)] == ["2026-01-01_002", "2026-01-01_004"]
+    assert sorted(path.name for path in (published / "versions").iterdir()) == ["2026-01-01_002", "2026-01-01_004"]
+    assert versions.withdraw_versions(published, moment) == []
 
 
 def test_a_build_that_does_not_hold_what_its_manifest_says_is_not_published(tmp_path: Path) -> None:

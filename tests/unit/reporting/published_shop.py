@@ -51,6 +51,20 @@ COLUMNS = {
         "score varchar, score_value double, status varchar, status_reason varchar"
     ),
     "models.value_totals": ("measure varchar, horizon_days integer, expected double, low_80 double, high_80 double"),
+    "models.survey_nonresponse": (
+        "survey varchar, count_invited bigint, count_answers bigint, raw_score double, weighted_score double, "
+        "ci_low double, ci_high double, score_if_silent_detractors double, score_if_silent_promoters double, "
+        "status varchar, status_reason varchar, assumption varchar"
+    ),
+    "models.feedback_themes": (
+        "theme_key varchar, theme_name varchar, language varchar, driver varchar, count_texts bigint, "
+        "texts_share double, trend varchar, mean_sentiment_score double, example_texts varchar"
+    ),
+    "models.feedback_theme_effects": "theme_key varchar, instrument varchar, score_effect double",
+    "models.satisfaction_drivers": (
+        "instrument varchar, driver varchar, fact varchar, count_answers bigint, effect_per_deviation double, "
+        "verdict varchar"
+    ),
     "quality.quarantined_rows": "model varchar, source varchar, file varchar, row_number bigint, reasons varchar",
     "quality.reconciliation": (
         "layer_from varchar, layer_to varchar, entity varchar, measure varchar, total_from decimal(38, 4), "
@@ -138,7 +152,25 @@ def _contents(has_feedback: bool, is_fitted: bool) -> dict[str, list[tuple]]:
     }
     if has_feedback:
         contents["marts.fct_feedback"] = [("csat", 4, 1, 5, False, 75.0, True)] * 30
+        contents |= _voice()
     return contents
+
+
+def _voice() -> dict[str, list[tuple]]:
+    return {
+        "models.survey_nonresponse": [
+            ("relationship", 1_000, 300, 30.0, 12.5, 5.0, 20.0, -61.0, 79.0, "weighted", None, f"assumed {HOSTILE}"),
+            ("transactional", 90, 9, 0.0, None, None, None, -90.0, 90.0, "too_few_answers", "too few answers", "a"),
+        ],
+        "models.feedback_themes": [
+            ("en-1", f"parcel {HOSTILE}", "en", "delivery", 40, 0.25, "rising", -0.5, f"Late.\n{HOSTILE}"),
+            ("en-2", "price", "en", None, 10, 0.0625, "cannot_say", None, None),
+        ],
+        "models.feedback_theme_effects": [("en-1", "nps", -3.25), ("en-1", "csat", 9.0)],
+        "models.satisfaction_drivers": [
+            ("csat", "price", "order_net", 500, -2.5, "lowers"), ("csat", "service", "waits", 500, 0.1, "cannot_say"),
+        ],
+    }  # fmt: skip
 
 
 def _orders() -> list[tuple]:

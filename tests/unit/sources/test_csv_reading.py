@@ -120,6 +120,45 @@ def test_dialect_of_the_table_is_used(orders: SourceTable, landing: Path, landed
     assert landed(text.encode("utf-16"), table, landing, landed_rows) == [("a;'b", '"1"')]
 
 
+def test_escaped_quotes_are_read_and_accounted_for(
+    orders: SourceTable, landing: Path, landed_rows: Rows, rejected_rows: Rows
+) -> None:
+    table = replace(orders, escape="\\")
+    content = rb"""order_id,amount
+"say \"hi\"","a\\b"
+o1,"two
+lines \""
+o2,\N
+"o3 \" x"
+o4,4
+"""
+    assert landed(content, table, landing, landed_rows) == [
+        ('say "hi"', "a\\b"), ("o1", 'two\nlines "'), ("o2", "\\N"), ("o4", "4"),
+    ]  # fmt: skip
+    assert rejected_rows(table) == [(6, "too few fields: expected 2, found 1", r'"o3 \" x"')]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_file_without_a_header_takes_the_names_of_the_settings(
+    mark: bytes, line_end: bytes, orders: SourceTable, landing: Path, landed_rows: Rows, rejected_rows: Rows
+) -> None:
+    table = replace(orders, has_header=False)
+    content = mark + line_end.join([b"o1,1", b"o2,2", b"short", b"o3,3", b""])
+    assert landed(content, table, landing, landed_rows) == [("o1", "1"), ("o2", "2"), ("o3", "3")]
+    assert rejected_rows(table) == [(3, "too few fields: expected 2, found 1", "short")]
+
+
+def test_each_file_a_whole_snapshot_counts_the_last_one_only(
+    orders: SourceTable, landing: Path, landed_rows: Rows
+) -> None:
+    table = replace(orders, files="orders_*.csv", is_snapshot=True)
+    for day, content in (("2026-01-04", "o1,1\no2,2\n"), ("2026-01-05", "o2,2\no3,3\n")):
+        (orders.folder / f"orders_{day}.csv").write_text("order_id,amount\n" + content)
+    land(table, landing, FIRST_NIGHT)
+    assert [row[0] for row in landed_rows(table)] == ["o2", "o3"]
+
+
 def test_unnamed_column_is_named_by_its_position(orders: SourceTable, landing: Path) -> None:
     (orders.folder / "orders.csv").write_text("order_id,amount,\n1,2,3\n")
     assert list(land(orders, landing, FIRST_NIGHT).columns) == ["order_id", "amount", "unnamed_3"]

@@ -178,6 +178,51 @@ def test_lost_parquet_is_landed_again(orders: SourceTable, landing: Path, landed
     assert len(landed_rows(orders)) == 2
 
 
+def test_damaged_parquet_is_landed_again_as_it_was(orders: SourceTable, landing: Path) -> None:
+    (orders.folder / "orders.csv").write_text(A)
+    land(orders, landing, FIRST_NIGHT)
+    [path] = (landing / "demo" / "orders").glob("*.parquet")
+    ledger, whole = (landing / "demo" / "orders" / "loads.json").read_bytes(), path.read_bytes()
+    path.write_bytes(whole[:60] + b"\xff" + whole[61:])
+    assert land(orders, landing, SECOND_NIGHT).files_new == 0
+    assert path.read_bytes() == whole
+    assert (landing / "demo" / "orders" / "loads.json").read_bytes() == ledger
+
+
+def test_damaged_parquet_whose_file_is_gone_is_refused_with_its_cure(shop: Path, landing: Path) -> None:
+    table = SourceTable("demo", "orders", shop, "*.csv", "csv", ("order_id", "amount"))
+    for name in ("a.csv", "b.csv"):
+        (shop / name).write_text(A)
+    land(table, landing, FIRST_NIGHT)
+    (shop / "a.csv").unlink()
+    assert land(table, landing, SECOND_NIGHT).files_seen == 1
+    [gone] = [load for load in current_loads(table, landing) if load.file == "a.csv"]
+    path = landing / "demo" / "orders" / f"{gone.load_id}.parquet"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SourceError, match=r"is damaged or missing, and its file 'a\.csv' is gone .*: restore either"):
+        land(table, landing, THIRD_NIGHT)
+
+
+def test_load_of_a_ledger_without_digests_counts_as_sound(orders: SourceTable, landing: Path) -> None:
+    (orders.folder / "orders.csv").write_text(A)
+    land(orders, landing, FIRST_NIGHT)
+    path = landing / "demo" / "orders" / "loads.json"
+    entries = json.loads(path.read_text())
+    path.write_text(json.dumps([{k: v for k, v in entry.items() if k != "landed_sha256"} for entry in entries]))
+    assert land(orders, landing, SECOND_NIGHT).files_new == 0
+
+
+def test_new_file_under_a_clock_that_went_back_is_refused(orders: SourceTable, landing: Path) -> None:
+    (orders.folder / "orders.csv").write_text(A)
+    land(orders, landing, SECOND_NIGHT)
+    assert land(orders, landing, FIRST_NIGHT).files_new == 0, "nothing new, nothing that could get a wrong moment"
+    (orders.folder / "orders.csv").write_text(B)
+    with pytest.raises(SourceError, match=r"the clock says .* UTC, but a file was landed at .*: set the clock right"):
+        land(orders, landing, FIRST_NIGHT)
+    assert [load.loaded_at for load in current_loads(orders, landing)] == [SECOND_NIGHT]
+    assert land(orders, landing, SECOND_NIGHT - timedelta(minutes=59)).files_new == 1, "a clock may be corrected"
+
+
 def test_unreadable_ledger_is_refused_with_its_cure(orders: SourceTable, landing: Path) -> None:
     (orders.folder / "orders.csv").write_text(A)
     land(orders, landing, FIRST_NIGHT)

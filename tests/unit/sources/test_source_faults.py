@@ -119,6 +119,49 @@ def test_faulty_parquet_is_refused(fault: str, shop: Path, landing: Path) -> Non
     assert "'reviews.parquet' is not readable as Parquet, or is cut" in refusal(table, landing)
 
 
+@pytest.mark.parametrize("cut", [3, 4, 12, -1, -5])
+def test_cut_zstd_is_refused(cut: int, orders: SourceTable, landing: Path) -> None:
+    whole = pa.compress(MANY, "zstd", asbytes=True)
+    (orders.folder / "orders.csv.zst").write_bytes(whole[:cut])
+    expected = "is not zstd; expected it by its name" if cut == 3 else "is cut (Truncated compressed stream)"
+    assert expected in refusal(orders, landing)
+
+
+def test_damaged_zstd_is_refused(orders: SourceTable, landing: Path) -> None:
+    damaged = bytearray(pa.compress(MANY, "zstd", asbytes=True))
+    damaged[len(damaged) // 2] ^= 0xFF
+    (orders.folder / "orders.csv.zst").write_bytes(damaged)
+    assert "zstd file 'orders.csv.zst' is damaged" in refusal(orders, landing)
+
+
+def test_file_beside_its_own_zstd_is_refused(orders: SourceTable, landing: Path) -> None:
+    (orders.folder / "orders.csv.gz").write_bytes(gzip.compress(GOOD))
+    (orders.folder / "orders.csv.zst").write_bytes(pa.compress(GOOD, "zstd", asbytes=True))
+    assert "both 'orders.csv.gz' and 'orders.csv.zst' are in" in refusal(orders, landing)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b'[{"order_id": 1}]\n', "is a JSON array; expected an object a line"),
+        (b'[\n{"order_id": 1}\n]\n', "is a JSON array"),
+        (
+            b'{"order_id": "o1", "amount": 1}\n{"order_id": "o2", "am',
+            "is cut: its last record, in line 2, is not whole",
+        ),
+        (b'{"order_id": 1, "amount": 2, "Amount": 3}\n', "column 'Amount' stands twice"),
+        (b'{"order_id": 1, "amount": 2, "_file": 3}\n', "column '_file' in file 'orders.csv' has the name of a column"),
+        (b'{"order_id": 1}\n', "lacks column(s) 'amount'; found 'order_id'"),
+        (b"\n \n", "lacks column(s) 'order_id', 'amount'; found"),
+        (b'{"a%d": 1}\n' % 1 + b"".join(b'{"a%d": 1}\n' % i for i in range(2001)), "more than 2000 different fields"),
+        ('{"order_id": "ü"}\n'.encode("utf-16"), "holds NUL bytes: it is binary or UTF-16"),
+    ],
+)
+def test_faulty_json_lines_are_refused(content: bytes, expected: str, orders: SourceTable, landing: Path) -> None:
+    (orders.folder / "orders.csv").write_bytes(content)
+    assert expected in refusal(replace(orders, format="json_lines"), landing)
+
+
 def test_parquet_columns_are_checked(shop: Path, landing: Path) -> None:
     table = SourceTable("demo", "reviews", shop, "reviews.parquet", "parquet", ("stars",))
     pq.write_table(pa.table({"score": [1]}), shop / "reviews.parquet")
@@ -136,7 +179,11 @@ def test_parquet_columns_are_checked(shop: Path, landing: Path) -> None:
         ({"files": "../secrets.csv"}, "leaves its folder"),
         ({"files": "/etc/passwd"}, "leaves its folder"),
         ({"files": ""}, "is empty"),
-        ({"format": "xlsx"}, "format 'xlsx' is unknown"),
+        ({"format": "xls"}, "format 'xls' is unknown; expected one of csv, json_lines, parquet, xlsx, fixed_width"),
+        ({"escape": '"'}, "a doubled quote needs no escape"),
+        ({"escape": "ü"}, "escape 'ü' is not one plain character or empty"),
+        ({"has_header": False, "columns": ()}, "needs 'columns', the names of all fields in their order"),
+        ({"has_header": False, "format": "parquet"}, "has_header is off, which is for csv and xlsx"),
         ({"delimiter": "ab"}, "is not one plain character"),
         ({"quote": "\n"}, "is not one plain character"),
         ({"quote": ","}, "quote and delimiter are both"),

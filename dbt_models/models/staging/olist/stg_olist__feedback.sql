@@ -7,15 +7,17 @@ with judged as (
         {{ text('raw.review_id') }} || '-' || {{ text('raw.order_id') }} as feedback_id,
         orders.customer_id,
         orders.order_id,
-        'csat' as instrument,
-        'order_satisfaction' as question,
+        questions.instrument,
+        questions.question,
         {{ whole_number('raw.review_score') }} as score,
-        1 as scale_min,
-        5 as scale_max,
-        false as is_reversed,
+        questions.scale_min,
+        questions.scale_max,
+        questions.is_reversed,
+        'transactional' as survey,
         'email' as channel,
         'pt' as language_code,
         {{ text('raw.review_comment_message') }} is not null as has_text,
+        {{ text('raw.review_comment_message') }} as written_text,
         {{ local_to_utc(moment('raw.review_creation_date')) }} as invited_at,
         {{ local_to_utc(
             'coalesce(' ~ moment('raw.review_answer_timestamp') ~ ', ' ~ moment('raw.review_creation_date') ~ ')'
@@ -27,7 +29,7 @@ with judged as (
             rule_missing('review_score'),
             rule_not_a_whole_number('review_score'),
             ['`review_score` is off the scale of 1 to 5',
-                "not (" ~ whole_number('raw.review_score') ~ " between 1 and 5)"],
+                'not (' ~ whole_number('raw.review_score') ~ ' between questions.scale_min and questions.scale_max)'],
             rule_not_a_moment('review_creation_date'),
             rule_not_a_moment('review_answer_timestamp'),
             ['`review_answer_timestamp` and `review_creation_date` are both missing',
@@ -35,6 +37,7 @@ with judged as (
         ]) }} as refusals
     from {{ source('raw', 'olist__order_reviews') }} as raw
     left join {{ ref('stg_olist__orders') }} as orders on {{ text('raw.order_id') }} = orders.order_id
+    left join {{ ref('feedback_questions') }} as questions on {{ is_question('olist', "'review_score'") }}
 )
 
 {{ judged_rows('judged', key=['feedback_id'], happened_at='submitted_at') }}

@@ -46,13 +46,13 @@ def test_planted_effects_are_recovered_within_their_limits():
 
 
 def test_facts_without_effect_are_rarely_claimed():
-    """Four columns without effect in forty shops: at 95 % for all at once, two shops are expected to claim one."""
+    """Four columns without effect in twenty shops: at 95 % for all at once, one shop is expected to claim one."""
     claims = 0
-    for seed in range(40):
+    for seed in range(20):
         effects = satisfaction_drivers(planted(seed, count=1_000, late=0.0), DRIVER_OF, QUICK).effects
         own = effects[effects["fact"] != "price"]
         claims += bool((own["verdict"] != "cannot_say").any())
-    assert claims <= 5
+    assert claims <= 3  # more in one run of sixty
 
 
 def test_effects_are_least_squares_where_nothing_needs_shrinking():

@@ -158,7 +158,7 @@ def test_olist_reviews_are_read_and_plain_rules_are_beaten():
     stars = reviews["review_score"]
     rated = pd.DataFrame({"text_key": reviews.index.astype("str"), "text": text.str.strip(". "), "language": "pt"})
     rated["is_positive"] = (stars > 3).where(stars != 3)
-    _, scores = judged(fit_sentiment(rated, SentimentSettings(maximum_rated_texts=20_000)), rated)
+    _, scores = judged(fit_sentiment(rated, SentimentSettings(maximum_rated_texts=10_000)), rated)
     assert value(scores, "learnt", "roc_auc") > 0.97
     assert value(scores, "learnt", "roc_auc") > value(scores, "word_list", "roc_auc") + 0.06
     assert value(scores, "learnt", "accuracy") > value(scores, "word_list", "accuracy") + 0.11
@@ -169,7 +169,7 @@ def test_olist_reviews_are_read_and_plain_rules_are_beaten():
 def test_chinese_reviews_are_read_in_their_own_trade_and_less_well_in_others():
     shopping = published("chinese_reviews/online_shopping_10_cats.csv.gz").dropna()
     rated = pd.DataFrame({"text_key": shopping.index.astype("str"), "text": shopping["review"], "language": "zh-Hans"})
-    settings = SentimentSettings(maximum_rated_texts=20_000)
+    settings = SentimentSettings(maximum_rated_texts=10_000)
     model = fit_sentiment(rated.assign(is_positive=shopping["label"] == 1), settings)
     held = model.holdout
     assert ((held["probability_positive"] > 0.5) == held["is_positive"]).mean() > 0.91

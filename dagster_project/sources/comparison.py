@@ -1,0 +1,194 @@
+"""What is new among rows that a source has just sent, by comparison with what is landed: no second book is kept.
+
+Rows come and go as Parquet. Of each key the version landed last is the known one. A row like its known version is
+nothing new; any other is a new version; a key that the source no longer has is landed once more as a tombstone: the row
+as it was known, with `_is_deleted` true. Staging may then name rows by other columns than the database does.
+
+Belongs here: SQL over the landing zone and a Parquet of fresh rows. Does not belong here: reading the source, landing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dagster_project.sources.engine import private_connection
+from dagster_project.sources.landing import current_loads, raw_select_sql
+from dagster_project.sources.raw_views import identifier, literal
+from dagster_project.sources.tables import DELETED, PROVENANCE_COLUMNS, SourceTable
+
+TIME = "timestamptz"
+NUMBER = "decimal(38, 0)"
+_LANDED_ORDER = "_loaded_at desc, _file desc, _row_number desc"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is landed of a table, to be compared with.
+
+    Args:
+        table: The table.
+        landing: Root of the landing zone.
+        key: Columns that name a row.
+        cursor: Column that grows when a row changes, or None.
+        cursor_type: DuckDB type in which the cursor's text is ordered.
+        scratch: Folder for what does not fit in memory.
+    """
+
+    table: SourceTable
+    landing: Path
+    key: tuple[str, ...]
+    cursor: str | None
+    cursor_type: str
+    scratch: Path
+
+    @contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with private_connection(spill_to=self.scratch / "duckdb") as con:
+            con.execute("set timezone='UTC'")  # else texts of times are in the machine's zone
+            yield con
+
+    def is_empty(self) -> bool:
+        """Whether nothing is landed yet."""
+        return not current_loads(self.table, self.landing)
+
+    def high_water(self) -> str | None:
+        """The cursor's text of the landed row that is furthest; None when there is none."""
+        if self.cursor is None or self.is_empty():
+            return None
+        column = identifier(self.cursor)
+        with self._opened() as con:
+            [(text,)] = con.execute(
+                f"select arg_max({column}, {self._typed(column)}) from ({raw_select_sql(self.table, self.landing)}) "
+                f"where {self._typed(column)} is not null"
+            ).fetchall()
+        return text
+
+    def before(self, mark: str, overlap: float) -> str:
+        """The cursor that lies `overlap` before a mark: seconds of a time, units of a number."""
+        typed = self._typed(literal(mark))
+        step = f"to_seconds({overlap!r})" if self.cursor_type == TIME else repr(overlap)
+        shown = "timestamp" if self.cursor_type == TIME else self.cursor_type
+        with self._opened() as con:
+            [(text,)] = con.execute(f"select cast(cast({typed} - {step} as {shown}) as varchar)").fetchall()
+        return str(text)
+
+    def write_news(self, fresh: Path, schema: pa.Schema, target: Path, until: str | None = None) -> int:
+        """Write the rows of `fresh` that are no known version; gives how many there are.
+
+        Args:
+            fresh: Parquet of rows as text, in their order.
+            schema: Of its columns.
+            target: Parquet to write: those and `_is_deleted`, false in every row.
+            until: Rows with a later cursor cannot be known, and are not looked for; None looks for all.
+        """
+        rows = f"read_parquet({literal(str(fresh))}, file_row_number=true, hive_partitioning=false)"
+        columns = ", ".join(identifier(name) for name in schema.names)
+        if self.is_empty():
+            select = f"select {columns}, false as {DELETED} from {rows} order by file_row_number"
+        else:
+            compared = "true"
+            if until is not None and self.cursor is not None:
+                typed, reached = self._typed(identifier(self.cursor)), self._typed(literal(until))
+                compared = f"coalesce({typed} <= {reached}, true)"
+            same = " and ".join(
+                f"known.{identifier(name)} is not distinct from fresh.{identifier(name)}" for name in schema.names
+            )
+            select = (
+                f"with fresh as (from {rows}), known as ({self._versions(schema.names, 'fresh', compared)}) "
+                f"select {columns}, false as {DELETED} from fresh "
+                f"where not ({compared}) or not exists (select 1 from known where {same}) order by file_row_number"
+            )
+        return self._write(select, target, schema)
+
+    def write_gone(self, keys: Path, schema: pa.Schema, target: Path) -> tuple[int, int]:
+        """Write a tombstone for each key that is known and no longer in `keys`; gives how many, and how many are known.
+
+        Args:
+            keys: Parquet of the key columns of every row that the source has.
+            schema: Of a landed row's columns.
+            target: Parquet to write, when there is any.
+        """
+        if self.is_empty():
+            return 0, 0
+        alive, there = self._alive(), f"select {self._key_list()} from read_parquet({literal(str(keys))})"
+        with self._opened() as con:
+            [(count,)] = con.execute(f"select count(*) from ({alive})").fetchall()
+        select = (
+            f"with gone as ({alive} except {there}) select *, true as {DELETED} "
+            f"from ({self._versions(schema.names, 'gone')}) order by {self._key_list()}"
+        )
+        return self._write(select, target, schema), int(count)
+
+    def write_sorted(self, fresh: Path, schema: pa.Schema, target: Path) -> int:
+        """Write all rows of `fresh` in the order of their columns: the same rows give the same bytes."""
+        columns = ", ".join(identifier(name) for name in schema.names)
+        select = f"select {columns}, false as {DELETED} from read_parquet({literal(str(fresh))}) order by all"
+        rows = self._write(select, target, schema)
+        if not rows:
+            pq.write_table(schema.append(pa.field(DELETED, pa.bool_())).empty_table(), target)
+        return rows
+
+    def missing(self, keys: Path) -> list[tuple[str, ...]]:
+        """Keys that the source has and the landing zone has not: rows that were committed behind the cursor."""
+        there = f"select {self._key_list()} from read_parquet({literal(str(keys))})"
+        known = f" except {self._alive()}" if not self.is_empty() else ""
+        with self._opened() as con:
+            return con.execute(f"select * from ({there}{known}) order by all").fetchall()
+
+    def _versions(self, names: list[str], wanted: str, where: str = "true") -> str:
+        """The known versions of the keys in a relation, of its rows where a condition holds.
+
+        A column that was never landed is null in them.
+        """
+        landed = self._landed_columns()
+        chosen = ", ".join(
+            identifier(name) if name in landed else f"cast(null as varchar) as {identifier(name)}" for name in names
+        )
+        same_key = " and ".join(
+            f"landed.{name} is not distinct from {wanted}.{name}" for name in map(identifier, self.key)
+        )
+        return (
+            f"select {chosen} from (from ({raw_select_sql(self.table, self.landing)}) as landed "
+            f"where exists (select 1 from {wanted} where {same_key} and {where}) "
+            f"qualify row_number() over (partition by {self._key_list()} order by {_LANDED_ORDER}) = 1) "
+            f"where not coalesce({DELETED}, false)"
+        )
+
+    def _alive(self) -> str:
+        return (
+            f"select {self._key_list()} from ({raw_select_sql(self.table, self.landing)}) group by all "
+            f"having not coalesce(arg_max({DELETED}, (_loaded_at, _file, _row_number)), false)"
+        )
+
+    def _key_list(self) -> str:
+        return ", ".join(identifier(name) for name in self.key)
+
+    def _landed_columns(self) -> set[str]:
+        return {name for load in current_loads(self.table, self.landing) for name in load.columns} - {
+            *PROVENANCE_COLUMNS
+        }
+
+    def _typed(self, text: str) -> str:
+        return f"try_cast({text} as {self.cursor_type})"
+
+    def _write(self, select: str, target: Path, schema: pa.Schema) -> int:
+        """Write a query's rows under the source's schema; nothing is written where there are none."""
+        written = schema.append(pa.field(DELETED, pa.bool_()))
+        rows, writer = 0, None
+        with self._opened() as con:
+            for batch in con.sql(select).to_arrow_reader(100_000):
+                if not batch.num_rows:
+                    continue
+                writer = writer or pq.ParquetWriter(target, written, compression="zstd")
+                writer.write_batch(batch.cast(written))
+                rows += batch.num_rows
+        if writer is not None:
+            writer.close()
+        return rows

@@ -1,0 +1,124 @@
+"""Each column of each feed, corrupted in many ways: who notices? A rule that nothing can break protects nobody."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from corner_shop import CornerShop
+from drill_report import IS_LONG, write_section
+from mutated_night import MutableNight, Noticed
+from mutation import MUTATIONS, ROW_MUTATIONS, SOME, Kind, Mutation, RowMutation, kind_of
+
+from dagster_project.sources.tables import PROVENANCE_COLUMNS
+
+EVERY = 1 if IS_LONG else 43
+"""The short form makes one corruption in so many; a prime, so that all feeds and kinds have their turn."""
+LEAST_NOTICED = 0.95 if IS_LONG else 0.9  # a few dozen tell less
+
+
+@dataclass(frozen=True)
+class Case:
+    """One corruption: of a column, or of all rows."""
+
+    feed: str
+    column: str
+    name: str
+    query: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a corruption."""
+
+    case: Case
+    noticed: list[Noticed]
+    changes_facts: bool
+
+
+@pytest.fixture(scope="module")
+def night(published_shop: CornerShop, tmp_path_factory: pytest.TempPathFactory) -> MutableNight:
+    return MutableNight(published_shop, tmp_path_factory.mktemp("deliveries"))
+
+
+def cases(night: MutableNight) -> Iterator[Case]:
+    for feed in night.feeds():
+        columns = night.columns(feed)
+        kinds = {column: _kind(night, feed, column) for column in columns}
+        for column in columns:
+            for mutation in MUTATIONS:
+                if kinds[column] & mutation.kinds:
+                    yield Case(feed, column, mutation.name, _of_column(feed, columns, column, mutation))
+        for mutation in ROW_MUTATIONS:
+            yield Case(feed, "all columns", mutation.name, _of_rows(feed, columns, mutation))
+
+
+def _kind(night: MutableNight, feed: str, column: str) -> Kind:
+    text = f"nullif(trim(cast({column} as varchar)), '')"
+    [found] = night.con.execute(
+        f"select count({text}), count(distinct {text}), count(try_cast({text} as double)), "
+        f"count(try_cast({text} as timestamp)) from base.{feed}"
+    ).fetchall()
+    return kind_of(*found, column=column)
+
+
+def _of_column(feed: str, columns: dict[str, str], column: str, mutation: Mutation) -> str:
+    names = list(columns)
+    corrupted = mutation.expression.format(
+        c=f"cast({column} as varchar)",
+        n=names[(names.index(column) + 1) % len(names)],
+        b=f"lag(cast({column} as varchar)) over (order by _row_number)",
+    )
+    chosen = f"case when {mutation.where} then cast({corrupted} as varchar) else cast({column} as varchar) end"
+    return f"select * replace (try_cast({chosen} as {columns[column]}) as {column}) from base.{feed}"
+
+
+def _of_rows(feed: str, columns: dict[str, str], mutation: RowMutation) -> str:
+    names = list(columns)
+    shifted = {
+        name: f"try_cast(cast({other} as varchar) as {columns[name]})"
+        for name, other in zip(names, [names[-1], *names[:-1]], strict=True)
+    }
+    parts = {
+        "shifted": ", ".join(f"{text} as {name}" for name, text in shifted.items()),
+        "some_shifted": ", ".join(
+            f"case when {SOME} then {text} else {name} end as {name}" for name, text in shifted.items()
+        ),
+        "provenance": ", ".join(PROVENANCE_COLUMNS),
+    }
+    return f"with base as (from base.{feed}) {mutation.query.format(**parts)}"
+
+
+def test_corruptions_of_every_column_are_noticed(night: MutableNight) -> None:
+    verdicts = [
+        Verdict(case, *night.noticed(case.feed, case.query))
+        for number, case in enumerate(cases(night))
+        if number % EVERY == 0
+    ]
+    harmful = [verdict for verdict in verdicts if verdict.changes_facts]
+    survivors = [verdict for verdict in harmful if not verdict.noticed]
+    _write(verdicts, harmful, survivors)
+    told = "\n".join(f"{one.case.feed}.{one.case.column} {one.case.name}" for one in survivors)
+    assert len(harmful) > 3 * len(night.feeds())
+    assert 1 - len(survivors) / len(harmful) >= LEAST_NOTICED, told
+
+
+def _write(verdicts: list[Verdict], harmful: list[Verdict], survivors: list[Verdict]) -> None:
+    by = Counter(judge for verdict in harmful for judge in {found.by for found in verdict.noticed})
+    told = (
+        f"{len(verdicts)} corruptions; {len(harmful)} change a published fact, and of these "
+        f"{len(harmful) - len(survivors)} are noticed ({1 - len(survivors) / len(harmful):.1%})."
+    )
+    write_section("mutations", ["noticed by", "corruptions"], by.most_common(), told)
+    write_section(
+        "survivors",
+        ["feed", "column", "corruption"],
+        [(one.case.feed, one.case.column, one.case.name) for one in survivors],
+    )
+
+
+def test_an_uncorrupted_feed_is_noticed_by_nobody(night: MutableNight) -> None:
+    for feed in night.feeds():
+        assert night.noticed(feed, f"from base.{feed}") == ([], False)

@@ -128,8 +128,10 @@ class VoiceNight:
 
 def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with the two halves of their key as columns."""
-    halves = rows["text_key"].astype("str").str.partition("/")
-    return rows.assign(stands_beside=halves[0], text_key=halves[2])
+    keys = rows["text_key"].astype("str")
+    return rows.assign(
+        stands_beside=keys.str.replace("/.*$", "", regex=True), text_key=keys.str.replace("^[^/]*/", "", regex=True)
+    )
 
 
 def _unkeyed(rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,10 +2,10 @@
 -- anonymous answer is a customer of its own.
 with sheets as (
     select
-        sheets.*,
         {%- for name in customer_segment_types() %}
-        coalesce(segments.{{ name }}, 'unknown') as {{ name }}{{ ',' if not loop.last }}
+        coalesce(segments.{{ name }}, 'unknown') as {{ name }},
         {%- endfor %}
+        sheets.*
     from {{ ref('int_answer_sheets') }} as sheets
     left join {{ ref('int_customer_segments') }} as segments on sheets.customer_key = segments.customer_key
 ),

@@ -1,5 +1,6 @@
 -- Grain: one row per duration, quantile, period and segment, by Kaplan and Meier (1958): what is still open counts as
 -- at least that long. Intervals invert the log(-log) bounds of Greenwood's variance (Brookmeyer and Crowley 1982).
+-- noqa: disable=PRS,ST03
 with gaps as (
     select
         customer_key,
@@ -79,7 +80,7 @@ counted as (
         count(*) filter (where is_closed) as count_closed,
         count(*) filter (where is_subject) as count_subjects
     from {{ rows }}
-    group by {{ grouped_by_segments(keys, segment_types) }}  -- noqa: PRS
+    group by {{ grouped_by_segments(keys, segment_types) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),

@@ -9,10 +9,10 @@ with invitations as (
         invitations.is_answered,
         invitations.is_awaiting_answer,
         invitations.is_sent_too_soon,
-        coalesce(invitations.channel, 'unknown') as survey_channel,
         {%- for name in customer_segment_types() %}
-        coalesce(segments.{{ name }}, 'unknown') as {{ name }}{{ ',' if not loop.last }}
+        coalesce(segments.{{ name }}, 'unknown') as {{ name }},
         {%- endfor %}
+        coalesce(invitations.channel, 'unknown') as survey_channel
     from {{ ref('fct_survey_invitations') }} as invitations
     left join {{ ref('int_customer_segments') }} as segments on invitations.customer_key = segments.customer_key
 ),

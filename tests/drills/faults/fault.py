@@ -206,7 +206,7 @@ def faults_of(shop: CornerShop) -> list[Fault]:
         ),
         Fault(
             "the home is read-only",
-            rf"^raw: the build in .* cannot be replaced: Permission denied; let this user write there.*{ENDS}",
+            rf"^raw: .*Permission denied.*{ENDS}",
             damage=lock_work,
             arrange=drop_privileges,
             heal=unlock_folder(""),

@@ -19,14 +19,15 @@ import duckdb
 from corner_shop import NIGHT, CornerShop
 from rules_in_sql import keeps
 
+from dagster_project.assets.raw import raw_views
 from dagster_project.checks import suites_of
-from dagster_project.dbt_session import padded_keys
+from dagster_project.keyed_hashes import set_keys
 from dagster_project.publishing.audit import table_facts
 from dagster_project.publishing.versions import current_database
+from dagster_project.source_settings import has_deletions
 from dagster_project.sources.configured import source_tables
 from dagster_project.sources.contract import column_changes
 from dagster_project.sources.ledger import Load
-from dagster_project.sources.raw_views import raw_select_sql
 from dagster_project.sources.repetition import repeated_share, rewritten
 from dagster_project.sources.tables import PROVENANCE_COLUMNS
 from expectations.suite import Rule
@@ -163,16 +164,18 @@ class MutableNight:
     # -- the night -----------------------------------------------------------------------------------------------------
 
     def _fill(self, shop: CornerShop) -> None:
-        inner, outer = padded_keys(HOME_KEY)
-        self.con.execute("set variable hmac_inner = ?::blob", [inner])
-        self.con.execute("set variable hmac_outer = ?::blob", [outer])
+        set_keys(self.con, HOME_KEY)
         for schema in ("base", "raw", "staging", "quarantine", "intermediate", "marts", "quality"):
             self.con.execute(f"create schema {schema}")
         self.con.execute(f"attach '{current_database(shop.home / 'published')}' as published (read_only)")
-        tables, landing = source_tables(shop.settings()), shop.home / "landing"
-        for table in tables:
-            self.con.execute(f"create table base.{table.view_name} as {raw_select_sql(table, landing)}")
-            self.con.execute(f"create table raw.{table.view_name} as from base.{table.view_name}")
+        settings = shop.settings()
+        tables = source_tables(settings)
+        views = raw_views(tables, settings.home, has_deletions=has_deletions(settings.sources))
+        feeds = {table.view_name for table in tables}
+        for name, select in views.items():
+            self.con.execute(f"create table {'base' if name in feeds else 'raw'}.{name} as {select}")
+            if name in feeds:
+                self.con.execute(f"create table raw.{name} as from base.{name}")
         for node in self._nodes.values():
             if node["resource_type"] == "seed":
                 self.con.execute(f"create table marts.{node['name']} as from published.marts.{node['name']}")

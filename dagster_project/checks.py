@@ -38,7 +38,7 @@ def suites_of(layer: str, settings: Settings) -> list[Suite]:
     if layer == "quality":
         return [_with_rules_of_feeds(suite, settings) for suite in load_suites(layer)]
     if layer == "staging":
-        return suites_of_staged(load_suites(layer), settings.sources)
+        return suites_of_staged(load_suites(layer), settings)
     if layer != "raw":
         return load_suites(layer)
     is_optional = {

@@ -17,17 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
-from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.settings import Settings
+from dagster_project.shop_project import project_files, project_folder, staged_entities
 from dagster_project.source_settings import has_deletions
 from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
-DBT_PROJECT = PROJECT_ROOT / "dbt_models"
-OWN_MODELS = "shop_models"  # as dbt_project.yml calls the folder of a shop's own models
-ENTITIES = (
-    "customers", "contacts", "products", "orders", "order_lines", "refunds", "feedback", "survey_invitations",
-    "support_contacts", "support_events", "mentions", "texts", "exchange_rates", "point_events",
-    "tier_changes", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
-)  # fmt: skip
 DEFINITION_VARIABLES = (
     "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",
     "margin_share", "loyal_minimum_occasions", "loyal_gap_multiple", "new_customer_days", "at_risk_gap_multiple",
@@ -74,22 +68,6 @@ class Parsed:
 
     manifest: Any
     document: Mapping[str, Any]
-
-
-def staged_entities(settings: Settings) -> dict[str, list[str]]:
-    """Entity → the sources, in name order, that have a staging model for it."""
-
-    def is_staged(source: str, entity: str) -> bool:
-        model = Path("staging") / source / f"stg_{source}__{entity}.sql"
-        return any((folder / model).exists() for folder in model_folders(settings))
-
-    return {entity: [source for source in sorted(settings.sources) if is_staged(source, entity)] for entity in ENTITIES}
-
-
-def model_folders(settings: Settings) -> list[Path]:
-    """Where models lie: the project's, and the shop's own where it has some."""
-    own = [settings.shop_folder / "models"] if settings.shop_folder else []
-    return [DBT_PROJECT / "models", *own]
 
 
 class DbtRunner:
@@ -286,23 +264,10 @@ class DbtRunner:
         }
 
     def _project(self) -> Path:
-        """The dbt project: as it is, or for a shop with models of its own a folder of links to it and to these."""
-        if self.settings.shop_folder is None:
-            return DBT_PROJECT
-        linked = self.target / "project"
-        linked.mkdir(parents=True, exist_ok=True)
-        entries = {path.name: path for path in DBT_PROJECT.iterdir() if not path.name.startswith(".")}
-        for name, path in (entries | {OWN_MODELS: self.settings.shop_folder / "models"}).items():
-            link = linked / name
-            if not (link.is_symlink() and link.readlink() == path):
-                link.unlink(missing_ok=True)
-                link.symlink_to(path)
-        return linked
+        return project_folder(self.settings, self.target)
 
     def _newest_file(self) -> list[Any]:
-        folders = [DBT_PROJECT / folder for folder in ("macros", "seeds", "tests")] + model_folders(self.settings)
-        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-        files += [DBT_PROJECT / "dbt_project.yml", DBT_PROJECT / "profiles.yml"]
+        files = project_files(self.settings)
         return [len(files), max(path.stat().st_mtime_ns for path in files)]
 
 

@@ -109,7 +109,7 @@ def _personal_data(settings: Settings) -> str:
 
 
 def _staging(settings: Settings) -> str:
-    from dagster_project.dbt_runner import staged_entities
+    from dagster_project.shop_project import staged_entities
 
     staged = staged_entities(settings)
     for source in settings.sources:

@@ -122,7 +122,13 @@ def _texts(
     templates, models = environment(), staging_models(feeds, business.currency)
     folder = target / "models" / "staging" / source
     texts = {folder / f"{model.name}.sql": model.sql for model in models}
-    texts[folder / f"_{source}__models.yml"] = templates.get_template("models.yml.j2").render(models=described(models))
+    for model in models:
+        text = templates.get_template("model.yml.j2").render(described(model))
+        texts[folder / f"{model.name}.yml"] = text
+    questions = [question for feed in feeds.values() for question in feed.questions]
+    if questions:
+        text = templates.get_template("feedback_questions.csv.j2").render(source=source, questions=questions)
+        texts[target / "seeds" / "feedback_questions.csv"] = text
     tables = [(feed.table, f"{feed.guess.feed.title}, from {feed.guess.profile.file}") for feed in feeds.values()]
     texts[folder / f"_{source}__sources.yml"] = templates.get_template("sources.yml.j2").render(
         source=source, tables=tables
@@ -208,7 +214,7 @@ def _doubts(feeds: Mapping[str, FeedPlan], business: Business) -> Iterable[str]:
         if hostile:
             yield f"{feed.table}: columns whose names hold quotes, braces or marks are not read: {', '.join(hostile)}"
         yield from (
-            f"feedback: question {question.code or 'of the file'} was taken for {question.instrument}, "
+            f"feedback: question {question.code} was taken for {question.instrument}, "
             f"scale {question.scale[0]} to {question.scale[1]}"
             for question in feed.questions
         )

@@ -26,6 +26,8 @@ SCALES = ((1, 5), (0, 10), (1, 3), (1, 6), (1, 7), (1, 10), (0, 1), (0, 5), (0, 
 DEFAULT_SCALE = (1, 5)
 LEAST_TOP_OF_TEN = 9
 """A scale of eleven steps on which nobody gave 9 or 10 is hardly one."""
+WHOLE_FILE = "score"
+"""The code of the question of a file that asks one and does not name it."""
 OTHER = "other"
 """The instrument of a question that no metric takes; its answers are kept."""
 _RECOMMENDING = frozenset({"nps", "recommend", "recommendation", "empfehlung", "weiterempfehlung", "recomendar"})
@@ -53,9 +55,9 @@ class ColumnPlan:
 
 @dataclass(frozen=True)
 class Question:
-    """A question of a survey: the text that names it (null for a file with one question), and what it measures."""
+    """A question of a survey: the text that names it, in lower case, and what it measures."""
 
-    code: str | None
+    code: str
     instrument: str
     name: str
     scale: tuple[int, int]
@@ -98,9 +100,7 @@ def plan_feed(guess: Guess, source: str, scales: Mapping[str | None, tuple[float
         guess.feed.name,
         {role: _column(match, _BLANKS.get(guess.feed.name, frozenset())) for role, match in usable.items()},
         {role: codes for role, codes in unknown.items() if codes},
-        tuple(
-            _question(code, *seen) for code, seen in (scales or {}).items() if code is None or not HOSTILE.search(code)
-        ),
+        _questions(scales or {}),
     )
 
 
@@ -150,16 +150,30 @@ def _case(sql: str, codes: Mapping[str, str]) -> str:
     return f"case {sql}{lines}\n            else {sql}\n        end"
 
 
+def _questions(scales: Mapping[str | None, tuple[float, float]]) -> tuple[Question, ...]:
+    """The questions, the most asked first; what an earlier one measures already is kept under its own name."""
+    found: list[Question] = []
+    for code, (low, high) in scales.items():
+        question = _question(code, low, high)
+        if question.instrument in {other.instrument for other in found}:
+            question = Question(question.code, OTHER, _name(question.code), question.scale)
+        found.append(question)
+    return tuple(found)
+
+
 def _question(code: str | None, low: float, high: float) -> Question:
     """What a question measures: only what names itself is an NPS or a CSAT; the others are kept under their names."""
     told = words(code or "")
     scale = _scale(low, high)
     if scale == (0, 10) and high >= LEAST_TOP_OF_TEN and (code is None or not told.isdisjoint(_RECOMMENDING)):
-        return Question(code, "nps", "recommend", scale)
+        return Question(code or WHOLE_FILE, "nps", "recommend", scale)
     if code is None or (told and told <= _SATISFYING):
-        return Question(code, "csat", "overall_satisfaction", scale)
-    name = re.sub(r"\W+", "_", code.lower()).strip("_") or "question"
-    return Question(code, OTHER, name, scale)
+        return Question(code or WHOLE_FILE, "csat", "overall_satisfaction", scale)
+    return Question(code, OTHER, _name(code), scale)
+
+
+def _name(code: str) -> str:
+    return re.sub(r"\W+", "_", code.lower()).strip("_") or "question"
 
 
 def _scale(low: float, high: float) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 import yaml
 
-from dagster_project.onboarding.shop import ColumnPlan, FeedPlan, Question
+from dagster_project.onboarding.shop import WHOLE_FILE, ColumnPlan, FeedPlan
 from dagster_project.settings import PROJECT_ROOT
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -51,6 +51,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - it writes SQL and YAML; what could end a literal never gets here (shop.py)
     )  # fmt: skip
+    made.filters["csv"] = lambda text: '"' + text.replace('"', '""') + '"'
     made.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
     return made
 
@@ -85,6 +86,9 @@ class _Writer:
         if name == "orders" and "order_lines" not in self.feeds and "total_amount" in feed.columns:
             columns = ("order_id", "line_number", "product_id", "line_kind", "quantity", "unit_price", "line_amount")
             yield self._model(feed, "order_lines", "order_totals.sql.j2", {"made": columns})
+        if name == "feedback" and "comment" in feed.columns:
+            columns = ("stands_beside", "text_id", "customer_id", "language_code", "written_at", "written_text")
+            yield self._model(feed, "texts", "texts.sql.j2", {"made": columns, "has_language": "language_code" in feed.columns})
 
     def _model(self, feed: FeedPlan, entity: str, template: str, given: Mapping[str, Any]) -> Model:
         enabled = f", enabled='{feed.table}' in var('tables').get('{feed.source}', [])" if self.is_switched else ""
@@ -154,21 +158,21 @@ class _Writer:
     def _feedback(self, feed: FeedPlan) -> dict[str, Any]:
         columns = {role: column for role, column in feed.columns.items() if role not in ("question", "comment")}
         if "comment" in feed.columns:
-            has_text = _sql(feed.columns["comment"]) + " is not null"
-            columns["has_text"] = ColumnPlan("has_text", "", "", has_text, ())
+            words = _sql(feed.columns["comment"])
+            columns["has_text"] = ColumnPlan("has_text", "", "", f"{words} is not null", ())
+            columns["written_text"] = ColumnPlan("written_text", "", "", words, ())
         question = feed.columns.get("question")
-        joins_orders = "customer_id" not in columns and "orders" in self.feeds
+        joins_orders = "customer_id" not in columns
         return {
             "columns": list(columns.values()),
             "made": (
-                *(["customer_id"] if joins_orders else []),
+                *(["customer_id"] if joins_orders or "customer_id" in columns else []),
                 "instrument", "question", "scale_min", "scale_max", "is_reversed",
             ),
             "rules": _rules(feed),
-            "questions": feed.questions or (Question(None, "csat", "overall_satisfaction", (1, 5)),),
             "score": _read(columns, "score"),
             "score_sent": columns["score"].sent,
-            "question_is": f"lower({_sql(question)}) = questions.code" if question else "true",
+            "question": f"'lower(' ~ {_read(feed.columns, 'question')} ~ ')'" if question else f"\"'{WHOLE_FILE}'\"",
             "joins_orders": joins_orders,
             "order_id": _sql(columns["order_id"]) if "order_id" in columns else "null",
         }  # fmt: skip
@@ -204,13 +208,10 @@ class _Writer:
             yield self._model(feed, "products", "sales_products.sql.j2", {"made": ("product_id", "product_name")})
 
 
-def described(models: list[Model]) -> list[dict[str, Any]]:
-    """The models as their yml tells them: each column with its words."""
-    return [
-        {"name": model.name, "description": model.description,
-         "columns": [(name, description_of(name)) for name in dict.fromkeys(model.columns)]}
-        for model in models
-    ]  # fmt: skip
+def described(model: Model) -> dict[str, Any]:
+    """A model as its yml tells it: each column with its words."""
+    columns = [(name, description_of(name)) for name in dict.fromkeys(model.columns)]
+    return {"name": model.name, "description": model.description, "columns": columns}
 
 
 def description_of(column: str) -> str:

@@ -12,9 +12,7 @@ CODE = {
     "dbt_models": ("*.sql", "*.yml", "*.csv"),
     "expectations": ("*.py", "*.yml"),
 }
-
-
-SHOP_CODE = {"models": ("*.sql", "*.yml"), "suites": ("*.yml",)}
+SHOP_CODE = {"models": ("*.sql", "*.yml"), "seeds": ("*.csv",), "suites": ("*.yml",)}
 
 
 def code_fingerprint(root: Path = PROJECT_ROOT, shop_folder: Path | None = None) -> str:

@@ -14,28 +14,43 @@ from dagster_project.terminal import one_line_errors, out
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to write the shop's settings and models into.")],
-    files: Annotated[Path, typer.Option("--from", help="Folder of the shop's exports: CSV, gzipped or not, Parquet.")],
-    name: Annotated[str | None, typer.Option(help="The shop's name; else that of the folder of the files.")] = None,
+    given: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="PATH_OR_URL",
+            help="Folder of exports (CSV, JSON lines, Parquet, XLSX; CSV and JSON also .gz, .zst), or a database's "
+            "address: postgresql:// or mysql://",
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="The shop's name; else that of the folder or database.")] = None,
     time_zone: Annotated[str, typer.Option(help="In which its days end and its times are written.")] = "UTC",
     currency: Annotated[str, typer.Option(help="Of reports, and of orders that name none.")] = "EUR",
     source: Annotated[str, typer.Option(help="Name of the source, in snake case.")] = "shop",
+    url_variable: Annotated[
+        str, typer.Option(help="Variable of the environment that will hold the database's address at night.")
+    ] = "SHOP_DATABASE",
 ) -> None:
-    """Look at a shop's files, guess what is what, and write what a night needs: it runs as it is."""
+    """Look at a shop's tables, guess what is what, and write what a night needs: it runs as it is."""
+    from dagster_project.onboarding.origins import origin_of
     from dagster_project.onboarding.scaffold import business_of, scaffold
 
     with one_line_errors():
-        made = scaffold(folder, files, business_of(files, name, time_zone, currency), source)
-        found = Table("file", "taken for", "sureness", "columns read", box=None)
-        for feed in made.feeds:
+        origin = origin_of(given, url_variable)
+        made = scaffold(folder, origin, business_of(origin, name, time_zone, currency), source)
+        found = Table("table", "taken for", "sureness", "columns read", box=None)
+        for feed in made.found.feeds.values():
             columns = f"{len(feed.columns)} of {len(feed.guess.profile.columns)}"
-            found.add_row(escape(feed.guess.profile.file), feed.guess.feed.name, f"{feed.guess.sureness:.0%}", columns)
-        for file in made.unknown:
-            found.add_row(escape(file), "nothing", "", "0")
+            found.add_row(escape(feed.guess.profile.name), feed.guess.feed.name, f"{feed.guess.sureness:.0%}", columns)
+        for table, _ in made.found.unknown:
+            found.add_row(escape(table), "nothing", "", "0")
         out.print(found)
-        for doubt in made.doubts:
+        for doubt in made.found.doubts:
             out.print(f"[yellow]look at[/yellow]  {escape(doubt)}")
-        for feed_name, consequence in made.missing:
+        for feed_name, consequence in made.found.missing:
             out.print(f"[yellow]missing[/yellow]  {feed_name}: {consequence}")
         settings = made.folder / "loyalty.yaml"
         out.print(f"\n{len(made.written)} files in {escape(str(made.folder))}; README.md says why. Next:\n")
+        if origin.variable:
+            out.print(f"  export {origin.variable}=...   # the database's address; it was written nowhere")
         out.print(f"  loyalty run --config {escape(str(settings))}")

@@ -72,15 +72,15 @@ def guess_feeds(profiles: Iterable[Profile]) -> tuple[list[Guess], list[Profile]
     profiles = list(profiles)
     options = sorted(
         (guess for profile in profiles for guess in guesses_of(profile)),
-        key=lambda guess: (-_rank(guess), guess.profile.file, guess.feed.name),
+        key=lambda guess: (-_rank(guess), guess.profile.name, guess.feed.name),
     )
     taken: dict[str, Guess] = {}
     for option in options:
-        if option.profile.file not in taken and not _is_settled(option.feed.name, taken.values()):
-            taken[option.profile.file] = option
+        if option.profile.name not in taken and not _is_settled(option.feed.name, taken.values()):
+            taken[option.profile.name] = option
     return (
-        [taken[profile.file] for profile in profiles if profile.file in taken],
-        [profile for profile in profiles if profile.file not in taken],
+        [taken[profile.name] for profile in profiles if profile.name in taken],
+        [profile for profile in profiles if profile.name not in taken],
     )
 
 
@@ -106,7 +106,7 @@ def _guess(profile: Profile, feed: Feed) -> Guess | None:
     required = [role.name for role in feed.roles.values() if role.is_required]
     if any(name not in matches for name in required) or not _has_its_grain(feed, matches):
         return None
-    by_file = likeness(profile.file.split(".")[0], feed.names)
+    by_file = likeness(profile.sample.subject, feed.names)
     by_columns = sum(matches[name].sureness for name in required) / len(required)
     said = [f"its name is like {feed.name}" if by_file >= LEAST_LIKENESS else "its name does not tell"]
     said.append(f"it has {', '.join(matches[name].column.name for name in required)}")
@@ -131,7 +131,7 @@ def is_off_every_scale(column: Column) -> bool:
 
 def match_columns(profile: Profile, feed: Feed) -> dict[str, Match]:
     """The columns of a file that look like columns of a feed: each is taken once, the surest first."""
-    context = frozenset().union(*feed.names) | words(profile.file.split(".")[0])
+    context = frozenset().union(*feed.names) | words(profile.sample.subject)
     options = [
         match
         for role in feed.roles.values()

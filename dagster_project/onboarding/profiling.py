@@ -5,27 +5,20 @@ Belongs here: looking at files. Does not belong here: what a column means (`gues
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
-import tempfile
-import zlib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from dagster_project.onboarding.readings import READING_OF, READINGS
+from dagster_project.onboarding.samples import Sample
 from dagster_project.sources.engine import private_connection
-from dagster_project.sources.files import as_plain_text, find_files
-from dagster_project.sources.raw_views import identifier, literal
-from dagster_project.sources.tables import FileFormat, SourceError, SourceTable
+from dagster_project.sources.raw_views import identifier
+from dagster_project.sources.tables import SourceError
 
-DELIMITERS = (",", ";", "\t", "|")
-HEAD_BYTES = 1 << 18
 MOST_ROWS = 300_000
 """Records that are looked at, from the first: enough to tell a key from a reference."""
 SAMPLED_ROWS = 20_000
@@ -34,7 +27,6 @@ MOST_CODES = 40
 LONGEST_CODE = 40
 STRAY_SCORES = 0.005
 """Share of scores at either end that may be slips of the hand."""
-SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet"}
 
 
 @dataclass(frozen=True)
@@ -69,21 +61,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Profile:
-    """A file of a shop.
+    """A table of a shop.
 
     Attributes:
-        file: path relative to the folder.
-        format: as in the settings.
-        delimiter: of a CSV.
-        encoding: of a CSV, by Python's name.
-        columns: in the order of the file.
+        sample: where its rows come from.
+        columns: in the order of the table.
     """
 
-    file: str
-    format: FileFormat
-    delimiter: str
-    encoding: str
+    sample: Sample
     columns: tuple[Column, ...]
+
+    @property
+    def name(self) -> str:
+        """The table's."""
+        return self.sample.name
 
     @property
     def rows(self) -> int:
@@ -95,72 +86,49 @@ class Profile:
         return next(column for column in self.columns if column.name == name)
 
 
-def profile_folder(folder: Path) -> Iterator[Profile]:
-    """The profiles of all files of a folder that can be read, by name; hidden ones are left out.
+def profile(sample: Sample) -> Profile:
+    """What a table holds.
 
     Raises:
-        SourceError: the folder does not exist or holds no such file, or a file cannot be read.
+        SourceError: it cannot be read.
     """
-    if not folder.is_dir():
-        raise SourceError(f"{str(folder)!r} is not a folder; expected one that holds the shop's exports")
-    suffixes = ", ".join(SUFFIXES)
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and format_of(path) is not None)
-    if not paths:
-        there = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
-        raise SourceError(f"no file in {str(folder)!r} ends in {suffixes}; found {there}")
-    for path in paths:
-        yield profile_file(path)
+    with _looked_at(sample) as con:
+        return Profile(sample, _columns(con))
 
 
-def format_of(path: Path) -> FileFormat | None:
-    """The format that a file's name tells, compressed or not; None where it tells none."""
-    return None if path.name.startswith(".") else SUFFIXES.get(Path(path.name.lower().removesuffix(".gz")).suffix)
-
-
-def profile_file(path: Path) -> Profile:
-    """The profile of one file.
-
-    Raises:
-        SourceError: the file is empty, no text, or has no header.
-    """
-    file_format = format_of(path)
-    if file_format is None:
-        raise SourceError(f"{path.name!r} is none of {', '.join(SUFFIXES)}")
-    encoding, delimiter = ("utf-8", ",") if file_format == "parquet" else _dialect(path)
-    with _opened(path, file_format, encoding, delimiter) as con:
-        return Profile(path.name, file_format, delimiter, encoding, _columns(con))
-
-
-def day_range(path: Path, profile: Profile, column: str, written_as: str) -> tuple[dt.date, dt.date]:
-    """The first and the last day that a column of times names, by the clock that it is written in.
+def day_range(profile: Profile, column: str, written_as: str) -> tuple[dt.date, dt.date]:
+    """The first and the last day that a column of times names, in all rows, by the clock that it is written in.
 
     Args:
-        path: of the file.
-        profile: of the file.
+        profile: of the table.
         column: its name.
         written_as: how, by the name of the reading.
     """
     value = READING_OF[written_as].value.replace("$text", _text(column))
-    with _opened(path, profile.format, profile.encoding, profile.delimiter, most_rows=None) as con:
-        [(first, last)] = con.execute(
-            f"select min(day), max(day) from (select ({value})::date as day from seen)"
-        ).fetchall()
-    return first, last
+    days = f"select min(day), max(day) from (select ({value})::date as day from batch)"
+    found: list[dt.date] = []
+    with private_connection() as con:
+        for batch in profile.sample.batches(column):
+            con.register("batch", pa.Table.from_batches([batch.select([column])]))
+            [span] = con.execute(days).fetchall()
+            found += [day for day in span if day is not None]
+    if not found:
+        raise SourceError(f"{profile.name!r}: no text in {column!r} is a time; expected when orders were placed")
+    return min(found), max(found)
 
 
 def scores_by_question(
-    path: Path, profile: Profile, score: str, question: str | None
+    profile: Profile, score: str, question: str | None
 ) -> dict[str | None, tuple[float, float]]:
-    """Least and greatest of nearly all scores, by question; by None where the file names no question.
+    """Least and greatest of nearly all scores, by question; by None where the table names no question.
 
     Args:
-        path: of the file.
-        profile: of the file.
+        profile: of the table.
         score: its column of scores.
         question: its column that names questions; None where it has none.
     """
     code = f"lower({_text(question)})" if question else "null"
-    with _opened(path, profile.format, profile.encoding, profile.delimiter) as con:
+    with _looked_at(profile.sample) as con:
         found = con.execute(
             f"""
             select code, quantile_disc(score, {STRAY_SCORES}), quantile_disc(score, {1 - STRAY_SCORES})
@@ -172,60 +140,21 @@ def scores_by_question(
 
 
 @contextmanager
-def _opened(
-    path: Path, file_format: FileFormat, encoding: str, delimiter: str, most_rows: int | None = MOST_ROWS
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that sees the file's first records, or all of them, as `seen`."""
-    with tempfile.TemporaryDirectory() as scratch, private_connection() as con:
-        if file_format == "parquet":
-            relation = f"read_parquet({literal(str(path))})"
-        else:
-            table = SourceTable(
-                "file", "file", path.parent, path.name, "csv", ("column",), delimiter, encoding=encoding
-            )
-            [file] = [found for found in find_files(table) if found.path == path]
-            plain = as_plain_text(table, file, Path(scratch))
-            relation = (
-                f"read_csv({literal(str(plain))}, all_varchar = true, header = true, delim = {literal(delimiter)}, "
-                "quote = '\"', escape = '\"', ignore_errors = true, null_padding = true, parallel = false)"
-            )
-        if most_rows is None:
-            con.execute(f"create temp view seen as select * from {relation}")
-        else:
-            con.execute(f"create temp table seen as select * from {relation} limit {most_rows}")
+def _looked_at(sample: Sample) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that has the first records as the table `seen`."""
+    batches: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in sample.batches(most_rows=MOST_ROWS):
+        batches.append(batch.slice(0, MOST_ROWS - rows))
+        rows += batches[-1].num_rows
+        if rows == MOST_ROWS:
+            break
+    if not rows:
+        raise SourceError(f"{sample.name!r} has no rows; expected some to tell its columns by")
+    with private_connection() as con:
+        con.register("sent", pa.Table.from_batches(batches))
+        con.execute("create temp table seen as select * from sent")
         yield con
-
-
-def _dialect(path: Path) -> tuple[str, str]:
-    """The encoding and the delimiter of a CSV, from its first bytes."""
-    head = _head(path)
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    else:
-        encoding = "utf-8-sig" if head.startswith(b"\xef\xbb\xbf") else "utf-8"
-        try:
-            head[:-4].decode(encoding)
-        except UnicodeDecodeError:
-            encoding = "cp1252"
-    lines = io.StringIO(head.decode(encoding, errors="replace"), newline="")
-    text = lines.read()
-    if not text.strip() or "\0" in text:
-        raise SourceError(f"{path.name!r} is empty or no text; expected a CSV with a header")
-    return encoding, max(DELIMITERS, key=lambda delimiter: _regularity(text, delimiter))
-
-
-def _regularity(text: str, delimiter: str) -> tuple[float, int]:
-    """How alike the records are when cut by a delimiter, and how many fields most have; one field is no cut."""
-    records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    widths = Counter(len(record) for record, _ in zip(records, range(200), strict=False) if record)
-    width, count = widths.most_common(1)[0]
-    return (count / widths.total() if width > 1 else 0.0, width)
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    return zlib.decompressobj(31).decompress(head, HEAD_BYTES) if head.startswith(b"\x1f\x8b") else head
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:

@@ -15,9 +15,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dagster_project.onboarding.guessing import Guess, doubts, guess_feeds
-from dagster_project.onboarding.profiling import Profile, day_range, profile_folder, scores_by_question
+from dagster_project.onboarding.origins import Origin
+from dagster_project.onboarding.profiling import Profile, day_range, profile, scores_by_question
 from dagster_project.onboarding.shop import HOSTILE, FeedPlan, plan_feed
 from dagster_project.onboarding.staging_models import described, environment, staging_models
+from dagster_project.onboarding.vocabulary import likeness, vocabulary
 from dagster_project.sources.tables import SourceError
 
 CURRENCY = re.compile("[A-Z]{3}")
@@ -41,159 +43,183 @@ class Business:
 
 
 @dataclass(frozen=True)
+class Findings:
+    """What was found of a shop.
+
+    Attributes:
+        origin: where.
+        business: what a person said.
+        source: name of the source.
+        feeds: by name.
+        unknown: tables that were taken for nothing, with the reason.
+    """
+
+    origin: Origin
+    business: Business
+    source: str
+    feeds: Mapping[str, FeedPlan]
+    unknown: Sequence[tuple[str, str]]
+
+    @property
+    def missing(self) -> list[tuple[str, str]]:
+        """Feeds that were not found, with what is therefore empty."""
+        have = set(self.feeds) | ({"products", "refunds"} if "sales_lines" in self.feeds else set())
+        return [(name, text) for name, text in MISSING.items() if name not in have]
+
+    @property
+    def doubts(self) -> list[str]:
+        """What a person should look at."""
+        return list(_doubts(self.feeds, self.business))
+
+
+@dataclass(frozen=True)
 class Scaffold:
     """What `loyalty init` found and wrote."""
 
     folder: Path
-    feeds: tuple[FeedPlan, ...]
-    unknown: tuple[str, ...]
-    doubts: tuple[str, ...]
-    missing: tuple[tuple[str, str], ...]
+    found: Findings
     written: tuple[Path, ...]
 
 
-def scaffold(target: Path, files: Path, business: Business, source: str = "shop") -> Scaffold:
-    """Look at a folder of files and write what runs a night on them.
+def scaffold(target: Path, origin: Origin, business: Business, source: str = "shop") -> Scaffold:
+    """Look at a shop's tables and write what runs a night on them.
 
     Args:
         target: folder to write into; made where it is not there.
-        files: folder of the exports.
+        origin: of the tables.
         business: of the shop.
         source: name of the source, in snake case.
 
     Raises:
-        SourceError: the files cannot be read or hold no orders, or the target has settings already.
+        SourceError: the tables cannot be read or hold no orders, or the target has settings already.
     """
     if not SOURCE.fullmatch(source):
         raise SourceError(f"source name {source!r} is not snake case; expected one like 'online_shop'")
     if (target / "loyalty.yaml").exists():
         raise SourceError(f"{target} has a loyalty.yaml already; choose another folder, or remove it")
-    guesses, unknown = guess_feeds(profile_folder(files))
-    feeds = {guess.feed.name: plan_feed(guess, source, _scales(guess, files)) for guess in guesses}
-    _require_orders(feeds, guesses, unknown, files)
-    texts = _texts(target, files, business, source, feeds, unknown)
+    found = look(origin, business, source)
+    texts = {target / place: text for place, text in _texts(found).items()}
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return Scaffold(
-        target,
-        tuple(feeds.values()),
-        tuple(profile.file for profile in unknown),
-        tuple(_doubts(feeds, business)),
-        tuple(_missing(feeds)),
-        tuple(texts),
-    )
+    return Scaffold(target, found, tuple(texts))
+
+
+def look(origin: Origin, business: Business, source: str) -> Findings:
+    """What an origin's tables were taken for.
+
+    Raises:
+        SourceError: they hold no orders.
+    """
+    profiles, unknown = [], list(origin.unreadable)
+    for sample in origin.samples:
+        try:
+            profiles.append(profile(sample))
+        except SourceError as fault:
+            unknown.append((sample.name, str(fault)))
+    guesses, others = guess_feeds(profiles)
+    unknown += [(other.name, "no feed has columns like it; its rows are not read") for other in others]
+    feeds = {guess.feed.name: plan_feed(guess, source, _scales(guess)) for guess in guesses}
+    _require_orders(feeds, guesses, others, unknown, origin.place)
+    return Findings(origin, business, source, feeds, unknown)
 
 
 def _require_orders(
-    feeds: Mapping[str, FeedPlan], guesses: Sequence[Guess], unknown: Sequence[Profile], files: Path
+    feeds: Mapping[str, FeedPlan],
+    guesses: Sequence[Guess],
+    others: Sequence[Profile],
+    unknown: Sequence[tuple[str, str]],
+    place: str,
 ) -> None:
-    """Refuse files without which there is no purchase: neither flat lines nor orders with an amount."""
+    """Refuse tables without which there is no purchase: neither flat lines nor orders with an amount."""
     orders = feeds.get("orders")
     if "sales_lines" in feeds or (orders and ("order_lines" in feeds or "total_amount" in orders.columns)):
         return
-    found = [f"{guess.profile.file} as {guess.feed.name}" for guess in guesses] + [
-        f"{profile.file} with {', '.join(column.name for column in profile.columns[:12])}" for profile in unknown
-    ]
-    lacking = "orders have neither lines nor a total" if orders else "no file looks like orders"
+    columns = {other.name: "with " + ", ".join(column.name for column in other.columns[:12]) for other in others}
+    found = [f"{guess.profile.name} as {guess.feed.name}" for guess in guesses]
+    found += [f"{name} {columns.get(name, why)}" for name, why in unknown]
+    lacking = "orders have neither lines nor a total" if orders else "no table looks like orders"
     raise SourceError(
-        f"{lacking} in {str(files)!r}: expected an order id, a customer id, a time, and an amount or lines; "
+        f"{lacking} in {place!r}: expected an order id, a customer id, a time, and an amount or lines; "
         f"found {'; '.join(found)}. Rename its columns, or write the mapping by hand: CONTRIBUTING.md says how"
     )
 
 
-def _scales(guess: Guess, files: Path) -> dict[str | None, tuple[float, float]]:
+def _scales(guess: Guess) -> dict[str | None, tuple[float, float]]:
     if guess.feed.name != "feedback":
         return {}
-    return scores_by_question(
-        files / guess.profile.file, guess.profile, guess.matches["score"].column.name, guess.column("question")
-    )
+    return scores_by_question(guess.profile, guess.matches["score"].column.name, guess.column("question"))
 
 
-def _texts(
-    target: Path,
-    files: Path,
-    business: Business,
-    source: str,
-    feeds: Mapping[str, FeedPlan],
-    unknown: Sequence[Profile],
-) -> dict[Path, str]:
-    """Every file of the shop's folder and its text."""
-    templates, models = environment(), staging_models(feeds, business.currency)
-    folder = target / "models" / "staging" / source
+def _texts(found: Findings) -> dict[Path, str]:
+    """Every file of the shop's folder, by its place in it, and its text."""
+    source, feeds = found.source, found.feeds
+    templates, models = environment(), staging_models(feeds, found.business.currency)
+    folder = Path("models", "staging", source)
     texts = {folder / f"{model.name}.sql": model.sql for model in models}
-    for model in models:
-        text = templates.get_template("model.yml.j2").render(described(model))
-        texts[folder / f"{model.name}.yml"] = text
+    texts |= {
+        folder / f"{model.name}.yml": templates.get_template("model.yml.j2").render(described(model)) for model in models
+    }
+    tables = [(feed.table, f"{feed.guess.feed.title}, from {feed.guess.profile.name}") for feed in feeds.values()]
+    sources = templates.get_template("sources.yml.j2").render(source=source, tables=tables)
+    texts[folder / f"_{source}__sources.yml"] = sources
     questions = [question for feed in feeds.values() for question in feed.questions]
     if questions:
-        text = templates.get_template("feedback_questions.csv.j2").render(source=source, questions=questions)
-        texts[target / "seeds" / "feedback_questions.csv"] = text
-    tables = [(feed.table, f"{feed.guess.feed.title}, from {feed.guess.profile.file}") for feed in feeds.values()]
-    texts[folder / f"_{source}__sources.yml"] = templates.get_template("sources.yml.j2").render(
-        source=source, tables=tables
-    )
+        registry = templates.get_template("feedback_questions.csv.j2").render(source=source, questions=questions)
+        texts[Path("seeds", "feedback_questions.csv")] = registry
     for feed in feeds.values():
         keys = [feed.columns[name] for name in feed.guess.feed.key[:1] or ("order_id",)]
-        text = templates.get_template("suite.yml.j2").render(
+        texts[Path("suites", f"raw__{source}__{feed.table}.yml")] = templates.get_template("suite.yml.j2").render(
             table=feed.table, keys=keys, is_needed=feed.table in ("orders", "order_lines", "sales_lines")
         )
-        texts[target / "suites" / f"raw__{source}__{feed.table}.yml"] = text
-    told = _told(target, files, business, source, feeds, unknown)
-    texts[target / "loyalty.yaml"] = templates.get_template("loyalty.yaml.j2").render(told)
-    texts[target / "README.md"] = templates.get_template("README.md.j2").render(told | {
+    told = _told(found)
+    texts[Path("loyalty.yaml")] = templates.get_template("loyalty.yaml.j2").render(told)
+    texts[Path("README.md")] = templates.get_template("README.md.j2").render(told | {
         "feeds": [{**vars(feed), "unread": _unread(feed)} for feed in feeds.values()],
-        "unknown": [profile.file for profile in unknown],
-        "doubts": list(_doubts(feeds, business)),
-        "missing": _missing(feeds),
-        "config": "loyalty.yaml",
+        "unknown": found.unknown,
+        "doubts": found.doubts,
+        "missing": found.missing,
+        "variable": found.origin.variable,
+        "questions": questions,
     })  # fmt: skip
     return texts
 
 
-def _told(
-    target: Path,
-    files: Path,
-    business: Business,
-    source: str,
-    feeds: Mapping[str, FeedPlan],
-    unknown: Sequence[Profile],
-) -> dict[str, Any]:
-    orders = feeds.get("sales_lines") or feeds["orders"]
+def _told(found: Findings) -> dict[str, Any]:
+    orders = found.feeds.get("sales_lines") or found.feeds["orders"]
     when = orders.guess.matches["ordered_at"]
-    file = orders.guess.profile
-    first, last = day_range(files / file.file, file, when.column.name, when.written_as or "iso")
+    first, last = day_range(orders.guess.profile, when.column.name, when.written_as or "iso")
     return {
-        "name": business.name,
-        "time_zone": business.time_zone,
-        "currency": business.currency,
-        "source": source,
+        "name": found.business.name,
+        "time_zone": found.business.time_zone,
+        "currency": found.business.currency,
+        "source": found.source,
         "first_night": first + dt.timedelta(days=30),
         "as_of": last,
-        "has_own_models": True,
-        "folder": str(files.resolve()),
-        "feeds": [
-            {
-                "table": feed.table,
-                "files": feed.guess.profile.file,
-                "format": feed.guess.profile.format,
-                "delimiter": feed.guess.profile.delimiter,
-                "encoding": feed.guess.profile.encoding,
-                "columns": [column.sent for column in feed.columns.values()],
-            }
-            for feed in feeds.values()
-        ],
+        "connection": found.origin.settings,
+        "tables": {feed.table: _table_settings(feed) for feed in found.feeds.values()},
     }
+
+
+def _table_settings(feed: FeedPlan) -> dict[str, Any]:
+    """What the settings say of a table: how it is found, what names and dates its rows, what must be there."""
+    sample, columns = feed.guess.profile.sample, [column.sent for column in feed.columns.values()]
+    told = dict(sample.described)
+    if cursor := _cursor(feed):
+        told["cursor"] = cursor
+    return told | {"columns": columns}
+
+
+def _cursor(feed: FeedPlan) -> str | None:
+    """The column that grows when a row changes, where the table's system can be asked by it."""
+    names = vocabulary()["orders"].roles["updated_at"].names
+    found = (column.name for column in feed.guess.profile.columns if likeness(column.name, names) == 1)
+    return next((name for name in found if feed.guess.profile.sample.can_follow(name)), None)
 
 
 def _unread(feed: FeedPlan) -> list[str]:
     read = {column.sent for column in feed.columns.values()}
     return [column.name for column in feed.guess.profile.columns if column.name not in read]
-
-
-def _missing(feeds: Mapping[str, FeedPlan]) -> list[tuple[str, str]]:
-    have = set(feeds) | ({"products", "refunds"} if "sales_lines" in feeds else set())
-    return [(name, text) for name, text in MISSING.items() if name not in have]
 
 
 def _doubts(feeds: Mapping[str, FeedPlan], business: Business) -> Iterable[str]:
@@ -208,6 +234,8 @@ def _doubts(feeds: Mapping[str, FeedPlan], business: Business) -> Iterable[str]:
         yield "orders name no status; each was taken for delivered"
     for feed in feeds.values():
         yield from (f"{feed.table}: {doubt}" for doubt in doubts(feed.guess))
+        if cursor := _cursor(feed):
+            yield f"{feed.table}: changed rows are asked for by `{cursor}`; does it grow with every change of a row?"
         for role, codes in feed.unknown_codes.items():
             yield f"{feed.table}: {role} has codes that no model knows: {', '.join(codes)}; map them in its model"
         hostile = [column.name for column in feed.guess.profile.columns if HOSTILE.search(column.name)]
@@ -220,13 +248,13 @@ def _doubts(feeds: Mapping[str, FeedPlan], business: Business) -> Iterable[str]:
         )
 
 
-def business_of(files: Path, name: str | None, time_zone: str, currency: str) -> Business:
-    """What a person says of the shop; its name is that of the folder of its files where none is given.
+def business_of(origin: Origin, name: str | None, time_zone: str, currency: str) -> Business:
+    """What a person says of the shop; its name is that of the folder or the database where none is given.
 
     Raises:
         SourceError: the time zone or the currency is none, or the name holds marks that no name has.
     """
-    told = name or files.resolve().name.replace("_", " ").title() or "Shop"
+    told = name or origin.name.replace("_", " ").title() or "Shop"
     if not CURRENCY.fullmatch(currency):
         raise SourceError(f"currency {currency!r} is none; expected three capital letters, like EUR")
     try:

@@ -15,7 +15,7 @@ from dagster_project.onboarding.readings import READING_OF
 from dagster_project.onboarding.vocabulary import code_of, words
 
 SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-HOSTILE = re.compile(r"[\"'`{}%\\\x00-\x1f]")
+HOSTILE = re.compile(r"[\"'`{}%\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """Marks that neither a quoted identifier nor a text of SQL in Jinja can hold as they are."""
 _CASES = {"country_code": "upper", "currency_code": "upper", "customer_type": "lower", "language_code": "lower"}
 _BLANKS = {"orders": frozenset({"customer_id"}), "sales_lines": frozenset({"customer_id"})}

@@ -6,6 +6,7 @@ itself (`templates/`), the settings and the page for people (`scaffold.py`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -51,6 +52,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - it writes SQL and YAML; what could end a literal never gets here (shop.py)
     )  # fmt: skip
+    made.filters["json"] = lambda told: json.dumps(told, ensure_ascii=not str(told).isprintable())
     made.filters["csv"] = lambda text: '"' + text.replace('"', '""') + '"'
     made.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
     return made
@@ -88,7 +90,8 @@ class _Writer:
             yield self._model(feed, "order_lines", "order_totals.sql.j2", {"made": columns})
         if name == "feedback" and "comment" in feed.columns:
             columns = ("stands_beside", "text_id", "customer_id", "language_code", "written_at", "written_text")
-            yield self._model(feed, "texts", "texts.sql.j2", {"made": columns, "has_language": "language_code" in feed.columns})
+            given = {"made": columns, "has_language": "language_code" in feed.columns}
+            yield self._model(feed, "texts", "texts.sql.j2", given)
 
     def _model(self, feed: FeedPlan, entity: str, template: str, given: Mapping[str, Any]) -> Model:
         enabled = f", enabled='{feed.table}' in var('tables').get('{feed.source}', [])" if self.is_switched else ""

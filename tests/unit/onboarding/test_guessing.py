@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dagster_project.onboarding.guessing import Guess, doubts, guess_feeds
-from dagster_project.onboarding.profiling import profile_folder
+from dagster_project.onboarding.profiling import profile
+from dagster_project.onboarding.samples import file_samples
 from dagster_project.onboarding.vocabulary import code_of, likeness, vocabulary, words
 
 ORDERS = {
@@ -28,8 +29,8 @@ RECORDS = "\n".join(f"A-{row},C{row % 7},2025-0{1 + row % 9}-11 10:00:00,paid,{r
 def guessed(folder: Path, files: dict[str, str]) -> tuple[dict[str, Guess], list[str]]:
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    found, unknown = guess_feeds(profile_folder(folder))
-    return {guess.feed.name: guess for guess in found}, [profile.file for profile in unknown]
+    found, unknown = guess_feeds(profile(sample) for sample in file_samples(folder)[0])
+    return {guess.feed.name: guess for guess in found}, [other.name for other in unknown]
 
 
 @pytest.mark.parametrize("language", ORDERS)
@@ -65,7 +66,7 @@ def test_two_files_are_two_feeds_and_each_feed_has_one_file(tmp_path: Path) -> N
             "weather.csv": "station,rain\n1,2.5\n2,0\n",
         },
     )
-    assert {name: guess.profile.file for name, guess in found.items()} == {
+    assert {name: guess.profile.name for name, guess in found.items()} == {
         "orders": "orders.csv",
         "order_lines": "order_items.csv",
     }

@@ -7,17 +7,19 @@ import gzip
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
-from dagster_project.onboarding.profiling import (
-    day_range,
-    profile_file,
-    profile_folder,
-    scores_by_question,
-)
+from dagster_project.onboarding.profiling import Profile, day_range, profile, scores_by_question
+from dagster_project.onboarding.samples import FileSample, file_samples, samples_of
 from dagster_project.sources.tables import SourceError
 
 ROWS = [("Zoë", "31.01.2025 13:45", "1.234,56", "ja"), ("Müller", "01.02.2025 08:00", "12,00", "nein")] * 3
+
+
+def profile_file(path: Path) -> Profile:
+    [sample] = samples_of(path)
+    return profile(sample)
 
 
 def written(path: Path, delimiter: str, encoding: str) -> Path:
@@ -29,18 +31,20 @@ def written(path: Path, delimiter: str, encoding: str) -> Path:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_the_dialect_of_a_csv_is_found(tmp_path: Path, delimiter: str, encoding: str) -> None:
-    profile = profile_file(written(tmp_path / "kunden.csv", delimiter, encoding))
-    assert (profile.delimiter, profile.encoding, profile.rows) == (delimiter, encoding, 6)
-    assert [column.name for column in profile.columns] == ["Name", "Datum", "Betrag", "Aktiv"]
-    assert profile.column("Name").codes == ("Müller", "Zoë")
+    [sample] = samples_of(written(tmp_path / "kunden.csv", delimiter, encoding))
+    assert (sample.delimiter, sample.encoding) == (delimiter, encoding)
+    found = profile(sample)
+    assert found.rows == 6
+    assert [column.name for column in found.columns] == ["Name", "Datum", "Betrag", "Aktiv"]
+    assert found.column("Name").codes == ("Müller", "Zoë")
 
 
 def test_how_times_and_numbers_are_written_is_found(tmp_path: Path) -> None:
-    profile = profile_file(written(tmp_path / "kunden.csv", ";", "utf-8"))
-    assert profile.column("Datum").written_as == ("day_first_dots",)
-    assert profile.column("Betrag").written_as == ("number_with_comma",)
-    assert profile.column("Name").written_as == ()
-    assert day_range(tmp_path / "kunden.csv", profile, "Datum", "day_first_dots") == (
+    found = profile_file(written(tmp_path / "kunden.csv", ";", "utf-8"))
+    assert found.column("Datum").written_as == ("day_first_dots",)
+    assert found.column("Betrag").written_as == ("number_with_comma",)
+    assert found.column("Name").written_as == ()
+    assert day_range(found, "Datum", "day_first_dots") == (
         dt.date(2025, 1, 31),
         dt.date(2025, 2, 1),
     )
@@ -70,21 +74,57 @@ def test_a_value_is_read_in_the_way_that_it_is_written(tmp_path: Path, text: str
     assert name in profile_file(path).column("a").written_as
 
 
-def test_a_gzipped_file_and_a_parquet_one_are_profiled_alike(tmp_path: Path) -> None:
+def test_a_table_is_profiled_alike_in_every_format(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id,amount\n1,2.5\n2,3.5\n"))
-    duckdb.sql(f"copy (values (1, 2.5), (2, 3.5)) to '{tmp_path}/b.parquet'")
-    text, typed = profile_folder(tmp_path)
-    assert [column.is_unique for column in text.columns] == [column.is_unique for column in typed.columns] == [True] * 2
-    assert "number" in text.column("amount").written_as
-    assert "number" in typed.columns[1].written_as
+    (tmp_path / "b.csv.zst").write_bytes(pa.compress(b"id;amount\r1;2.5\r2;3.5\r", codec="zstd", asbytes=True))
+    duckdb.sql(f"copy (values (1, 2.5), (2, 3.5)) to '{tmp_path}/c.parquet'")
+    (tmp_path / "d.jsonl").write_text('{"id": 1, "amount": 2.5}\n{"id": 2, "amount": 3.5}\n')
+    duckdb.sql(f"copy (select * from (values ('1', '2.5'), ('2', '3.5')) t(id, amount)) to '{tmp_path}/e.csv'")
+    samples, unreadable = file_samples(tmp_path)
+    assert ([sample.name for sample in samples], unreadable) == (
+        ["a.csv.gz", "b.csv.zst", "c.parquet", "d.jsonl", "e.csv"],
+        [],
+    )
+    for sample in samples:
+        identity, amount = profile(sample).columns
+        assert (identity.is_unique, identity.rows, "number" in amount.written_as) == (True, 2, True)
+    described = [dict(sample.described) for sample in samples]
+    assert described[:3] == [
+        {"files": "a.csv.gz"}, {"files": "b.csv.zst", "delimiter": ";"}, {"files": "c.parquet", "format": "parquet"},
+    ]  # fmt: skip
+    assert described[3] == {"files": "d.jsonl", "format": "json_lines"}
+
+
+def test_each_sheet_of_a_workbook_is_a_table(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "Orders"
+    for row in (("id", "placed"), ("A1", dt.datetime(2025, 1, 31, 13, 45))):
+        book.active.append(row)
+    book.create_sheet("Notes").append(("text",))
+    book.save(tmp_path / "shop.xlsx")
+    orders, notes = file_samples(tmp_path)[0]
+    assert (orders.name, orders.subject, orders.described) == (
+        "shop.xlsx, sheet Orders", "Orders", {"files": "shop.xlsx", "format": "xlsx", "sheet": "Orders"},
+    )  # fmt: skip
+    assert profile(orders).column("placed").written_as == ("iso",)
+    with pytest.raises(SourceError, match="'shop.xlsx, sheet Notes' has no rows; expected some to tell its columns by"):
+        profile(notes)
+
+
+def test_line_ends_that_change_in_the_middle_lose_and_repeat_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.csv"
+    path.write_bytes(b"id,b\n" + b"".join(b"%d,x\n" % row for row in range(5_000)) + b"5000,x\r5001,x\r")
+    rows = [row["id"] for batch in FileSample(path, "csv").batches() for row in batch.to_pylist()]
+    assert rows == [str(row) for row in range(5_002)]
 
 
 def test_scores_are_told_by_question_without_the_slips(tmp_path: Path) -> None:
     rows = ["q,score", *(f"nps,{score % 11}" for score in range(2_200)), "nps,99", *("stars,5", "stars,1") * 9]
     (tmp_path / "answers.csv").write_text("\n".join(rows))
-    profile = profile_file(tmp_path / "answers.csv")
-    assert scores_by_question(tmp_path / "answers.csv", profile, "score", "q") == {"nps": (0, 10), "stars": (1, 5)}
-    assert scores_by_question(tmp_path / "answers.csv", profile, "score", None) == {None: (0, 10)}
+    found = profile_file(tmp_path / "answers.csv")
+    assert scores_by_question(found, "score", "q") == {"nps": (0, 10), "stars": (1, 5)}
+    assert scores_by_question(found, "score", None) == {None: (0, 10)}
 
 
 @pytest.mark.parametrize(
@@ -97,12 +137,16 @@ def test_scores_are_told_by_question_without_the_slips(tmp_path: Path) -> None:
 def test_what_is_no_csv_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "bad.csv").write_bytes(content)
     with pytest.raises(SourceError, match=said):
-        profile_file(tmp_path / "bad.csv")
+        samples_of(tmp_path / "bad.csv")
+    (tmp_path / "good.csv").write_text("a,b\n1,2\n")
+    samples, [(name, why)] = file_samples(tmp_path)
+    assert ([sample.name for sample in samples], name) == (["good.csv"], "bad.csv")
+    assert said in why
 
 
 def test_a_folder_without_exports_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.docx").write_text("x")
     with pytest.raises(SourceError, match=r"no file in .* ends in \.csv, .*; found notes\.docx"):
-        list(profile_folder(tmp_path))
+        file_samples(tmp_path)
     with pytest.raises(SourceError, match="is not a folder; expected one that holds the shop's exports"):
-        list(profile_folder(tmp_path / "absent"))
+        file_samples(tmp_path / "absent")

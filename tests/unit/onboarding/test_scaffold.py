@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from dagster_project.onboarding.guessing import guess_feeds
-from dagster_project.onboarding.profiling import profile_folder
+from dagster_project.onboarding.origins import Origin, origin_of
+from dagster_project.onboarding.profiling import profile
+from dagster_project.onboarding.samples import file_samples
 from dagster_project.onboarding.scaffold import Business, business_of, scaffold
 from dagster_project.onboarding.shop import plan_feed
 from dagster_project.onboarding.staging_models import staging_models
@@ -27,8 +29,12 @@ def written(folder: Path, **files: str) -> Path:
     return folder
 
 
+def origin(folder: Path) -> Origin:
+    return origin_of(str(folder), "SHOP_DATABASE")
+
+
 def models_of(folder: Path) -> dict[str, str]:
-    guesses, _ = guess_feeds(profile_folder(folder))
+    guesses, _ = guess_feeds(profile(sample) for sample in file_samples(folder)[0])
     feeds = {guess.feed.name: plan_feed(guess, "shop", {None: (1.0, 5.0)}) for guess in guesses}
     return {model.name: model.sql for model in staging_models(feeds, "EUR")}
 
@@ -44,8 +50,8 @@ def test_codes_are_called_as_the_models_call_them(tmp_path: Path) -> None:
     text = TOTALS.replace("Paid", "Canceled", 5).replace("Paid", "On a boat", 1)
     folder = written(tmp_path / "in", orders=text)
     assert "when 'canceled' then 'cancelled'" in models_of(folder)["stg_shop__orders"]
-    made = scaffold(tmp_path / "shop", folder, SHOP)
-    assert "orders: order_status has codes that no model knows: On a boat; map them in its model" in made.doubts
+    made = scaffold(tmp_path / "shop", origin(folder), SHOP)
+    assert "orders: order_status has codes that no model knows: On a boat; map them in its model" in made.found.doubts
 
 
 def test_sales_lines_become_orders_lines_products_and_refunds(tmp_path: Path) -> None:
@@ -59,7 +65,7 @@ def test_sales_lines_become_orders_lines_products_and_refunds(tmp_path: Path) ->
 
 
 def test_suites_and_settings_are_readable_by_those_who_read_them(tmp_path: Path) -> None:
-    made = scaffold(tmp_path / "shop", written(tmp_path / "in", orders=TOTALS), SHOP)
+    made = scaffold(tmp_path / "shop", origin(written(tmp_path / "in", orders=TOTALS)), SHOP)
     [suite] = load_suites("raw", folders=[tmp_path / "shop" / "suites"])
     assert suite.table == "shop__orders"
     settings = yaml.safe_load((tmp_path / "shop" / "loyalty.yaml").read_text(encoding="utf-8"))
@@ -78,14 +84,14 @@ def test_a_hostile_name_reaches_no_sql(tmp_path: Path, name: str) -> None:
     folder = written(tmp_path / "in", orders=text)
     for sql in models_of(folder).values():
         assert name not in sql
-    scaffold(tmp_path / "shop", folder, SHOP)
+    scaffold(tmp_path / "shop", origin(folder), SHOP)
     assert yaml.safe_load((tmp_path / "shop" / "loyalty.yaml").read_text(encoding="utf-8"))["business"]["name"]
 
 
 def test_a_file_name_cannot_break_out_of_the_page_or_the_settings(tmp_path: Path) -> None:
     folder = written(tmp_path / "in")
     (folder / "orders <b>|x: [y].csv").write_text(TOTALS, encoding="utf-8")
-    scaffold(tmp_path / "shop", folder, SHOP)
+    scaffold(tmp_path / "shop", origin(folder), SHOP)
     settings = yaml.safe_load((tmp_path / "shop" / "loyalty.yaml").read_text(encoding="utf-8"))
     assert settings["sources"]["shop"]["tables"]["orders"]["files"] == "orders <b>|x: [y].csv"
     assert "<b>" not in (tmp_path / "shop" / "README.md").read_text(encoding="utf-8")
@@ -93,9 +99,9 @@ def test_a_file_name_cannot_break_out_of_the_page_or_the_settings(tmp_path: Path
 
 def test_files_without_orders_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     folder = written(tmp_path / "in", weather="station,rain\n1,2\n2,3\n")
-    said = r"no file looks like orders in .*: expected an order id, .*; found weather\.csv with station, rain\."
+    said = r"no table looks like orders in .*: expected an order id, .*; found weather\.csv with station, rain\."
     with pytest.raises(SourceError, match=said):
-        scaffold(tmp_path / "shop", folder, SHOP)
+        scaffold(tmp_path / "shop", origin(folder), SHOP)
     assert not (tmp_path / "shop").exists()
 
 
@@ -109,9 +115,9 @@ def test_files_without_orders_are_refused_and_nothing_is_written(tmp_path: Path)
 )
 def test_what_no_shop_can_be_is_refused(tmp_path: Path, arguments: tuple[str, str, str], said: str) -> None:
     with pytest.raises(SourceError, match=said):
-        business_of(tmp_path, *arguments)
+        business_of(Origin("there", "there", {}, ()), *arguments)
 
 
 def test_a_source_is_named_in_snake_case(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="source name 'My Shop' is not snake case; expected one like 'online_shop'"):
-        scaffold(tmp_path / "shop", written(tmp_path / "in", orders=TOTALS), SHOP, "My Shop")
+        scaffold(tmp_path / "shop", origin(written(tmp_path / "in", orders=TOTALS)), SHOP, "My Shop")

@@ -25,8 +25,6 @@ SAMPLED_ROWS = 20_000
 """Of these, how many are held against the ways to write a value."""
 MOST_CODES = 40
 LONGEST_CODE = 40
-STRAY_SCORES = 0.005
-"""Share of scores at either end that may be slips of the hand."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +115,8 @@ def day_range(profile: Profile, column: str, written_as: str) -> tuple[dt.date, 
     return min(found), max(found)
 
 
-def scores_by_question(
-    profile: Profile, score: str, question: str | None
-) -> dict[str | None, tuple[float, float]]:
-    """Least and greatest of nearly all scores, by question; by None where the table names no question.
+def scores_by_question(profile: Profile, score: str, question: str | None) -> dict[str | None, dict[float, int]]:
+    """How often each score was given, by question, the most asked first; by None where the table names no question.
 
     Args:
         profile: of the table.
@@ -129,14 +125,18 @@ def scores_by_question(
     """
     code = f"lower({_text(question)})" if question else "null"
     with _looked_at(profile.sample) as con:
-        found = con.execute(
+        counted = con.execute(
             f"""
-            select code, quantile_disc(score, {STRAY_SCORES}), quantile_disc(score, {1 - STRAY_SCORES})
+            select code, score, count(*) as answers, sum(answers) over (partition by code) as asked
             from (select {code} as code, try_cast({_text(score)} as double) as score from seen)
-            where score is not null group by code order by count(*) desc, code limit {MOST_CODES}
+            where score is not null group by code, score order by asked desc, code, score
             """
         ).fetchall()
-    return {code: (low, high) for code, low, high in found}
+    found: dict[str | None, dict[float, int]] = {}
+    for told, given, count, _ in counted:
+        if told in found or len(found) < MOST_CODES:
+            found.setdefault(told, {})[given] = count
+    return found
 
 
 @contextmanager

@@ -25,12 +25,18 @@ from dagster_project.sources.tables import SourceError
 CURRENCY = re.compile("[A-Z]{3}")
 SOURCE = re.compile("[a-z][a-z0-9_]{0,62}")
 MISSING = {
+    "contacts": "which accounts and guests are one person is unknown: each account is a customer, guests are none",
     "customers": "where accounts come from is unknown; customers are those who ordered",
     "products": "product kinds are unknown: the upsell ratio and everything by kind says `no_source`",
     "refunds": "net is gross: nothing is known of money given back",
+    "exchange_rates": "orders in other currencies than that of reports are left out, with that reason",
     "feedback": "what customers say is unknown: NPS, CSAT and all that rests on answers says `no_source`",
 }
 """What follows where a feed was not found."""
+NOT_GUESSED = (
+    "survey invitations, support, mentions, points, tiers, referrals, campaigns, subscriptions, visits and costs are not "
+    "guessed: what rests on them says `no_source`; `loyalty init --template` says how they are handed over"
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ def look(origin: Origin, business: Business, source: str) -> Findings:
             unknown.append((sample.name, str(fault)))
     guesses, others = guess_feeds(profiles)
     unknown += [(other.name, "no feed has columns like it; its rows are not read") for other in others]
-    feeds = {guess.feed.name: plan_feed(guess, source, _scales(guess)) for guess in guesses}
+    feeds = {guess.feed.name: plan_feed(guess, source, _answers(guess)) for guess in guesses}
     _require_orders(feeds, guesses, others, unknown, origin.place)
     return Findings(origin, business, source, feeds, unknown)
 
@@ -145,7 +151,7 @@ def _require_orders(
     )
 
 
-def _scales(guess: Guess) -> dict[str | None, tuple[float, float]]:
+def _answers(guess: Guess) -> dict[str | None, dict[float, int]]:
     if guess.feed.name != "feedback":
         return {}
     return scores_by_question(guess.profile, guess.matches["score"].column.name, guess.column("question"))
@@ -181,6 +187,7 @@ def _texts(found: Findings) -> dict[Path, str]:
         "missing": found.missing,
         "variable": found.origin.variable,
         "questions": questions,
+        "not_guessed": NOT_GUESSED,
     })  # fmt: skip
     return texts
 

@@ -21,17 +21,17 @@ _CASES = {"country_code": "upper", "currency_code": "upper", "customer_type": "l
 _BLANKS = {"orders": frozenset({"customer_id"}), "sales_lines": frozenset({"customer_id"})}
 """Columns that a feed must have and a row need not fill: guests order too."""
 _WALL_TIMES = frozenset({"moment"})
-SCALES = ((1, 5), (0, 10), (1, 3), (1, 6), (1, 7), (1, 10), (0, 1), (0, 5), (0, 100))
-"""Scales that surveys use, the usual first."""
+SCALES = ((1, 3), (1, 5), (0, 5), (1, 6), (1, 7), (1, 10), (0, 10), (0, 100))
+"""Scales that surveys use, the shortest first."""
 DEFAULT_SCALE = (1, 5)
-LEAST_TOP_OF_TEN = 9
-"""A scale of eleven steps on which nobody gave 9 or 10 is hardly one."""
 WHOLE_FILE = "score"
 """The code of the question of a file that asks one and does not name it."""
 OTHER = "other"
 """The instrument of a question that no metric takes; its answers are kept."""
-_RECOMMENDING = frozenset({"nps", "recommend", "recommendation", "empfehlung", "weiterempfehlung", "recomendar"})
-_SATISFYING = frozenset({"csat", "overall", "satisfaction", "satisfied", "zufriedenheit", "satisfacao", "satisfaccion"})
+_RECOMMENDING = words("nps recommend recommendation empfehlung weiterempfehlung recommander recomendar consigliare")
+_SATISFYING = words("csat overall satisfaction satisfied zufriedenheit satisfacao satisfaccion soddisfazione")
+LEAST_ON_SCALE = 0.97
+"""Share of the answers that must lie on a scale; the others are slips."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,13 @@ class FeedPlan:
     questions: tuple[Question, ...] = ()
 
 
-def plan_feed(guess: Guess, source: str, scales: Mapping[str | None, tuple[float, float]] | None = None) -> FeedPlan:
+def plan_feed(guess: Guess, source: str, answers: Mapping[str | None, Mapping[float, int]] | None = None) -> FeedPlan:
     """How one file becomes a feed.
 
     Args:
         guess: what the file is.
         source: name of the source.
-        scales: least and greatest score by question, of feedback; by None where it has one question.
+        answers: how often each score was given, by question, of feedback; by None where it has one question.
     """
     usable = {role: match for role, match in guess.matches.items() if not HOSTILE.search(match.column.name)}
     unknown = {role: _unknown_codes(role, match.column.codes) for role, match in usable.items()}
@@ -100,7 +100,7 @@ def plan_feed(guess: Guess, source: str, scales: Mapping[str | None, tuple[float
         guess.feed.name,
         {role: _column(match, _BLANKS.get(guess.feed.name, frozenset())) for role, match in usable.items()},
         {role: codes for role, codes in unknown.items() if codes},
-        _questions(scales or {}),
+        _questions(answers or {}),
     )
 
 
@@ -150,23 +150,22 @@ def _case(sql: str, codes: Mapping[str, str]) -> str:
     return f"case {sql}{lines}\n            else {sql}\n        end"
 
 
-def _questions(scales: Mapping[str | None, tuple[float, float]]) -> tuple[Question, ...]:
+def _questions(answers: Mapping[str | None, Mapping[float, int]]) -> tuple[Question, ...]:
     """The questions, the most asked first; what an earlier one measures already is kept under its own name."""
     found: list[Question] = []
-    for code, (low, high) in scales.items():
-        question = _question(code, low, high)
+    for code, scores in answers.items():
+        question = _question(code, _scale(scores))
         if question.instrument in {other.instrument for other in found}:
             question = Question(question.code, OTHER, _name(question.code), question.scale)
         found.append(question)
     return tuple(found)
 
 
-def _question(code: str | None, low: float, high: float) -> Question:
+def _question(code: str | None, scale: tuple[int, int]) -> Question:
     """What a question measures: only what names itself is an NPS or a CSAT; the others are kept under their names."""
     told = words(code or "")
-    scale = _scale(low, high)
-    if scale == (0, 10) and high >= LEAST_TOP_OF_TEN and (code is None or not told.isdisjoint(_RECOMMENDING)):
-        return Question(code or WHOLE_FILE, "nps", "recommend", scale)
+    if scale in ((0, 10), (1, 10)) and (code is None or not told.isdisjoint(_RECOMMENDING)):
+        return Question(code or WHOLE_FILE, "nps", "recommend", (0, 10))
     if code is None or (told and told <= _SATISFYING):
         return Question(code or WHOLE_FILE, "csat", "overall_satisfaction", scale)
     return Question(code, OTHER, _name(code), scale)
@@ -176,8 +175,10 @@ def _name(code: str) -> str:
     return re.sub(r"\W+", "_", code.lower()).strip("_") or "question"
 
 
-def _scale(low: float, high: float) -> tuple[int, int]:
-    """The scale that ends where the scores do; without one, the first that holds them."""
-    if (low, high) in SCALES:
-        return int(low), int(high)
-    return next((scale for scale in SCALES if scale[0] <= low and high <= scale[1]), DEFAULT_SCALE)
+def _scale(scores: Mapping[float, int]) -> tuple[int, int]:
+    """The shortest scale that holds nearly all answers."""
+    answers = sum(scores.values())
+    for low, high in SCALES:
+        if sum(count for score, count in scores.items() if low <= score <= high) >= LEAST_ON_SCALE * answers:
+            return low, high
+    return DEFAULT_SCALE

@@ -119,12 +119,15 @@ def test_line_ends_that_change_in_the_middle_lose_and_repeat_no_row(tmp_path: Pa
     assert rows == [str(row) for row in range(5_002)]
 
 
-def test_scores_are_told_by_question_without_the_slips(tmp_path: Path) -> None:
-    rows = ["q,score", *(f"nps,{score % 11}" for score in range(2_200)), "nps,99", *("stars,5", "stars,1") * 9]
+def test_scores_are_counted_by_question(tmp_path: Path) -> None:
+    rows = ["q,score", *(f"NPS,{score % 11}" for score in range(2_200)), "nps,99", *("stars,5", "stars,1", "stars,x") * 9]
     (tmp_path / "answers.csv").write_text("\n".join(rows))
     found = profile_file(tmp_path / "answers.csv")
-    assert scores_by_question(found, "score", "q") == {"nps": (0, 10), "stars": (1, 5)}
-    assert scores_by_question(found, "score", None) == {None: (0, 10)}
+    asked = scores_by_question(found, "score", "q")
+    assert list(asked) == ["nps", "stars"]
+    assert asked["nps"] == {float(score): 200 for score in range(11)} | {99.0: 1}
+    assert asked["stars"] == {1.0: 9, 5.0: 9}
+    assert list(scores_by_question(found, "score", None)) == [None]
 
 
 @pytest.mark.parametrize(

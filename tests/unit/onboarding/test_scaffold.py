@@ -35,7 +35,7 @@ def origin(folder: Path) -> Origin:
 
 def models_of(folder: Path) -> dict[str, str]:
     guesses, _ = guess_feeds(profile(sample) for sample in file_samples(folder)[0])
-    feeds = {guess.feed.name: plan_feed(guess, "shop", {None: (1.0, 5.0)}) for guess in guesses}
+    feeds = {guess.feed.name: plan_feed(guess, "shop", {None: {1.0: 3, 5.0: 9}}) for guess in guesses}
     return {model.name: model.sql for model in staging_models(feeds, "EUR")}
 
 
@@ -73,6 +73,31 @@ def test_suites_and_settings_are_readable_by_those_who_read_them(tmp_path: Path)
         "order_id", "customer_id", "order_date", "status", "total",
     ]  # fmt: skip
     assert all(path.exists() for path in made.written)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({"nps": range(11)}, [("nps", "nps", "recommend", (0, 10))]),
+        ({"would you recommend us": range(1, 11)}, [("would you recommend us", "nps", "recommend", (0, 10))]),
+        ({None: range(1, 6)}, [("score", "csat", "overall_satisfaction", (1, 5))]),
+        ({"cli_recommend": range(1, 7)}, [("cli_recommend", "other", "cli_recommend", (1, 6))]),
+        ({"a, b": range(1, 8)}, [("a, b", "other", "a_b", (1, 7))]),
+        (
+            {"csat": range(1, 6), "satisfaction": range(1, 6)},
+            [("csat", "csat", "overall_satisfaction", (1, 5)), ("satisfaction", "other", "satisfaction", (1, 5))],
+        ),
+    ],
+)
+def test_questions_have_the_scale_of_their_answers(
+    answers: dict[str | None, range], expected: list[tuple[object, ...]], tmp_path: Path
+) -> None:
+    records = "\n".join(f"R{row},C{row % 7},{row % 5},2025-01-02 10:00:00" for row in range(30))
+    folder = written(tmp_path / "in", reviews=f"review_id,customer_id,score,created_at\n{records}")
+    [guess], _ = guess_feeds(profile(sample) for sample in file_samples(folder)[0])
+    counts = {code: {**dict.fromkeys(map(float, scores), 100), 999.0: 1} for code, scores in answers.items()}
+    plan = plan_feed(guess, "shop", counts)
+    assert [(asked.code, asked.instrument, asked.name, asked.scale) for asked in plan.questions] == expected
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from dagster_project.entity_suites import suites_of_staged
+from dagster_project.entity_suites import suites_of_staged, suites_of_standard
 from dagster_project.feed_rules import quarantine_rules
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
@@ -46,7 +46,7 @@ def suites_of(layer: str, settings: Settings) -> list[Suite]:
         for source, described in settings.sources.items()
         for table, chosen in described.tables.items()
     }
-    raw = load_suites(layer, is_optional, suite_folders(settings))
+    raw = [*load_suites(layer, is_optional, suite_folders(settings)), *suites_of_standard(settings)]
     return [_lenient(suite) if is_optional[suite.table] else suite for suite in raw]
 
 

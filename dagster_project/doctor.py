@@ -122,12 +122,10 @@ def _staging(settings: Settings) -> str:
 
 
 def _suites(settings: Settings) -> str:
-    from dagster_project.checks import CHECKED_LAYERS, suite_folders, suites_of
+    from dagster_project.checks import CHECKED_LAYERS, suites_of
     from dagster_project.waivers import require_known_rules
-    from expectations.suite import load_suites
 
-    suites = load_suites("raw", folders=suite_folders(settings))
-    covered = {suite.table for suite in suites}
+    covered = {suite.table for suite in suites_of("raw", settings)}
     tables = {f"{source}__{table}" for source, chosen in settings.sources.items() for table in chosen.tables}
     if tables - covered:
         raise LookupError(f"no expectation suite for raw tables {', '.join(sorted(tables - covered))}")

@@ -1,4 +1,4 @@
-"""The dbt project of one shop: the shipped one, with the shop's own models and questions beside it where it has some.
+"""The dbt project of one shop: the shipped one, beside it the shop's own models and those of its standard tables.
 
 What belongs here: which folders and files make the project, and which entities the shop's sources stage. What does not:
 running dbt (`dbt_runner.py`), what `loyalty init` writes into a shop's folder (`onboarding`).
@@ -7,13 +7,20 @@ running dbt (`dbt_runner.py`), what `loyalty init` writes into a shop's folder (
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import yaml
+
 from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.source_settings import AnySource
+from dagster_project.standard.models import model_columns, standard_models
+from dagster_project.standard.tables import standard_tables
 from dagster_project.warehouse import write_atomically
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 OWN_MODELS = "shop_models"  # as dbt_project.yml calls the folder of a shop's own models
+STANDARD_MODELS = "standard_models"  # and that of the models of standard tables
 QUESTIONS = "feedback_questions.csv"
 ENTITIES = (
     "customers", "contacts", "products", "orders", "order_lines", "refunds", "feedback", "survey_invitations",
@@ -28,11 +35,32 @@ class ShopProjectError(RuntimeError):
 
 def staged_entities(settings: Settings) -> dict[str, list[str]]:
     """Entity → the sources, in name order, that have a staging model for it."""
-    sources = sorted(settings.sources)
+    sources = sorted(settings.sources.items())
     return {
-        entity: [source for source in sources if staging_file(settings, source, f"stg_{source}__{entity}.sql")]
-        for entity in ENTITIES
+        entity: [name for name, source in sources if _is_staged(settings, name, source, entity)] for entity in ENTITIES
     }
+
+
+def _is_staged(settings: Settings, name: str, source: AnySource, entity: str) -> bool:
+    if source.is_standard:
+        return entity in source.tables
+    return staging_file(settings, name, f"stg_{name}__{entity}.sql") is not None
+
+
+def staged_columns(settings: Settings, source: str, entity: str) -> set[str]:
+    """The columns of a source's staging model: those that the yml beside it names.
+
+    Raises:
+        ShopProjectError: there is no such yml.
+    """
+    if settings.sources[source].is_standard:
+        return set(model_columns(standard_tables()[entity]))
+    model = f"stg_{source}__{entity}"
+    path = staging_file(settings, source, f"{model}.yml")
+    if path is None:
+        raise ShopProjectError(f"{model}.sql has no {model}.yml beside it; expected one that names its columns")
+    [described] = yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    return {column["name"] for column in described["columns"]}
 
 
 def staging_file(settings: Settings, source: str, name: str) -> Path | None:
@@ -66,7 +94,8 @@ def project_folder(settings: Settings, beside: Path) -> Path:
     Raises:
         ShopProjectError: the shop's questions do not have the registry's columns.
     """
-    if settings.shop_folder is None:
+    standard = {name: list(source.tables) for name, source in settings.sources.items() if source.is_standard}
+    if settings.shop_folder is None and not standard:
         return DBT_PROJECT
     linked = beside / "project"
     seeds = linked / "seeds"
@@ -77,9 +106,29 @@ def project_folder(settings: Settings, beside: Path) -> Path:
     for path in (DBT_PROJECT / "seeds").iterdir():
         if path.name != QUESTIONS:
             _link(seeds / path.name, path)
-    _link(linked / OWN_MODELS, settings.shop_folder / "models")
-    write_atomically(seeds / QUESTIONS, _questions(settings))
+    if settings.shop_folder is not None:
+        _link(linked / OWN_MODELS, settings.shop_folder / "models")
+    _write(seeds / QUESTIONS, _questions(settings))
+    _write_standard_models(linked / STANDARD_MODELS / "staging", standard)
     return linked
+
+
+def _write_standard_models(folder: Path, standard: Mapping[str, Collection[str]]) -> None:
+    texts = {
+        folder / source / name: text
+        for source, tables in standard.items()
+        for name, text in standard_models(source, tables).items()
+    }
+    for stale in {path for path in folder.rglob("*") if path.is_file()} - texts.keys():
+        stale.unlink()
+    for path, text in texts.items():
+        _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file unless it says so already."""
+    if not (path.exists() and path.read_text(encoding="utf-8") == text):
+        write_atomically(path, text)
 
 
 def _link(link: Path, path: Path) -> None:

@@ -9,29 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 
+from dagster_project.column_words import description_of
 from dagster_project.onboarding.shop import WHOLE_FILE, ColumnPlan, FeedPlan
-from dagster_project.settings import PROJECT_ROOT
 
 TEMPLATES = Path(__file__).with_name("templates")
-MODELS = PROJECT_ROOT / "dbt_models" / "models"
 _ONE = {"customers": "account", "products": "product", "orders": "order"}
 _HAPPENED = {"customers": "created_at", "orders": "ordered_at"}
 _ROW_KEY = "['_load_id', '_row_number']"
 _PROVENANCE = ("source_name", "_file", "_loaded_at", "_load_id", "_row_number")
-_DESCRIPTIONS = {
-    "is_return": "Whether the line takes goods back.",
-    "total_amount": "What the order's lines come to, as the source states it.",
-    "updated_at": "When the source last changed the row.",
-    "country_code": "ISO 3166 country as the source writes it; null where unknown.",
-}
-
 
 @dataclass(frozen=True)
 class Model:
@@ -215,25 +205,6 @@ def described(model: Model) -> dict[str, Any]:
     """A model as its yml tells it: each column with its words."""
     columns = [(name, description_of(name)) for name in dict.fromkeys(model.columns)]
     return {"name": model.name, "description": model.description, "columns": columns}
-
-
-def description_of(column: str) -> str:
-    """What a column of a staging model holds, in the words of the project's own models."""
-    return _DESCRIPTIONS.get(column) or _told_descriptions().get(column, "As the source sends it.")
-
-
-@cache
-def _told_descriptions() -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    paths = [
-        *sorted((MODELS / "intermediate").glob("int_*_united.yml")),
-        *sorted((MODELS / "staging" / "demo").glob("stg_*.yml")),
-    ]
-    for path in paths:
-        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
-            for column in model.get("columns", []):
-                found.setdefault(column["name"], " ".join(str(column.get("description", "")).split()))
-    return found
 
 
 def _sql(column: ColumnPlan) -> str:

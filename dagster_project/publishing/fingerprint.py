@@ -8,7 +8,7 @@ from pathlib import Path
 from dagster_project.settings import PROJECT_ROOT
 
 CODE = {
-    "dagster_project": ("*.py",),
+    "dagster_project": ("*.py", "standard/tables.yml", "standard/templates/*.j2"),
     "dbt_models": ("*.sql", "*.yml", "*.csv"),
     "expectations": ("*.py", "*.yml"),
 }

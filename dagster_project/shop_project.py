@@ -92,9 +92,15 @@ def project_folder(settings: Settings, beside: Path) -> Path:
         beside: where the folder of links may be made; its links are set anew where they point elsewhere.
 
     Raises:
-        ShopProjectError: the shop's questions do not have the registry's columns.
+        ShopProjectError: the shop's questions do not have the registry's columns, or a standard source has the name
+            of one with models.
     """
     standard = {name: list(source.tables) for name, source in settings.sources.items() if source.is_standard}
+    for name in standard:
+        if staging_file(settings, name, "") is not None:
+            raise ShopProjectError(
+                f"source '{name}' has staging models already, and a standard source has its own; name it otherwise"
+            )
     if settings.shop_folder is None and not standard:
         return DBT_PROJECT
     linked = beside / "project"

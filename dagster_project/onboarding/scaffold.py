@@ -255,13 +255,18 @@ def _doubts(feeds: Mapping[str, FeedPlan], business: Business) -> Iterable[str]:
         )
 
 
-def business_of(origin: Origin, name: str | None, time_zone: str, currency: str) -> Business:
-    """What a person says of the shop; its name is that of the folder or the database where none is given.
+def checked_business(name: str, time_zone: str, currency: str) -> Business:
+    """What a person says of the shop.
+
+    Args:
+        name: of the shop; underscores stand for blanks.
+        time_zone: of its business day.
+        currency: of its reports.
 
     Raises:
         SourceError: the time zone or the currency is none, or the name holds marks that no name has.
     """
-    told = name or origin.name.replace("_", " ").title() or "Shop"
+    told = name if " " in name else name.replace("_", " ").title() or "Shop"
     if not CURRENCY.fullmatch(currency):
         raise SourceError(f"currency {currency!r} is none; expected three capital letters, like EUR")
     try:

@@ -15,7 +15,7 @@ import yaml
 
 DECLARATION = Path(__file__).with_name("tables.yml")
 Need = Literal["filled", "present", "optional"]
-_NEEDS: dict[str, Need] = {"!": "filled", "?": "optional"}
+_NEEDS: dict[str, Need] = {"!": "filled", ")": "optional"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _table(name: str, told: Mapping[str, Any]) -> StandardTable:
 
 
 def _column(name: str, told: str) -> StandardColumn:
-    return StandardColumn(name, told.rstrip("!?"), _NEEDS.get(told[-1], "present"))
+    return StandardColumn(name, told.strip("()!"), _NEEDS.get(told[-1], "present"))
 
 
 def settings_of_table(name: str, given: Mapping[str, Any], connector: str) -> dict[str, Any]:

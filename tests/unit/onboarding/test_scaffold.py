@@ -11,7 +11,7 @@ from dagster_project.onboarding.guessing import guess_feeds
 from dagster_project.onboarding.origins import Origin, origin_of
 from dagster_project.onboarding.profiling import profile
 from dagster_project.onboarding.samples import file_samples
-from dagster_project.onboarding.scaffold import Business, business_of, scaffold
+from dagster_project.onboarding.scaffold import Business, checked_business, scaffold
 from dagster_project.onboarding.shop import plan_feed
 from dagster_project.onboarding.staging_models import staging_models
 from dagster_project.sources.tables import SourceError
@@ -138,9 +138,9 @@ def test_files_without_orders_are_refused_and_nothing_is_written(tmp_path: Path)
         (("Sh\nop", "UTC", "EUR"), "holds marks that are not printed; give another with --name"),
     ],
 )
-def test_what_no_shop_can_be_is_refused(tmp_path: Path, arguments: tuple[str, str, str], said: str) -> None:
+def test_what_no_shop_can_be_is_refused(arguments: tuple[str, str, str], said: str) -> None:
     with pytest.raises(SourceError, match=said):
-        business_of(Origin("there", "there", {}, ()), *arguments)
+        checked_business(*arguments)
 
 
 def test_a_source_is_named_in_snake_case(tmp_path: Path) -> None:

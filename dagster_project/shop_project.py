@@ -6,7 +6,6 @@ running dbt (`dbt_runner.py`), what `loyalty init` writes into a shop's folder (
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -141,7 +140,7 @@ def _link(link: Path, path: Path) -> None:
     if link.is_symlink() and link.readlink() == path:
         return
     link.unlink(missing_ok=True)
-    os.symlink(path, link)
+    link.symlink_to(path)
 
 
 def _own_questions(settings: Settings) -> Path | None:

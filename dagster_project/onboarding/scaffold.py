@@ -34,8 +34,8 @@ MISSING = {
 }
 """What follows where a feed was not found."""
 NOT_GUESSED = (
-    "survey invitations, support, mentions, points, tiers, referrals, campaigns, subscriptions, visits and costs are not "
-    "guessed: what rests on them says `no_source`; `loyalty init --template` says how they are handed over"
+    "survey invitations, support, mentions, points, tiers, referrals, campaigns, subscriptions, visits and costs are "
+    "not guessed: what rests on them says `no_source`; `loyalty init --template` says how they are handed over"
 )
 
 
@@ -164,7 +164,8 @@ def _texts(found: Findings) -> dict[Path, str]:
     folder = Path("models", "staging", source)
     texts = {folder / f"{model.name}.sql": model.sql for model in models}
     texts |= {
-        folder / f"{model.name}.yml": templates.get_template("model.yml.j2").render(described(model)) for model in models
+        folder / f"{model.name}.yml": templates.get_template("model.yml.j2").render(described(model))
+        for model in models
     }
     tables = [(feed.table, f"{feed.guess.feed.title}, from {feed.guess.profile.name}") for feed in feeds.values()]
     sources = templates.get_template("sources.yml.j2").render(source=source, tables=tables)

@@ -23,6 +23,7 @@ _HAPPENED = {"customers": "created_at", "orders": "ordered_at"}
 _ROW_KEY = "['_load_id', '_row_number']"
 _PROVENANCE = ("source_name", "_file", "_loaded_at", "_load_id", "_row_number")
 
+
 @dataclass(frozen=True)
 class Model:
     """A staging model: its name, the text of its SQL, its description and its columns."""
@@ -79,8 +80,8 @@ class _Writer:
             columns = ("order_id", "line_number", "product_id", "line_kind", "quantity", "unit_price", "line_amount")
             yield self._model(feed, "order_lines", "order_totals.sql.j2", {"made": columns})
         if name == "feedback" and "comment" in feed.columns:
-            columns = ("stands_beside", "text_id", "customer_id", "language_code", "written_at", "written_text")
-            given = {"made": columns, "has_language": "language_code" in feed.columns}
+            told = ("stands_beside", "text_id", "customer_id", "language_code", "written_at", "written_text")
+            given = {"made": told, "has_language": "language_code" in feed.columns}
             yield self._model(feed, "texts", "texts.sql.j2", given)
 
     def _model(self, feed: FeedPlan, entity: str, template: str, given: Mapping[str, Any]) -> Model:

@@ -16,8 +16,9 @@ from dagster_project.standard.tables import StandardColumn, StandardTable, stand
 
 NEEDED = ("orders", "order_lines")
 FORMS = {
-    "text": "text", "code": "text, in any case", "capitals": "text, in any case", "hash": "text, stored as a keyed hash",
-    "moment": "time like 2025-01-31 13:45:00 by the business clock, or with its offset", "day": "day like 2025-01-31",
+    "text": "text", "code": "text, in any case", "capitals": "text, in any case",
+    "hash": "text, stored as a keyed hash", "day": "day like 2025-01-31",
+    "moment": "time like 2025-01-31 13:45:00 by the business clock, or with its offset",
     "whole": "whole number", "money": "number like 1234.56", "rate": "number like 1.0834", "share": "number from 0 to 1",
     "flag": "true or false",
 }  # fmt: skip

@@ -39,8 +39,8 @@ def raw_select_sql(
 ) -> str:
     """SELECT of all current rows of a table: the source's columns, then the provenance columns.
 
-    A column that some deliveries lack is NULL in their rows, and so is an optional one that all lack. Rows come in no promised order: sort by `_file` and
-    `_row_number` where order matters.
+    A column that some deliveries lack is NULL in their rows, and so is an optional one that all lack. Rows come in no
+    promised order: sort by `_file` and `_row_number` where order matters.
 
     Args:
         table: The table.

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from dagster_project.sources.files import SourceFile
 from dagster_project.sources.readings import Reject, batch_rows
-from dagster_project.sources.tables import SourceError, SourceTable, check_column_names, check_required_columns
+from dagster_project.sources.tables import SourceTable, check_column_names, check_required_columns
 
 _MOST_BYTES = (
     4 << 30

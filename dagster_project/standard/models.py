@@ -1,4 +1,4 @@
-"""The staging models of standard tables, as texts: written at each parse, from the declaration, for those that are sent.
+"""The staging models of standard tables, as texts, from their declaration; they are written when dbt parses.
 
 Belongs here: from a table's declaration to the words that the template needs. Does not belong here: the declaration
 (`tables.yml`), where the texts are put (`shop_project.py`).
@@ -120,12 +120,11 @@ def _column_sql(table: StandardTable, column: StandardColumn) -> str:
 
 def _happened(table: StandardTable) -> tuple[str | None, str | None]:
     """SQL of when a row's event took place, where no column says it alone, and the column that says it."""
-    if table.happened_at is None:
-        return None, None
-    if table.happened_at == "parent":
-        assert table.parent is not None
-        [column] = standard_tables()[table.parent["of"]].happened_at or ()
+    if table.parent is not None and table.happens_with_parent:
+        [column] = standard_tables()[table.parent["of"]].happened_at
         return f"coalesce(parents.{column}, parent_times.{column})", TOOK_PLACE
+    if not table.happened_at:
+        return None, None
     columns = [table.columns[name] for name in table.happened_at]
     if len(columns) == 1 and columns[0].kind == "moment":
         return None, columns[0].name
@@ -138,13 +137,13 @@ def _parent(table: StandardTable) -> dict[str, Any] | None:
     if table.parent is None:
         return None
     of, by = standard_tables()[table.parent["of"]], table.parent["by"]
-    [happened] = of.happened_at or ()
+    [happened] = of.happened_at
     return {
         "of": of.name,
         "by": by,
         "read": _read(table.columns[by]),
         "gives": table.parent.get("gives", ()),
-        "needs_time": table.happened_at == "parent",
+        "needs_time": table.happens_with_parent,
         "happened_at": happened,
         "happened_sql": _read(of.columns[happened]),
         "key_sql": _read(of.columns[by]),

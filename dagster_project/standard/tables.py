@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 
 DECLARATION = Path(__file__).with_name("tables.yml")
+WITH_PARENT = "parent"
 Need = Literal["filled", "present", "optional"]
 _NEEDS: dict[str, Need] = {"!": "filled", ")": "optional"}
 
@@ -35,13 +36,17 @@ class StandardColumn:
 
 @dataclass(frozen=True)
 class StandardTable:
-    """A standard table; its attributes are the keys of `tables.yml`, which says what they mean."""
+    """A standard table; its attributes are the keys of `tables.yml`, which says what they mean.
+
+    `happens_with_parent` is whether its rows take place when their parent does; `happened_at` is empty then.
+    """
 
     name: str
     title: str
     key: tuple[str, ...]
     columns: Mapping[str, StandardColumn]
-    happened_at: tuple[str, ...] | Literal["parent"] | None
+    happened_at: tuple[str, ...]
+    happens_with_parent: bool
     latest_by: str | None
     parent: Mapping[str, Any] | None
     defaults: Mapping[str, str]
@@ -71,13 +76,14 @@ def standard_tables() -> Mapping[str, StandardTable]:
 
 
 def _table(name: str, told: Mapping[str, Any]) -> StandardTable:
-    happened = told.get("happened_at")
+    happened = told.get("happened_at", [])
     return StandardTable(
         name=name,
         title=told["title"],
         key=tuple(told["key"]),
         columns={column: _column(column, kind) for column, kind in told["columns"].items()},
-        happened_at=tuple(happened) if isinstance(happened, list) else happened,
+        happened_at=() if happened == WITH_PARENT else tuple(happened),
+        happens_with_parent=happened == WITH_PARENT,
         latest_by=told.get("latest_by"),
         parent=told.get("parent"),
         defaults=told.get("defaults", {}),

@@ -41,16 +41,16 @@ FILES: dict[str, str] = {
 """What the shop sends, as it was landed, under the standard names."""
 COMPARED = {
     "fct_orders": "order_id, ordered_at, order_date, order_status, currency_code, gross_amount, net_amount",
-    "fct_order_lines": "order_id, line_number, product_id, quantity, line_amount",
-    "fct_refunds": "refund_id, order_id, refunded_at, refund_amount",
+    "fct_order_lines": "order_date, line_number, line_kind, product_kind, quantity",
+    "fct_refunds": "refund_id, refunded_at, refund_amount, refund_reason, is_linked",
     "dim_products": "product_id, product_kind, launch_date",
     "fct_points_ledger": "event_id, event_kind, points, effective_at",
     "fct_support_contacts": "contact_id, contact_kind, severity, opened_at",
-    "fct_subscriptions": "subscription_id, subscription_number, started_at, ended_at",
+    "fct_subscriptions": "subscription_id, ended_date, end_reason, count_renewals",
     "fct_campaign_messages": "message_id, is_holdout, delivery_status, opened_at",
     "fct_referrals": "referral_id, invited_at, converted_at",
     "fct_visits": "visit_id, started_at",
-    "fct_costs": "cost_date, purpose, channel, campaign_id, cost_amount",
+    "fct_costs": "cost_date, cost_kind, channel, original_cost_amount, original_currency_code",
 }
 
 

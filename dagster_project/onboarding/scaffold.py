@@ -19,7 +19,7 @@ from dagster_project.onboarding.origins import Origin
 from dagster_project.onboarding.profiling import Profile, day_range, profile, scores_by_question
 from dagster_project.onboarding.shop import HOSTILE, FeedPlan, plan_feed
 from dagster_project.onboarding.staging_models import described, environment, staging_models
-from dagster_project.onboarding.vocabulary import likeness, vocabulary
+from dagster_project.onboarding.vocabulary import identifier_kind, likeness, vocabulary
 from dagster_project.sources.tables import SourceError
 
 CURRENCY = re.compile("[A-Z]{3}")
@@ -215,7 +215,19 @@ def _table_settings(feed: FeedPlan) -> dict[str, Any]:
     told = dict(sample.described)
     if cursor := _cursor(feed):
         told["cursor"] = cursor
-    return told | {"columns": columns}
+    identifiers = _identifiers(feed)
+    told["columns"] = columns + [name for name in identifiers if name not in columns]
+    if identifiers:
+        told["identifiers"] = identifiers
+    if identifiers and feed.table == "customers":
+        told["identifies"] = {"account": feed.columns["customer_id"].sent}
+    return told
+
+
+def _identifiers(feed: FeedPlan) -> dict[str, str]:
+    """The columns that no model reads and whose names tell a direct identifier, with its kind."""
+    kinds = {name: identifier_kind(name) for name in _unread(feed)}
+    return {name: kind for name, kind in kinds.items() if kind is not None}
 
 
 def _cursor(feed: FeedPlan) -> str | None:
@@ -242,6 +254,8 @@ def _doubts(feeds: Mapping[str, FeedPlan], business: Business) -> Iterable[str]:
         yield "orders name no status; each was taken for delivered"
     for feed in feeds.values():
         yield from (f"{feed.table}: {doubt}" for doubt in doubts(feed.guess))
+        if identifiers := _identifiers(feed):
+            yield f"{feed.table}: stored as keyed hashes: {', '.join(identifiers)}; are there more direct identifiers?"
         if cursor := _cursor(feed):
             yield f"{feed.table}: changed rows are asked for by `{cursor}`; does it grow with every change of a row?"
         for role, codes in feed.unknown_codes.items():

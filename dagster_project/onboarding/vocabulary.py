@@ -122,3 +122,14 @@ def _codes() -> Mapping[str, Mapping[frozenset[str], str]]:
 def code_of(role: str, code: str) -> str | None:
     """Our name of a code of a column; None where we know none, or the column has no known codes."""
     return _codes().get(role, {}).get(words(code))
+
+
+def identifier_kind(column: str) -> str | None:
+    """The kind of direct identifier that a column's name tells; None where it tells none."""
+    return next((kind for kind, names in _identifiers().items() if likeness(column, names) == 1), None)
+
+
+@cache
+def _identifiers() -> Mapping[str, tuple[frozenset[str], ...]]:
+    told = yaml.safe_load(VOCABULARY.read_text(encoding="utf-8"))["identifiers"]
+    return {kind: _sets(names) for kind, names in told.items()}

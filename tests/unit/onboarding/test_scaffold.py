@@ -14,6 +14,7 @@ from dagster_project.onboarding.samples import file_samples
 from dagster_project.onboarding.scaffold import Business, checked_business, scaffold
 from dagster_project.onboarding.shop import plan_feed
 from dagster_project.onboarding.staging_models import staging_models
+from dagster_project.settings import load_settings
 from dagster_project.sources.tables import SourceError
 from expectations.suite import load_suites
 
@@ -73,6 +74,18 @@ def test_suites_and_settings_are_readable_by_those_who_read_them(tmp_path: Path)
         "order_id", "customer_id", "order_date", "status", "total",
     ]  # fmt: skip
     assert all(path.exists() for path in made.written)
+
+
+def test_direct_identifiers_are_named_so_that_they_are_hashed(tmp_path: Path) -> None:
+    rows = "\n".join(f"C{row},p{row}@example.com,0{row},Ann,DE" for row in range(20))
+    people = f"customer_id,E-Mail,Telefon,First Name,country\n{rows}"
+    made = scaffold(tmp_path / "shop", origin(written(tmp_path / "in", orders=TOTALS, customers=people)), SHOP)
+    tables = load_settings(tmp_path / "shop" / "loyalty.yaml").sources["shop"].tables
+    assert tables["customers"].identifiers == {"E-Mail": "email", "Telefon": "phone", "First Name": "name"}
+    assert tables["customers"].identifies == {"account": "customer_id"}
+    assert tables["orders"].identifiers == {}
+    asked = "customers: stored as keyed hashes: E-Mail, Telefon, First Name; are there more direct identifiers?"
+    assert asked in made.found.doubts
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def server() -> Iterator[Postgres]:
             "create table orders (order_number text primary key, customer text, placed_at timestamptz, "
             "total numeric(12, 2), status text, last_modified timestamp not null)",
             "insert into orders select 'A' || g, 'C' || g % 7, "
-            "timestamptz '2025-01-01 12:00+01' + g * interval '1 day', g * 1.5, case when g % 5 = 0 then 'Canceled' else 'Paid' end, timestamp '2025-06-01' "
+            "timestamptz '2025-01-01 12:00+01' + g * interval '1 day', g * 1.5, "
+            "case when g % 5 = 0 then 'Canceled' else 'Paid' end, timestamp '2025-06-01' "
             "from generate_series(0, 99) g",
             "create schema warehouse",
             "create table warehouse.order_items (order_number text, sku text, qty integer, unit_price numeric(12, 2))",

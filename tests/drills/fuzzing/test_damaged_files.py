@@ -1,7 +1,7 @@
 """Files that were damaged at random: each is landed with every row somewhere, or refused in one clear line.
 
-What is asserted is counted outside the readers: lines of JSON by Python, rows of a CSV without quotes by their lines, rows
-of a Parquet by its own footer.
+What is asserted is counted outside the readers: lines of JSON by Python, rows of a CSV without quotes by their lines,
+rows of a Parquet by its own footer.
 """
 
 from __future__ import annotations

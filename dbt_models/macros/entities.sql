@@ -34,6 +34,8 @@
             'order_id': 'varchar',
             'customer_id': 'varchar',
             'ordered_at': 'timestamp',
+            'promised_at': 'timestamp',
+            'delivered_at': 'timestamp',
             'order_status': 'varchar',
             'payment_status': 'varchar',
             'currency_code': 'varchar',

@@ -11,7 +11,7 @@ import pytest
 import typer
 import yaml
 
-from dagster_project.assets import changes, models
+from dagster_project.assets import changes, models, voice
 from dagster_project.checks import CHECK_RESULTS
 from dagster_project.cli import app
 from dagster_project.settings import PROJECT_ROOT, Definitions
@@ -56,6 +56,7 @@ def tables() -> dict[str, set[str]]:
         f"models.{name}": set(getattr(models, name.upper()))
         for name in ("customer_clv", "customer_churn", "value_totals", "model_scores", "model_parameters")
     }
+    found |= {f"models.{name}": set(columns) for name, columns in voice.TABLES.items()}
     found |= {f"quality.{name}": set() for name in changes.CHANGE_TABLES}
     found["quality.check_results"] = set(re.findall(r"(\w+) (?:varchar|boolean|bigint)", CHECK_RESULTS))
     for path in SEEDS.glob("*.csv"):

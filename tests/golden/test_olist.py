@@ -64,6 +64,19 @@ def test_all_totals_are_reconciled_to_zero(night: duckdb.DuckDBPyConnection) -> 
     assert one(night, "select count(*) from quality.reconciliation") == 17
 
 
+def test_late_delivery_leads_what_moves_reviews(night: duckdb.DuckDBPyConnection) -> None:
+    """By its share of what is explained, in every draw; each day late costs score, the interval below zero."""
+    leading = night.execute(
+        "select driver, ci_low > 0, leads_share from models.satisfaction_driver_importance where importance_rank = 1"
+    ).fetchall()
+    assert leading == [("delivery", True, 1.0)]
+    [(verdict, high)] = night.execute(
+        "select verdict, ci_high from models.satisfaction_drivers where fact = 'days_late'"
+    ).fetchall()
+    assert verdict == "lowers"
+    assert high < 0
+
+
 def test_repeat_purchase_rate_equals_pandas(night: duckdb.DuckDBPyConnection, files: dict[str, pd.DataFrame]) -> None:
     occasions = _occasions(files)
     days = occasions.groupby("customer_unique_id").size()

@@ -33,6 +33,7 @@ DRIVER_OF_FACT = {
     "count_contacts_30d": "service",
     "count_complaints_30d": "service",
     "hours_to_first_reply": "service",
+    "days_late": "delivery",
     "count_units": CONTROL,
     "occasion_number": CONTROL,
     "days_from_order_to_answer": CONTROL,
@@ -154,6 +155,10 @@ select
     contacts.count_contacts as count_contacts_30d,
     contacts.count_complaints as count_complaints_30d,
     contacts.hours_to_first_reply,
+    coalesce(
+        case when orders.delivered_at < asked.asked_at then orders.days_late end,
+        date_diff('day', orders.promised_date, asked.asked_date)
+    ) as days_late,
     orders.count_units,
     orders.occasion_number,
     date_diff('day', orders.order_date, asked.asked_date) as days_from_order_to_answer

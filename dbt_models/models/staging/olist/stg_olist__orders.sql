@@ -7,6 +7,8 @@ with judged as (
         {{ text('raw.customer_id') }} as order_customer_id,
         customers.customer_id,
         {{ local_to_utc(moment('raw.order_purchase_timestamp')) }} as ordered_at,
+        {{ local_to_utc(moment('raw.order_estimated_delivery_date')) }} as promised_at,
+        {{ local_to_utc(moment('raw.order_delivered_customer_date')) }} as delivered_at,
         case lower({{ text('raw.order_status') }})
             when 'created' then 'placed'
             when 'approved' then 'paid'

@@ -23,7 +23,8 @@ TABLES = {
     "marts.fct_orders": (
         "order_key varchar, customer_key varchar, ordered_at timestamp, order_date date, net_amount decimal(18, 4), "
         "shipping_amount decimal(18, 4), discount_amount decimal(18, 4), items_amount decimal(18, 4), "
-        "channel varchar, count_units bigint, occasion_number bigint, is_valid boolean"
+        "channel varchar, count_units bigint, occasion_number bigint, is_valid boolean, "
+        "promised_date date, delivered_at timestamp, days_late bigint"
     ),
     "marts.fct_support_contacts": (
         "contact_key varchar, customer_key varchar, contact_kind varchar, opened_at timestamp, "
@@ -49,8 +50,8 @@ def put(con: duckdb.DuckDBPyConnection, table: str, *rows: tuple) -> None:
     con.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", list(rows))
 
 
-def order(key: str, customer: str, day: str, net: float) -> tuple:
-    return (key, customer, f"{day} 12:00:00", day, net, 5, 10, 100, "app", 2, 1, True)
+def order(key: str, customer: str, day: str, net: float, delivery: tuple = (None, None, None)) -> tuple:
+    return (key, customer, f"{day} 12:00:00", day, net, 5, 10, 100, "app", 2, 1, True, *delivery)
 
 
 def answer(key: str, band: str, score: float, day: str, **other: str | None) -> tuple:
@@ -94,7 +95,7 @@ def test_an_invitation_without_an_answer_to_the_score_is_silent(con):
 
 
 def test_answers_about_orders_see_what_was_before_them(con):
-    put(con, "marts.fct_orders", order("o1", "A", "2025-01-01", 80))
+    put(con, "marts.fct_orders", order("o1", "A", "2025-01-01", 80, ("2025-01-07", "2025-01-09 12:00:00", 2)))
     put(con, "marts.fct_feedback",
         answer("f", "satisfied", 75, "2025-01-11", order_key="o1", customer_key="A", instrument="csat"))  # fmt: skip
     put(con, "marts.fct_support_contacts",
@@ -106,10 +107,25 @@ def test_answers_about_orders_see_what_was_before_them(con):
     assert told == {
         "order_net": 80.0, "shipping_share": pytest.approx(5 / 105), "discount_share": pytest.approx(0.1),
         "order_channel": "app", "count_contacts_30d": 2, "count_complaints_30d": 1, "hours_to_first_reply": 3.0,
-        "count_units": 2, "occasion_number": 1, "days_from_order_to_answer": 10,
+        "days_late": 2, "count_units": 2, "occasion_number": 1, "days_from_order_to_answer": 10,
     }  # fmt: skip
     assert (row["customer_key"], row["outcome"]) == ("A", 75)
     assert list(voice_facts.order_instruments(con)) == ["csat"]
+
+
+def test_an_order_still_awaited_is_as_late_as_it_was_when_its_customer_answered(con):
+    put(con, "marts.fct_orders", order("awaited", "A", "2025-01-01", 80, ("2025-01-07", "2025-01-31 12:00:00", 24)),
+        order("in time", "B", "2025-01-01", 80, ("2025-01-20", None, None)),
+        order("not promised", "C", "2025-01-01", 80, (None, "2025-01-05 12:00:00", None)))  # fmt: skip
+    put(con, "marts.fct_feedback", *(
+        answer(key, "satisfied", 75, "2025-01-11", order_key=key, customer_key=customer, instrument="csat")
+        for key, customer in (("awaited", "A"), ("in time", "B"), ("not promised", "C"))))  # fmt: skip
+    rows = voice_facts.answers_about_orders(con, "csat", 10).set_index("customer_key")
+    assert rows["days_late"].astype(object).where(rows["days_late"].notna(), None).to_dict() == {
+        "A": 4,
+        "B": -9,
+        "C": None,
+    }
 
 
 def test_posts_of_machines_are_no_texts_and_middling_scores_teach_nothing(con):

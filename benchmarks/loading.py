@@ -2,11 +2,11 @@
 
     python benchmarks/loading.py [--quick] [--runs N]
 
-A CSV of 4 million order lines (--quick: 400,000) is landed, with its hash, provenance, proof that no line is missing and
-a ledger; the other is `COPY (FROM read_csv(...)) TO parquet` of the same file. A table of 500,000 such rows (50,000) is
-landed from a PostgreSQL server on loopback, typed columns as exact texts; the other is psql's copy of it to a CSV. In
-turn, in one process. Prints one JSON line per figure: {"bench", "case", "ours", "other", "other_name", "ratio", "unit",
-"runs"}: medians, ratio = other / ours, so that larger is better; files are to reach 0.70.
+A CSV of 4 million order lines (--quick: 400,000) is landed, with its hash, provenance, a proof that no line is missing
+and a ledger; the other is `COPY (FROM read_csv(...)) TO parquet` of the same file. A table of 500,000 such rows
+(50,000) is landed from a PostgreSQL server on loopback, typed columns as exact texts; the other is psql's copy of it to
+a CSV. In turn, in one process. Prints one JSON line per figure: {"bench", "case", "ours", "other", "other_name",
+"ratio", "unit", "runs"}: medians, ratio = other / ours, so that larger is better; files are to reach 0.70.
 """
 
 from __future__ import annotations

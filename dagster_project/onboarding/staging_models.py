@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 
+from dagster_project.bracket_templates import bracket_environment
 from dagster_project.column_words import description_of
 from dagster_project.onboarding.shop import WHOLE_FILE, ColumnPlan, FeedPlan
 
@@ -35,14 +36,8 @@ class Model:
 
 
 def environment() -> jinja2.Environment:
-    """Jinja with brackets for marks, as the texts that it writes are full of dbt's braces."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        block_start_string="[%", block_end_string="%]", variable_start_string="[[", variable_end_string="]]",
-        comment_start_string="[#", comment_end_string="#]",
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - it writes SQL and YAML; what could end a literal never gets here (shop.py)
-    )  # fmt: skip
+    """The templates, and the forms that others' texts take in them; what ends a literal of SQL stops at `shop.py`."""
+    made = bracket_environment(TEMPLATES)
     made.filters["json"] = lambda told: json.dumps(told, ensure_ascii=not str(told).isprintable())
     made.filters["csv"] = lambda text: '"' + text.replace('"', '""') + '"'
     made.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")

@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 import yaml
 
+from dagster_project.bracket_templates import bracket_environment
 from dagster_project.column_words import description_of
 from dagster_project.standard.tables import StandardColumn, StandardTable, standard_tables
 
@@ -67,14 +68,7 @@ def model_columns(table: StandardTable) -> list[str]:
 
 @cache
 def _template() -> jinja2.Template:
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        block_start_string="[%", block_end_string="%]", variable_start_string="[[", variable_end_string="]]",
-        comment_start_string="[#", comment_end_string="#]",
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - it writes SQL, of our own declaration alone
-    )  # fmt: skip
-    return made.get_template("entity.sql.j2")
+    return bracket_environment(TEMPLATES).get_template("entity.sql.j2")
 
 
 def _told(source: str, table: StandardTable) -> dict[str, Any]:

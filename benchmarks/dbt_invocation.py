@@ -94,7 +94,7 @@ def seconds_of_resource(home: Path) -> float:
     """The same stage through dagster-dbt's resource, its events read as an asset would read them."""
     from dagster_dbt import DbtCliResource
 
-    from dagster_project.dbt_runner import DBT_PROJECT
+    from dagster_project.shop_project import DBT_PROJECT
 
     runner, as_of = prepared(home)
     with runner.environment():

@@ -6,17 +6,18 @@ in `expectations/suites/`, their evaluation is in `expectations/runner.py`.
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import duckdb
 
-from dagster_project.entity_suites import suites_of_staged
+from dagster_project.entity_suites import suites_of_staged, suites_of_standard
 from dagster_project.feed_rules import quarantine_rules
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
 from dagster_project.waivers import require_known_rules, with_waivers
 from dagster_project.warehouse import Warehouse
-from expectations.suite import CheckResult, Suite, load_suites
+from expectations.suite import SUITES, CheckResult, Suite, load_suites
 
 CHECKED_LAYERS = ("raw", "staging", "intermediate", "marts", "models", "quality")
 CHECK_RESULTS = """
@@ -37,7 +38,7 @@ def suites_of(layer: str, settings: Settings) -> list[Suite]:
     if layer == "quality":
         return [_with_rules_of_feeds(suite, settings) for suite in load_suites(layer)]
     if layer == "staging":
-        return suites_of_staged(load_suites(layer), settings.sources)
+        return suites_of_staged(load_suites(layer), settings)
     if layer != "raw":
         return load_suites(layer)
     is_optional = {
@@ -45,7 +46,13 @@ def suites_of(layer: str, settings: Settings) -> list[Suite]:
         for source, described in settings.sources.items()
         for table, chosen in described.tables.items()
     }
-    return [_lenient(suite) if is_optional[suite.table] else suite for suite in load_suites(layer, is_optional)]
+    raw = [*load_suites(layer, is_optional, suite_folders(settings)), *suites_of_standard(settings)]
+    return [_lenient(suite) if is_optional[suite.table] else suite for suite in raw]
+
+
+def suite_folders(settings: Settings) -> list[Path]:
+    """Where suites lie: the project's, and the shop's own where it has some."""
+    return [SUITES, *([settings.shop_folder / "suites"] if settings.shop_folder else [])]
 
 
 def _with_rules_of_feeds(suite: Suite, settings: Settings) -> Suite:

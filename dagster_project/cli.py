@@ -16,7 +16,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dagster_project import explain_cli, oversight_cli
+from dagster_project import explain_cli, init_cli, oversight_cli
 from dagster_project.settings import load_settings
 from dagster_project.terminal import (
     Config,
@@ -42,6 +42,7 @@ app = typer.Typer(
 
 app.add_typer(oversight_cli.alerts, name="alerts")
 app.add_typer(oversight_cli.quarantine, name="quarantine")
+app.command()(init_cli.init)
 app.command()(explain_cli.explain)
 
 

@@ -17,16 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
-from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.settings import Settings
+from dagster_project.shop_project import project_files, project_folder, staged_entities
 from dagster_project.source_settings import has_deletions
 from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
-DBT_PROJECT = PROJECT_ROOT / "dbt_models"
-ENTITIES = (
-    "customers", "contacts", "products", "orders", "order_lines", "refunds", "feedback", "survey_invitations",
-    "support_contacts", "support_events", "mentions", "texts", "exchange_rates", "point_events",
-    "tier_changes", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
-)  # fmt: skip
 DEFINITION_VARIABLES = (
     "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",
     "margin_share", "loyal_minimum_occasions", "loyal_gap_multiple", "new_customer_days", "at_risk_gap_multiple",
@@ -74,16 +69,6 @@ class Parsed:
 
     manifest: Any
     document: Mapping[str, Any]
-
-
-def staged_entities(sources: Iterator[str] | list[str]) -> dict[str, list[str]]:
-    """Entity → the sources, in name order, that have a staging model for it."""
-    staging = DBT_PROJECT / "models" / "staging"
-    names = sorted(sources)
-    return {
-        entity: [source for source in names if (staging / source / f"stg_{source}__{entity}.sql").exists()]
-        for entity in ENTITIES
-    }
 
 
 class DbtRunner:
@@ -176,7 +161,8 @@ class DbtRunner:
         return str(result.node.compiled_code)
 
     def _parsed_from(self) -> str:
-        return json.dumps({"vars": self._variables(None), "files": self._newest_file()}, sort_keys=True)
+        read = {"vars": self._variables(None), "own": str(self.settings.shop_folder), "files": self._newest_file()}
+        return json.dumps(read, sort_keys=True)
 
     def _document(self) -> Mapping[str, Any]:
         document: dict[str, Any] = json.loads(self.manifest_path.read_text(encoding="utf-8"))
@@ -198,7 +184,7 @@ class DbtRunner:
                 ["parse", "--vars", json.dumps(self._variables(None)), *self._common_arguments()]
             )
         if not outcome.success:
-            raise DbtFailed(f"dbt cannot parse {DBT_PROJECT}: {without_values(outcome.exception)}")
+            raise DbtFailed(f"dbt cannot parse {self._project()}: {without_values(outcome.exception)}")
         return outcome.result
 
     def _invoke(self, arguments: list[str], on_line: Callable[[str], None] | None) -> list[NodeResult]:
@@ -234,8 +220,9 @@ class DbtRunner:
         return list(outcome.result.results)
 
     def _common_arguments(self) -> list[str]:
+        project = str(self._project())
         return [
-            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(self.target),
+            "--project-dir", project, "--profiles-dir", project, "--target-path", str(self.target),
             "--log-path", str(self.target / "logs"), "--log-level", "none", "--quiet", "--no-use-colors",
             "--no-send-anonymous-usage-stats", "--no-version-check",
         ]  # fmt: skip
@@ -271,21 +258,17 @@ class DbtRunner:
             "time_zone": self.settings.business.time_zone,
             "currency": self.settings.business.currency,
             "sources": sorted(self.settings.sources),
-            "staged": staged_entities(list(self.settings.sources)),
+            "staged": staged_entities(self.settings),
             **chosen,
             "identity": self.settings.definitions.identity.model_dump(mode="json"),
             "has_deletions": has_deletions(self.settings.sources),
         }
 
-    @staticmethod
-    def _newest_file() -> list[Any]:
-        files = [
-            path
-            for folder in ("macros", "models", "seeds", "tests")
-            for path in (DBT_PROJECT / folder).rglob("*")
-            if path.is_file()
-        ]
-        files += [DBT_PROJECT / "dbt_project.yml", DBT_PROJECT / "profiles.yml"]
+    def _project(self) -> Path:
+        return project_folder(self.settings, self.target)
+
+    def _newest_file(self) -> list[Any]:
+        files = project_files(self.settings)
         return [len(files), max(path.stat().st_mtime_ns for path in files)]
 
 

@@ -109,14 +109,14 @@ def _personal_data(settings: Settings) -> str:
 
 
 def _staging(settings: Settings) -> str:
-    from dagster_project.dbt_runner import staged_entities
+    from dagster_project.shop_project import staged_entities
 
-    staged = staged_entities(list(settings.sources))
+    staged = staged_entities(settings)
     for source in settings.sources:
         if source not in staged["orders"]:
             raise LookupError(
-                f"source '{source}' has no dbt_models/models/staging/{source}/stg_{source}__orders.sql; "
-                "without orders it feeds nothing: CONTRIBUTING.md says how to add a source"
+                f"source '{source}' has no models/staging/{source}/stg_{source}__orders.sql, in dbt_models or in the "
+                "shop_folder; without orders it feeds nothing: `loyalty init` writes one"
             )
     return ", ".join(entity for entity, sources in staged.items() if sources)
 
@@ -124,10 +124,8 @@ def _staging(settings: Settings) -> str:
 def _suites(settings: Settings) -> str:
     from dagster_project.checks import CHECKED_LAYERS, suites_of
     from dagster_project.waivers import require_known_rules
-    from expectations.suite import load_suites
 
-    suites = load_suites("raw")
-    covered = {suite.table for suite in suites}
+    covered = {suite.table for suite in suites_of("raw", settings)}
     tables = {f"{source}__{table}" for source, chosen in settings.sources.items() for table in chosen.tables}
     if tables - covered:
         raise LookupError(f"no expectation suite for raw tables {', '.join(sorted(tables - covered))}")

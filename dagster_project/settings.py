@@ -226,7 +226,11 @@ class Engine(Strict):
 
 
 class Settings(BaseSettings):
-    """Everything a shop sets. `LOYALTY_DEFINITIONS__CHURN_HORIZON_DAYS=60` overrides a nested key."""
+    """Everything a shop sets. `LOYALTY_DEFINITIONS__CHURN_HORIZON_DAYS=60` overrides a nested key.
+
+    `shop_folder` holds the shop's own staging models (`models/staging/<source>/`) and suites (`suites/`); a relative
+    one counts from the settings file.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="LOYALTY_",
@@ -248,6 +252,7 @@ class Settings(BaseSettings):
     engine: Engine = Engine()
     alerts: Alerts = Alerts()
     waivers: tuple[Waiver, ...] = ()
+    shop_folder: Path | None = None
     decisions: dict[str, float] = Field(default_factory=dict)
     """Metric -> the value from which on something is decided; `loyalty explain` says what would turn it."""
     home: Path = Path(".loyalty")
@@ -311,7 +316,7 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """Sixteen hex digits over everything that can change a number; where the files lie is left out."""
-        left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers", "decisions"}
+        left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers", "decisions", "shop_folder"}
         described = self.model_dump(mode="json", exclude=left_out)
         for source in described["sources"].values():
             for table in source["tables"].values():
@@ -340,9 +345,17 @@ def load_settings(config: Path | str | None = None, **overrides: Any) -> Setting
     if not isinstance(content, dict):
         raise SettingsError(f"{path} holds {type(content).__name__}, expected a mapping with 'business' and 'sources'")
     try:
-        return Settings(**{**content, **overrides})
+        settings = Settings(**{**content, **overrides})
     except ValidationError as fault:
         raise SettingsError(f"{path}: {'; '.join(_explained(error) for error in fault.errors())}") from None
+    if settings.shop_folder is None:
+        return settings
+    folder = (path.absolute().parent / settings.shop_folder.expanduser()).resolve()
+    if not (folder / "models").is_dir():
+        raise SettingsError(
+            f"{path}: shop_folder {str(folder)!r} has no folder 'models' with the shop's staging models"
+        )
+    return settings.model_copy(update={"shop_folder": folder})
 
 
 def _config_path(config: Path | str | None) -> Path:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from dagster_project.oversight import VARIABLE, Strict
+from dagster_project.standard.tables import settings_of_table, standard_tables
 
 IdentifierKind = Literal["email", "phone", "name", "birthday", "card", "handle"]
 RecordKind = Literal["account", "guest_order"]
@@ -34,6 +35,7 @@ class Feed(Strict):
     """What any feed promises: its columns, how old it may be, what happens when it comes otherwise than before."""
 
     columns: tuple[str, ...] = ()
+    optional_columns: tuple[str, ...] = ()
     is_optional: bool = False
     stale_after_hours: float | None = Field(default=None, gt=0)
     maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
@@ -64,7 +66,7 @@ class Feed(Strict):
 
     def named_columns(self) -> set[str]:
         """The columns that the settings name."""
-        return set(self.columns)
+        return {*self.columns, *self.optional_columns}
 
     @model_validator(mode="after")
     def _named_columns_are_columns(self) -> Feed:
@@ -110,7 +112,7 @@ class FileFeed(Feed):
 
     def named_columns(self) -> set[str]:
         """The columns, or the fields of a fixed-width line."""
-        return {*self.columns, *(field.name for field in self.fields)}
+        return super().named_columns() | {field.name for field in self.fields}
 
     @model_validator(mode="after")
     def _described(self) -> FileFeed:
@@ -144,10 +146,27 @@ class ObjectStore(Strict):
 
 
 class Source(Strict):
-    """What every source has: named tables."""
+    """What every source has: named tables; those of a standard one come under our names and need no SQL."""
 
     connector: str
+    is_standard: bool = False
     tables: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _standard_tables(cls, told: Any) -> Any:
+        """Fill in what the declaration of the standard tables says."""
+        if not isinstance(told, dict) or not told.get("is_standard") or not isinstance(told.get("tables"), dict):
+            return told
+        tables = {
+            name: settings_of_table(name, given or {}, told.get("connector", "files"))
+            for name, given in told["tables"].items()
+        }
+        for name in tables:
+            parent = standard_tables()[name].parent
+            if parent and parent["of"] not in tables:
+                raise ValueError(f"standard table '{name}' needs '{parent['of']}' beside it: send that, too")
+        return {**told, "tables": tables}
 
     @model_validator(mode="after")
     def _table_names(self) -> Source:

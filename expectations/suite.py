@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -133,10 +134,18 @@ def load_suite(path: Path) -> Suite:
     return Suite(layer=layer, table=table, rules=rules)
 
 
-def load_suites(layer: str, tables: Iterable[str] | None = None) -> list[Suite]:
-    """The suites of a layer in name order, of the named tables only where these are given."""
+def load_suites(layer: str, tables: Iterable[str] | None = None, folders: Iterable[Path] = (SUITES,)) -> list[Suite]:
+    """The suites of a layer in name order, of the named tables only where these are given.
+
+    Raises:
+        SuiteError: a file cannot be used, or two folders have a suite of the same table.
+    """
     chosen = None if tables is None else set(tables)
-    suites = [load_suite(path) for path in sorted(SUITES.glob(f"{layer}__*.yml"))]
+    paths = sorted((path for folder in folders for path in folder.glob(f"{layer}__*.yml")), key=lambda path: path.name)
+    repeated = [path for path, following in pairwise(paths) if path.name == following.name]
+    if repeated:
+        raise SuiteError(f"{repeated[0].name} is in two folders; a table has one suite: remove or rename one of them")
+    suites = [load_suite(path) for path in paths]
     return [suite for suite in suites if chosen is None or suite.table in chosen]
 
 

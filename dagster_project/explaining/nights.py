@@ -33,7 +33,11 @@ EARLIER = "earlier"
 
 def fingerprint_of(settings: Settings) -> dict[str, str]:
     """What a version is made by: code, settings and engine."""
-    return {"code": code_fingerprint(), "settings": settings.fingerprint(), "duckdb": duckdb.__version__}
+    return {
+        "code": code_fingerprint(shop_folder=settings.shop_folder),
+        "settings": settings.fingerprint(),
+        "duckdb": duckdb.__version__,
+    }
 
 
 def write_metric_changes(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: dt.date) -> str:

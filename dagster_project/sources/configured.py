@@ -138,6 +138,7 @@ def _promised(settings: Settings, source: str, table: str, feed: Feed) -> dict[s
         "source": source,
         "table": table,
         "columns": feed.columns,
+        "optional_columns": feed.optional_columns,
         "is_optional": feed.is_optional,
         "when_changed": feed.when_changed,
         "enumerations": feed.enumerations,

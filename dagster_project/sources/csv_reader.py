@@ -77,7 +77,7 @@ class CsvReading:
         try:
             for batch in self._connection.sql(self._select()).to_arrow_reader(batch_rows(len(self.columns))):
                 yield batch.cast(self.schema)
-        except duckdb.Error as error:
+        except (duckdb.Error, pa.ArrowException, OSError) as error:  # Arrow's, where rows were streamed before it
             if "state machine reached an invalid state" in str(error):
                 raise UnevenLineEndsError from None
             first_line = str(error).partition("\n")[0]

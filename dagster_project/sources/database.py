@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dagster_project.sources.tables import SourceError
@@ -37,11 +37,13 @@ class Database:
         source: Name of the source, for messages.
         variable: The environment's variable with its address, which holds the password and is never shown.
         timeout_seconds: How long to wait for a connection, and for a server that has gone silent.
+        address: What to use instead of the variable, where a person gives it.
     """
 
     source: str
     variable: str
     timeout_seconds: int = 30
+    address: str | None = field(default=None, repr=False)
 
     @property
     def url(self) -> Any:
@@ -51,7 +53,7 @@ class Database:
             SourceError: The variable is not set, or holds no address.
         """
         sa = sqlalchemy_of(self.source)
-        found = os.environ.get(self.variable)
+        found = self.address or os.environ.get(self.variable)
         if not found:
             raise SourceError(
                 f"source '{self.source}' needs the variable {self.variable}, which is not set; set it in the "

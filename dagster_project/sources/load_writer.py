@@ -83,9 +83,9 @@ def write_load(delivery: Delivery, scratch: Path, done: Path) -> Load:
     with tempfile.TemporaryDirectory(dir=scratch) as work:
         first = target if delivery.sealer is None else rows_path(Path(work), delivery.load_id)
         try:
-            rows, rejected = _convert(delivery, _open(table, file, Path(work)), first)
+            rows, rejected = _convert(delivery, open_reading(table, file, Path(work)), first)
         except UnevenLineEndsError:
-            reading = _open(table, file, Path(work), with_plain_line_ends=True)
+            reading = open_reading(table, file, Path(work), with_plain_line_ends=True)
             rows, rejected = _convert(delivery, reading, first)
         if delivery.sealer is not None:
             delivery.sealer.seal_load(delivery.load_id, Path(work), done)
@@ -104,7 +104,19 @@ def write_load(delivery: Delivery, scratch: Path, done: Path) -> Load:
     )
 
 
-def _open(table: SourceTable, file: SourceFile, work: Path, *, with_plain_line_ends: bool = False) -> Reading:
+def open_reading(table: SourceTable, file: SourceFile, work: Path, *, with_plain_line_ends: bool = False) -> Reading:
+    """The reader of a file's format, with its columns found.
+
+    Args:
+        table: How it is written.
+        file: The file.
+        work: Folder for its plain text, which the caller removes.
+        with_plain_line_ends: Make every line end a plain newline first.
+
+    Raises:
+        SourceError: The file cannot be read at all.
+        UnevenLineEndsError: Its lines end in a carriage return alone; its batches may find that later, too.
+    """
     if table.format in _WHOLE_FILES:
         return _WHOLE_FILES[table.format](table, file)
     text = as_plain_text(table, file, work, with_plain_line_ends=with_plain_line_ends)

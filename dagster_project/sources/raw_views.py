@@ -39,8 +39,8 @@ def raw_select_sql(
 ) -> str:
     """SELECT of all current rows of a table: the source's columns, then the provenance columns.
 
-    A column that some deliveries lack is NULL in their rows. Rows come in no promised order: sort by `_file` and
-    `_row_number` where order matters.
+    A column that some deliveries lack is NULL in their rows, and so is an optional one that all lack. Rows come in no
+    promised order: sort by `_file` and `_row_number` where order matters.
 
     Args:
         table: The table.
@@ -58,7 +58,7 @@ def raw_select_sql(
             raise table.error(f"nothing was landed{moment}; expected at least one load: land its files first")
         beside = table.protection.columns_beside() if table.protection else ()
         return _empty_select(
-            [(name, "VARCHAR") for name in (*table.columns, *beside)]
+            [(name, "VARCHAR") for name in (*table.columns, *table.optional_columns, *beside)]
             + ([(DELETED, "BOOLEAN")] if marks_deletions else [])
             + list(zip(PROVENANCE_COLUMNS, _PROVENANCE_TYPES, strict=True))
         )
@@ -68,6 +68,9 @@ def raw_select_sql(
             columns.setdefault(name.casefold(), name)
     folder = table_folder(table, landing)
     selected = ", ".join(identifier(name) for name in (*columns.values(), *PROVENANCE_COLUMNS))
+    for name in table.optional_columns:
+        if name.casefold() not in columns:
+            selected += f", cast(null as varchar) as {identifier(name)}"
     if marks_deletions and DELETED not in columns:
         selected += f", cast(null as boolean) as {DELETED}"
     return f"select {selected} from {_parquet([rows_path(folder, load.load_id) for load in loads])}"

@@ -67,6 +67,7 @@ class SourceTable:
         files: File name or glob relative to the folder; `orders.csv` also finds `orders.csv.gz` and `orders.csv.zst`.
         format: `csv`, `json_lines` (an object a line), `parquet`, `xlsx` or `fixed_width`.
         columns: Columns that must be there; further ones are landed too. Taken from `fields` for fixed width.
+        optional_columns: Columns that may be missing; where no delivery has them, they are null.
         delimiter: Field delimiter of a CSV, one character.
         quote: Quote character of a CSV, or an empty string for none.
         escape: What stands before a quote that is part of a quoted field; empty where such a quote is doubled.
@@ -102,6 +103,7 @@ class SourceTable:
     when_changed: ChangePolicy = "evolve"
     enumerations: tuple[str, ...] = ()
     protection: Protection | None = None
+    optional_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for kind, word in (("source", self.source), ("table", self.table)):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pyarrow as pa
 
 from dagster_project.sources.files import SourceFile
 from dagster_project.sources.readings import Reject, batch_rows
-from dagster_project.sources.tables import SourceError, SourceTable, check_column_names, check_required_columns
+from dagster_project.sources.tables import SourceTable, check_column_names, check_required_columns
 
 _MOST_BYTES = (
     4 << 30
@@ -81,17 +82,7 @@ class XlsxReading:
         """Nothing is held open."""
 
     def _opened(self) -> Any:
-        try:
-            import python_calamine as calamine
-        except ImportError:
-            raise self._table.error(
-                "workbooks need the package python-calamine, which is not installed; install loyalty-warehouse[xlsx]"
-            ) from None
-        try:
-            with zipfile.ZipFile(self._file.path) as parts:
-                if sum(part.file_size for part in parts.infolist()) > _MOST_BYTES:
-                    raise self._unreadable("more than 4 GiB once uncompressed")
-            book = calamine.CalamineWorkbook.from_path(str(self._file.path))
+        with _opened_book(self._table, self._file.path) as book:
             names = list(book.sheet_names)
             wanted = self._table.sheet or (names[0] if names else "")
             if wanted not in names:
@@ -100,13 +91,6 @@ class XlsxReading:
                     "correct 'sheet' in the settings"
                 )
             return book.get_sheet_by_name(wanted)
-        except (zipfile.BadZipFile, calamine.CalamineError, calamine.PasswordError, OSError) as error:
-            raise self._unreadable(str(error) or type(error).__name__) from None
-
-    def _unreadable(self, why: str) -> SourceError:
-        return self._table.error(
-            f"file {self._file.name!r} is not readable as a workbook ({why}); save it again as .xlsx without a password"
-        )
 
     def _rows(self) -> Iterator[tuple[int, Cells]]:
         """Number and cells of every row after the skipped ones that is not blank."""
@@ -127,6 +111,37 @@ class XlsxReading:
     def _batch(self, rows: list[Cells]) -> pa.RecordBatch:
         columns = [pa.array(list(column), pa.string()) for column in zip(*rows, strict=True)]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+
+def sheet_names(table: SourceTable, path: Path) -> list[str]:
+    """The sheets of a workbook, in its order.
+
+    Raises:
+        SourceError: The file is no workbook.
+    """
+    with _opened_book(table, path) as book:
+        return list(book.sheet_names)
+
+
+@contextmanager
+def _opened_book(table: SourceTable, path: Path) -> Iterator[Any]:
+    """The workbook; what its reader cannot make sense of within the block is told in our words."""
+    try:
+        import python_calamine as calamine
+    except ImportError:
+        raise table.error(
+            "workbooks need the package python-calamine, which is not installed; install loyalty-warehouse[xlsx]"
+        ) from None
+    try:
+        with zipfile.ZipFile(path) as parts:
+            if sum(part.file_size for part in parts.infolist()) > _MOST_BYTES:
+                raise OSError("more than 4 GiB once uncompressed")
+        yield calamine.CalamineWorkbook.from_path(str(path))
+    except (zipfile.BadZipFile, calamine.CalamineError, calamine.PasswordError, OSError) as error:
+        raise table.error(
+            f"file {path.name!r} is not readable as a workbook ({str(error) or type(error).__name__}); "
+            "save it again as .xlsx without a password"
+        ) from None
 
 
 def cell_text(cell: Any) -> str | None:

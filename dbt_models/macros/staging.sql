@@ -12,7 +12,12 @@
     {%- endif %}
 {%- endmacro %}
 
-{% macro text(expression) -%}nullif(trim({{ expression }}), ''){%- endmacro %}
+{#- A column of the raw row by the name that its source gave it, quoted where that is no plain word. -#}
+{% macro sent(column) -%}
+    {{ return('raw.' ~ (column if modules.re.fullmatch('[A-Za-z_][A-Za-z0-9_]*', column) else adapter.quote(column))) }}
+{%- endmacro %}
+
+{% macro text(expression) -%}nullif(trim(cast({{ expression }} as varchar)), ''){%- endmacro %}
 
 {% macro number(expression) -%}try_cast({{ expression }} as {{ money() }}){%- endmacro %}
 
@@ -22,7 +27,10 @@
 {%- endmacro %}
 
 {% macro default__whole_number(expression) -%}
-    case when regexp_matches(trim({{ expression }}), '^[+-]?[0-9]+$') then try_cast({{ expression }} as bigint) end
+    case
+        when regexp_matches(trim(cast({{ expression }} as varchar)), '^[+-]?[0-9]+$')
+            then try_cast({{ expression }} as bigint)
+    end
 {%- endmacro %}
 
 {#- A wall time as it is written: a text with an offset or a zone is none, where a cast would drop the offset. -#}
@@ -36,6 +44,42 @@
             trim(cast({{ expression }} as varchar)),
             '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]+)?)?)?$'
         ) then try_cast({{ expression }} as timestamp)
+    end
+{%- endmacro %}
+
+{#- A wall time written in one of some formats of strptime. -#}
+{% macro moment_written_as(expression, formats) -%}
+    {{ return(adapter.dispatch('moment_written_as', 'loyalty')(expression, formats)) }}
+{%- endmacro %}
+
+{% macro default__moment_written_as(expression, formats) -%}
+    try_strptime(trim(cast({{ expression }} as varchar)), ['{{ formats | join("', '") }}'])
+{%- endmacro %}
+
+{#- A time written with its offset or zone, in UTC and without zone. -#}
+{% macro instant(expression) -%}
+    {{ return(adapter.dispatch('instant', 'loyalty')(expression)) }}
+{%- endmacro %}
+
+{% macro default__instant(expression) -%}
+    case
+        when regexp_matches(trim(cast({{ expression }} as varchar)), '[0-9] ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$')
+            then timezone('UTC', try_cast(
+                regexp_replace(
+                    trim(cast({{ expression }} as varchar)), ' ?([+-][0-9]{2}):?([0-9]{2})$', '\1:\2'
+                ) as timestamp with time zone
+            ))
+    end
+{%- endmacro %}
+
+{#- The text of a number with a decimal comma, as one with a point: `1.234,56` is 1234.56. -#}
+{% macro decimal_comma(expression) -%}replace(replace(cast({{ expression }} as varchar), '.', ''), ',', '.'){%- endmacro %}
+
+{#- Yes or no in the words of exports; null where it is neither. -#}
+{% macro flag(expression) -%}
+    case
+        when lower(trim(cast({{ expression }} as varchar))) in ('true', 't', 'yes', 'y', '1') then true
+        when lower(trim(cast({{ expression }} as varchar))) in ('false', 'f', 'no', 'n', '0') then false
     end
 {%- endmacro %}
 
@@ -58,36 +102,36 @@
 
 {#- The text as the condition sees it: a blank is absent. -#}
 {% macro rule_missing(column) -%}
-    {{ return(['`' ~ column ~ '` is missing', text('raw.' ~ column) ~ ' is null']) }}
+    {{ return(['`' ~ column ~ '` is missing', text(sent(column)) ~ ' is null']) }}
 {%- endmacro %}
 
 {% macro rule_unreadable(column, cast_expression, expected) -%}
     {{ return([
         '`' ~ column ~ '` is not ' ~ expected,
-        text('raw.' ~ column) ~ ' is not null and ' ~ cast_expression ~ ' is null'
+        text(sent(column)) ~ ' is not null and ' ~ cast_expression ~ ' is null'
     ]) }}
 {%- endmacro %}
 
 {% macro rule_not_a_number(column) -%}
-    {{ return(rule_unreadable(column, number('raw.' ~ column), 'a number')) }}
+    {{ return(rule_unreadable(column, number(sent(column)), 'a number')) }}
 {%- endmacro %}
 
 {% macro rule_not_a_whole_number(column) -%}
-    {{ return(rule_unreadable(column, whole_number('raw.' ~ column), 'a whole number')) }}
+    {{ return(rule_unreadable(column, whole_number(sent(column)), 'a whole number')) }}
 {%- endmacro %}
 
 {% macro rule_not_a_moment(column) -%}
-    {{ return(rule_unreadable(column, moment('raw.' ~ column), 'a time like 2025-01-31 13:45:00')) }}
+    {{ return(rule_unreadable(column, moment(sent(column)), 'a time like 2025-01-31 13:45:00')) }}
 {%- endmacro %}
 
 {% macro rule_not_a_day(column) -%}
-    {{ return(rule_unreadable(column, calendar_day('raw.' ~ column), 'a day like 2025-01-31')) }}
+    {{ return(rule_unreadable(column, calendar_day(sent(column)), 'a day like 2025-01-31')) }}
 {%- endmacro %}
 
 {% macro rule_not_one_of(column, codes) -%}
     {{ return([
         '`' ~ column ~ '` is none of ' ~ codes | join(', '),
-        'lower(' ~ text('raw.' ~ column) ~ ") not in ('" ~ codes | join("', '") ~ "')"
+        'lower(' ~ text(sent(column)) ~ ") not in ('" ~ codes | join("', '") ~ "')"
     ]) }}
 {%- endmacro %}
 

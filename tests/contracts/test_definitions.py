@@ -7,13 +7,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dagster_project.dbt_runner import ENTITIES
 from dagster_project.definitions import build_definitions
 from dagster_project.entity_suites import suites_of_staged
 from dagster_project.settings import PROJECT_ROOT, load_settings
+from dagster_project.shop_project import ENTITIES
 from expectations.suite import load_suites
 
 LAYERS = {"sources", "raw", "staging", "intermediate", "marts", "models", "publish", "report"}
+EXAMPLES = ("demo", "olist", "online_retail", "cdnow")
 SCHEMAS = LAYERS | {"quality"}
 PUBLISHED_MARTS = {
     "dim_customers", "dim_products", "fct_orders", "fct_order_lines", "fct_refunds", "fct_feedback", "fct_customers",
@@ -157,7 +158,7 @@ def test_every_table_that_is_published_has_a_suite() -> None:
 def test_every_raw_table_of_every_example_has_a_suite() -> None:
     described = {
         f"{name}__{table}"
-        for example in ("demo", "olist", "online_retail", "cdnow")
+        for example in EXAMPLES
         for name, source in load_settings(PROJECT_ROOT / "examples" / f"{example}.yaml").sources.items()
         for table in source.tables
     }
@@ -166,9 +167,11 @@ def test_every_raw_table_of_every_example_has_a_suite() -> None:
 
 def test_every_entity_has_a_suite_and_every_source_the_rules_that_it_has_columns_for() -> None:
     assert {suite.table for suite in load_suites("staging")} == set(ENTITIES)
+    examples = [load_settings(PROJECT_ROOT / "examples" / f"{name}.yaml") for name in EXAMPLES]
     found = {
         suite.table: {rule.name for rule in suite.rules}
-        for suite in suites_of_staged(load_suites("staging"), ["cdnow", "demo", "olist", "online_retail"])
+        for settings in examples
+        for suite in suites_of_staged(load_suites("staging"), settings)
     }
     staging = PROJECT_ROOT / "dbt_models" / "models" / "staging"
     models = {path.stem for path in staging.rglob("stg_*.sql") if path.stem.partition("__")[2] in ENTITIES}

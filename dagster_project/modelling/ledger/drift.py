@@ -15,7 +15,8 @@ fitted on is no guide, and that their forecasts need a person's eye.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -69,7 +70,7 @@ def model_drift(connection: duckdb.DuckDBPyConnection, evenings: Sequence[dt.dat
         as_of: the night.
     """
     seen = {day: connection.execute(_SEEN, {"evening": day}).fetchnumpy() for day in evenings}
-    rows: list[dict[str, object]] = []
+    rows: list[Mapping[str, Any]] = []
     for place, day in enumerate(evenings[EVENINGS_BACK:]):
         before = evenings[place]
         for subject, kind in SUBJECTS.items():

@@ -30,7 +30,7 @@ class ParquetReading:
         self._stream = pa.OSFile(str(file.path), "rb")
         try:
             self._parquet = pq.ParquetFile(self._stream, page_checksum_verification=True)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             self._stream.close()
             raise self._damaged(error) from None
         self.schema = self._parquet.schema_arrow.remove_metadata()
@@ -45,7 +45,7 @@ class ParquetReading:
         try:
             for batch in self._parquet.iter_batches(batch_size=batch_rows(len(self.columns))):
                 yield batch.cast(self.schema)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise self._damaged(error) from None
 
     def rejects(self) -> Iterator[Reject]:

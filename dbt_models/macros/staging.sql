@@ -73,7 +73,9 @@
 {%- endmacro %}
 
 {#- The text of a number with a decimal comma, as one with a point: `1.234,56` is 1234.56. -#}
-{% macro decimal_comma(expression) -%}replace(replace(cast({{ expression }} as varchar), '.', ''), ',', '.'){%- endmacro %}
+{% macro decimal_comma(expression) -%}
+    replace(replace(cast({{ expression }} as varchar), '.', ''), ',', '.')
+{%- endmacro %}
 
 {#- Yes or no in the words of exports; null where it is neither. -#}
 {% macro flag(expression) -%}

@@ -145,7 +145,7 @@ def test_an_unknown_metric_lists_those_that_there_are(
 def test_the_command_prints_definition_waterfall_and_other_rules(published_shop: CornerShop) -> None:
     found = explain(published_shop, "repeat_purchase_rate_within_window")
     assert found.exit_code == 0
-    for text in ("came within 90 days", "guest unlinked", "180 days to come back", "from marts.fct_orders"):
+    for text in ("came within 90 days", "cancelled", "180 days to come back", "from marts.fct_orders"):
         assert text in found.output
 
 

@@ -155,8 +155,9 @@ def loyal_forecast_errors(connection: duckdb.DuckDBPyConnection, as_of: dt.date)
         as_of: the night.
     """
     rows: list[Mapping[str, Any]] = []
-    for (prediction, days), errors in connection.execute(_ERRORS).df().groupby(["prediction", "horizon_days"]):
-        rows.append({"prediction": prediction, "horizon_days": days, **_compared(errors, int(days))})
+    for _, errors in connection.execute(_ERRORS).df().groupby(["prediction", "horizon_days"]):
+        prediction, days = str(errors["prediction"].iloc[0]), int(errors["horizon_days"].iloc[0])
+        rows.append({"prediction": prediction, "horizon_days": days, **_compared(errors, days)})
     frame = pd.DataFrame(rows, columns=[name for name in LOYAL_FORECAST_ERRORS if name != "as_of_date"])
     return frame.assign(as_of_date=pd.Timestamp(as_of))
 
@@ -165,17 +166,19 @@ def _compared(errors: pd.DataFrame, horizon_days: int) -> Mapping[str, Any]:
     amounts = errors[["loyal_error", "loyal_outcome", "other_error", "other_outcome"]].to_numpy(dtype=np.float64)
     stretches = stretches_of(errors["predicted_date"], horizon_days)
     count = int(np.unique(stretches).size)
-    said = {"count_evenings": len(errors), "count_stretches": count, "verdict": "cannot_say"}
+    said: dict[str, Any] = {"count_evenings": len(errors), "count_stretches": count, "verdict": "cannot_say"}
     total = amounts.sum(axis=0)
     if min(total[1], total[3]) <= 0:
         return said | {"verdict_reason": "nothing came of one of the two"}
-    said |= {"loyal_error": total[0] / total[1], "other_error": total[2] / total[3]}
-    said["error_difference"] = said["loyal_error"] - said["other_error"]
+    loyal, other = total[0] / total[1], total[2] / total[3]
+    difference = loyal - other
+    said |= {"loyal_error": loyal, "other_error": other, "error_difference": difference}
     half_width = _half_width(amounts, stretches)
     if half_width is None:
-        wanted = f"fewer than {MINIMUM_STRETCHES} stretches of {horizon_days} days have ended"
-        return said | {"verdict_reason": wanted}
-    low, high = said["error_difference"] - half_width, said["error_difference"] + half_width
+        return said | {
+            "verdict_reason": f"fewer than {MINIMUM_STRETCHES} stretches of {horizon_days} days with orders have ended"
+        }
+    low, high = difference - half_width, difference + half_width
     said |= {"ci_low": low, "ci_high": high}
     if low <= 0 <= high:
         return said | {"verdict_reason": "the interval of the difference holds nought"}
@@ -187,11 +190,10 @@ def stretches_of(evenings: pd.Series, horizon_days: int) -> np.ndarray[tuple[int
 
     Args:
         evenings: month ends, earliest first, shape (n,).
-        horizon_days: a stretch has as many month ends as lie in it, at least one.
+        horizon_days: a stretch has as many month ends as lie in it, at least one; counted back from the latest.
     """
     months = evenings.dt.year.to_numpy(dtype=np.int64) * 12 + evenings.dt.month.to_numpy(dtype=np.int64)
     size = max(1, round(horizon_days / DAYS_OF_MONTH))
-    # full stretches end with the latest month end, so that the next night moves none of the others' luck apart
     return np.asarray((months[-1] - months) // size, dtype=np.int64)
 
 

@@ -109,7 +109,7 @@ def test_too_few_evenings_say_nothing(night):
     assert rows.loc[("orders", 30), ["count_evenings", "count_stretches"]].tolist() == [3, 3]
     short = rows.loc[("orders", 90)]
     assert (short["count_evenings"], short["verdict"]) == (1, "cannot_say")
-    assert short["verdict_reason"] == "fewer than 3 stretches of 90 days have ended"
+    assert short["verdict_reason"] == "fewer than 3 stretches of 90 days with orders have ended"
     assert np.isnan(short["ci_low"])
 
 

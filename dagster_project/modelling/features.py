@@ -169,6 +169,8 @@ order by cutoff_date, customer_key
 """
 
 _BEFORE_EVERYTHING = dt.date(1, 1, 1)
+Spans = dict[str, list[dt.date]]
+"""Cut-offs, the days after which each looks, and those up to which."""
 
 
 def customer_features(
@@ -249,9 +251,6 @@ def first_order_date(connection: duckdb.DuckDBPyConnection, as_of: dt.date) -> d
     return first if first is None else dt.date.fromisoformat(str(first))
 
 
-Spans = dict[str, list[dt.date]]
-
-
 def whole_pasts(cutoffs: Sequence[dt.date], customer_share: float = 1.0) -> Spans:
     """The spans of `OCCASIONS` from the shop's beginning to each cut-off.
 
@@ -278,7 +277,7 @@ def occasions_relation(
     Args:
         connection: as in `customer_features`.
         sql: the statement.
-        spans: cut-offs, the days after which they look, and those up to which.
+        spans: of the cut-offs.
         customer_share: as in `customer_features`.
         counts_zero_value_orders: as in `customer_features`.
     """

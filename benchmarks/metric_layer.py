@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -178,9 +178,9 @@ def prepared(folder: Path, lines: int) -> Path:
 
     settings = load_settings(ROOT / "examples" / "online_retail.yaml", home=folder)
     dbt = DbtRunner(settings)
-    assert settings.as_of is not None
-    dbt.warehouse.begin(settings.as_of, {name: no_rows(columns) for name, columns in RAW.items()}, run="benchmark")
-    built = dbt.build("resource_type:model resource_type:seed !resource_type:test !tag:after_models", settings.as_of)
+    night = settings.night()
+    dbt.warehouse.begin(night, {name: no_rows(columns) for name, columns in RAW.items()}, run="benchmark")
+    built = dbt.build("resource_type:model resource_type:seed !resource_type:test !tag:after_models", night)
     broken = [result.message for result in built if not result.has_passed]
     if broken:
         raise SystemExit(f"the empty night was to be built: {broken[0]}")
@@ -234,25 +234,22 @@ def ours(work: Path) -> dict[str, Any]:
     """Every model in turn."""
     models = [Model(**model) for model in json.loads((work / "models.json").read_text(encoding="utf-8"))]
     with connected(work) as con:
-        return measured({
-            model.name: lambda model=model: con.execute(f"create or replace table {model.relation} as ({model.sql}\n)")
-            for model in models
-        })  # fmt: skip
+        return measured(con, {m.name: f"create or replace table {m.relation} as ({m.sql}\n)" for m in models})
 
 
 def by_hand(work: Path) -> dict[str, Any]:
     """The script, into tables of its own."""
     with connected(work) as con:
         con.execute("create schema if not exists by_hand")
-        return measured({"script": lambda: con.execute(BY_HAND.read_text(encoding="utf-8"))})
+        return measured(con, {"script": BY_HAND.read_text(encoding="utf-8")})
 
 
-def measured(steps: Mapping[str, Callable[[], object]]) -> dict[str, Any]:
-    """What the steps take together and each, and the most memory that this process ever had."""
+def measured(con: duckdb.DuckDBPyConnection, steps: Mapping[str, str]) -> dict[str, Any]:
+    """What the SQL of the steps takes together and each, and the most memory that this process ever had."""
     began, worked, taken = time.perf_counter(), time.process_time(), {}
-    for name, step in steps.items():
+    for name, sql in steps.items():
         step_began, step_worked = time.perf_counter(), time.process_time()
-        step()
+        con.execute(sql)
         taken[name] = (time.process_time() - step_worked, time.perf_counter() - step_began)
     return {
         "seconds": time.perf_counter() - began,
@@ -278,14 +275,14 @@ def compare(con: duckdb.DuckDBPyConnection) -> None:
         )
         metrics = f" where metric in (select metric from by_hand.{table})" if table == "loyalty_metrics" else ""
         sides = (f"select {chosen} from marts.{table}{metrics}", f"select {chosen} from by_hand.{table}")
-        told = [
-            con.execute(f"select count(*), bit_xor(hash(row_told)) from ({side}) as row_told").fetchone()
-            for side in sides
+        [mine, other] = [
+            con.execute(f"select count(*), sum(hash(row_told)) from ({side}) as row_told").fetchall() for side in sides
         ]
-        if told[0] != told[1] or not told[0][0]:
-            [extra] = con.execute(f"select count(*) from ({sides[0]} except {sides[1]})").fetchone() or [0]
-            raise SystemExit(f"{table}: ours and the script were to be the same; {told}, {extra} rows only in ours")
-        print(f"{table}: {told[0][0]:,} rows, the same in {len(columns)} columns", file=sys.stderr)
+        [(rows, _)] = mine
+        if mine != other or not rows:
+            [(extra,)] = con.execute(f"select count(*) from ({sides[0]} except all {sides[1]})").fetchall()
+            raise SystemExit(f"{table}: ours and the script were to be the same, {extra:,} of {rows:,} rows differ")
+        print(f"{table}: {rows:,} rows, the same in {len(columns)} columns", file=sys.stderr)
 
 
 def tell_slowest(runs: list[dict[str, Any]]) -> None:

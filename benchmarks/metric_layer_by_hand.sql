@@ -555,7 +555,7 @@ with told as (
         ('multi_kind_share', 'share', several_kinds, one_kind + several_kinds, one_kind + several_kinds, 1, null, null, null),
         ('upsell_ratio', 'odds', several_kinds, one_kind, one_kind + several_kinds, 1, null, null, null),
         ('retention_rate', 'share', retained, before, before, 1, null, null, null),
-        ('retention_rate_classic', 'none', returned, before, before, 1, null, null, null),
+        ('retention_rate_classic', 'share', returned, before, before, 1, null, null, null),
         ('reactivated_customer_share', 'share', reactivated, active, active, 1, null, null, null),
         ('churn_rate', 'share', lost, before, before, 1, null, null, null),
         ('loyal_share', 'share', loyal, active, active, 1, null, null, null),

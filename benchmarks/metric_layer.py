@@ -42,6 +42,7 @@ WANTED = (
 )  # fmt: skip
 DRAWN = ("int_orders_united", "int_order_lines_united", "int_refunds_united", "dim_products")
 SLOWEST = 12
+MEMORY_LIMIT = "5GB"  # of the engine, as `engine.memory_limit` sets it; what it cannot hold it writes to disk
 
 RAW = {
     "online_retail__invoice_lines": (
@@ -224,7 +225,7 @@ def connected(work: Path) -> duckdb.DuckDBPyConnection:
     """A connection to the two files, as a night has it."""
     from dagster_project.keyed_hashes import set_keys
 
-    con = duckdb.connect(str(work / "warehouse.duckdb"))
+    con = duckdb.connect(str(work / "warehouse.duckdb"), config={"memory_limit": MEMORY_LIMIT})
     con.execute(f"attach '{work / 'scratch.duckdb'}' as scratch")
     set_keys(con, SECRET)
     return con
@@ -280,8 +281,12 @@ def compare(con: duckdb.DuckDBPyConnection) -> None:
         ]
         [(rows, _)] = mine
         if mine != other or not rows:
-            [(extra,)] = con.execute(f"select count(*) from ({sides[0]} except all {sides[1]})").fetchall()
-            raise SystemExit(f"{table}: ours and the script were to be the same, {extra:,} of {rows:,} rows differ")
+            missing = [f"select count(*) from ({a} except all {b})" for a, b in (sides, sides[::-1])]
+            [(only_ours,), (only_by_hand,)] = (con.execute(query).fetchone() or () for query in missing)
+            raise SystemExit(
+                f"{table}: ours and the script were to be the same; of {rows:,} rows {only_ours:,} are only in ours, "
+                f"and {only_by_hand:,} only in the script's"
+            )
         print(f"{table}: {rows:,} rows, the same in {len(columns)} columns", file=sys.stderr)
 
 

@@ -525,6 +525,7 @@ with attributed as (
     where net_amount > 0 and case period_type
         when 'month' then last_day(order_date) <= as_of()
         when 'quarter' then (period_start + interval 3 month) <= as_of() + 1
+        when 'day' then order_date >= (select min(order_date) from occasions)
         else period_start is not null
     end
 )

@@ -42,7 +42,6 @@ WANTED = (
 )  # fmt: skip
 DRAWN = ("int_orders_united", "int_order_lines_united", "int_refunds_united", "dim_products")
 SLOWEST = 12
-MEMORY_LIMIT = "5GB"  # of the engine, as `engine.memory_limit` sets it; what it cannot hold it writes to disk
 
 RAW = {
     "online_retail__invoice_lines": (
@@ -225,7 +224,7 @@ def connected(work: Path) -> duckdb.DuckDBPyConnection:
     """A connection to the two files, as a night has it."""
     from dagster_project.keyed_hashes import set_keys
 
-    con = duckdb.connect(str(work / "warehouse.duckdb"), config={"memory_limit": MEMORY_LIMIT})
+    con = duckdb.connect(str(work / "warehouse.duckdb"))
     con.execute(f"attach '{work / 'scratch.duckdb'}' as scratch")
     set_keys(con, SECRET)
     return con

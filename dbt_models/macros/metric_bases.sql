@@ -220,7 +220,7 @@
 
 {#- The same for bases that add up, as counts and sums do: over the rows of all splits together first, which are far
     fewer, and then over each split. -#}
-{% macro additive_bases_by_segment(from, segment_types, bases) -%}
+{% macro added_bases_by_segment(from, segment_types, bases) -%}
     select
         period_type,
         period_start,

@@ -12,12 +12,14 @@ import duckdb
 
 from dagster_project.assets.metadata import OWNERS, table_metadata
 from dagster_project.assets.models import ORDER_FACTS
+from dagster_project.modelling.ledger.by_loyalty import LOYAL_FORECAST_ERRORS
 from dagster_project.modelling.ledger.drift import MODEL_DRIFT
 from dagster_project.modelling.ledger.evenings import LedgerSettings
 from dagster_project.modelling.ledger.followed import PREDICTION_LEDGER
 from dagster_project.modelling.ledger.kept import Kept
 from dagster_project.modelling.ledger.night import LedgerNight, ledger_night
 from dagster_project.modelling.ledger.scores import LEDGER_SCORES
+from dagster_project.modelling.loyal import LoyalRule
 from dagster_project.modelling.purchase_model import ModelGate
 from dagster_project.modelling.value_night import Reading
 from dagster_project.partitions import as_of_of, nightly
@@ -38,6 +40,10 @@ LEDGER_TABLES = {
         "One row per month end, measure and subject: how far customers and predictions have moved from three months "
         "before, and whether probabilities still hold. `is_alarming` fails a check, which is told as an alert."
     ),
+    "loyal_forecast_errors": (
+        "One row per prediction and horizon: how far forecasts of loyal and other customers were off, in groups of "
+        "which as much was expected, and the difference with its interval. `verdict`: are loyal ones better foreseen?"
+    ),
 }
 
 
@@ -51,6 +57,7 @@ def ledger_settings(settings: Settings) -> LedgerSettings:
         gate=ModelGate(**chosen.gate.model_dump()),
         maximum_customers=settings.ledger.maximum_customers,
         followed_customers=settings.ledger.followed_customers,
+        loyal=LoyalRule(chosen.active_window_days, chosen.loyal_minimum_occasions, chosen.loyal_gap_multiple),
     )
 
 
@@ -96,4 +103,5 @@ def recorded(con: duckdb.DuckDBPyConnection, night: LedgerNight) -> LedgerNight:
     replace_table_in_batches(con, "models", "prediction_ledger", night.rows(), PREDICTION_LEDGER)
     replace_table(con, "models", "ledger_scores", night.scores, LEDGER_SCORES)
     replace_table(con, "models", "model_drift", night.drift, MODEL_DRIFT)
+    replace_table(con, "models", "loyal_forecast_errors", night.by_loyalty, LOYAL_FORECAST_ERRORS)
     return night

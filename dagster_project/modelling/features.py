@@ -28,7 +28,7 @@ _WINDOWS = ",\n    ".join(
     for days in WINDOWS_DAYS
 )
 
-_OCCASIONS = """
+OCCASIONS = """
 with spans as (
     select
         unnest($cutoffs::date[]) as cutoff_date,
@@ -169,6 +169,8 @@ order by cutoff_date, customer_key
 """
 
 _BEFORE_EVERYTHING = dt.date(1, 1, 1)
+Spans = dict[str, list[dt.date]]
+"""Cut-offs, the days after which each looks, and those up to which."""
 
 
 def customer_features(
@@ -199,11 +201,10 @@ def customer_features(
     Raises:
         ValueError: a cut-off comes twice, or the share is not above 0 to 1.
     """
-    _check(cutoffs, customer_share)
-    spans = {"cutoffs": list(cutoffs), "after": [_BEFORE_EVERYTHING] * len(cutoffs), "until": list(cutoffs)}
+    spans = whole_pasts(cutoffs, customer_share)
     tables, columns, joins = joined(groups)
-    sql = _OCCASIONS + _FEATURES + _JOINED.format(tables=tables, columns=columns, joins=joins)
-    return _relation(connection, sql, spans, customer_share, counts_zero_value_orders)
+    sql = OCCASIONS + _FEATURES + _JOINED.format(tables=tables, columns=columns, joins=joins)
+    return occasions_relation(connection, sql, spans, customer_share, counts_zero_value_orders)
 
 
 def customer_outcomes(
@@ -235,7 +236,7 @@ def customer_outcomes(
     _check(cutoffs, customer_share)
     ends = [cutoff + dt.timedelta(days=horizon_days) for cutoff in cutoffs]
     spans = {"cutoffs": list(cutoffs), "after": list(cutoffs), "until": ends}
-    return _relation(connection, _OCCASIONS + _OUTCOMES, spans, customer_share, counts_zero_value_orders).df()
+    return occasions_relation(connection, OCCASIONS + _OUTCOMES, spans, customer_share, counts_zero_value_orders).df()
 
 
 def first_order_date(connection: duckdb.DuckDBPyConnection, as_of: dt.date) -> dt.date | None:
@@ -250,13 +251,36 @@ def first_order_date(connection: duckdb.DuckDBPyConnection, as_of: dt.date) -> d
     return first if first is None else dt.date.fromisoformat(str(first))
 
 
-def _relation(
+def whole_pasts(cutoffs: Sequence[dt.date], customer_share: float = 1.0) -> Spans:
+    """The spans of `OCCASIONS` from the shop's beginning to each cut-off.
+
+    Args:
+        cutoffs: as in `customer_features`.
+        customer_share: as in `customer_features`.
+
+    Raises:
+        ValueError: a cut-off comes twice, or the share is not above 0 to 1.
+    """
+    _check(cutoffs, customer_share)
+    return {"cutoffs": list(cutoffs), "after": [_BEFORE_EVERYTHING] * len(cutoffs), "until": list(cutoffs)}
+
+
+def occasions_relation(
     connection: duckdb.DuckDBPyConnection,
     sql: str,
-    spans: dict[str, list[dt.date]],
+    spans: Spans,
     customer_share: float,
     counts_zero_value_orders: bool,
 ) -> duckdb.DuckDBPyRelation:
+    """What a statement that begins with `OCCASIONS` says of some spans; not fetched yet.
+
+    Args:
+        connection: as in `customer_features`.
+        sql: the statement.
+        spans: of the cut-offs.
+        customer_share: as in `customer_features`.
+        counts_zero_value_orders: as in `customer_features`.
+    """
     last_md5 = f"{min(round(customer_share * 16**8), 16**8 - 1):08x}" + "f" * 24
     given = spans | {"last_md5": last_md5, "counts_zero_value_orders": counts_zero_value_orders}
     return connection.sql(sql, params=given)

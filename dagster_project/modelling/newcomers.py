@@ -31,6 +31,9 @@ RECENT_DAYS = 90
 TREND_KEPT = 0.5
 STEEPEST = float(np.log(2))
 """Of the log of the trend over a year: twice or half."""
+WIDEST_LOG_ERROR = float(np.log(10)) / 1.533
+"""Scale of a t of 4 degrees: 80 % of the totals lie within a tenth and ten times. A shop that stopped all at once would
+claim more, of which nothing can be drawn."""
 FEWEST = 0.5
 """First orders that a fortnight without any counts as, so that it has a logarithm."""
 
@@ -145,7 +148,8 @@ class Newcomers:
             count: draws.
         """
         customers, orders, net = self.expected(horizon_days)
-        factor = CommonError.of(float(self.foreseen.log_error(float(horizon_days)))).factors(rng, count)
+        log_error = min(float(self.foreseen.log_error(float(horizon_days))), WIDEST_LOG_ERROR)
+        factor = CommonError.of(log_error).factors(rng, count)
         came = rng.poisson(customers * factor).astype(np.float64)
         again = rng.poisson(came * max(orders / max(customers, 1e-9) - 1, 0.0))
         ordered = came + again

@@ -340,6 +340,13 @@ where predicted_date is null and segment_type = 'all'
 order by part, prediction, horizon_days, is_baseline, count_evenings desc, model, score
 """
 
+LOYAL_FORECAST_ERRORS = """
+select prediction, horizon_days, count_evenings, loyal_error, other_error, error_difference, ci_low, ci_high, verdict
+from models.loyal_forecast_errors
+where loyal_error is not null
+order by prediction desc, horizon_days
+"""
+
 LEDGER_TENTHS = """
 select scores.segment, scores.count_customers, scores.score, scores.score_value
 from models.ledger_scores as scores

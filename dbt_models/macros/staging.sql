@@ -43,7 +43,7 @@
         when regexp_matches(
             trim(cast({{ expression }} as varchar)),
             '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]+)?)?)?$'
-        ) then try_cast({{ expression }} as timestamp)
+        ) then try_cast(trim(cast({{ expression }} as varchar)) as timestamp)
     end
 {%- endmacro %}
 

@@ -75,6 +75,7 @@ MODELS = {
     "text_themes", "feedback_themes", "feedback_theme_effects", "survey_nonresponse", "survey_weights",
     "satisfaction_drivers", "satisfaction_driver_importance", "prediction_ledger", "ledger_scores",
     "customer_next_order", "customer_next_kinds", "next_purchase_scores", "revenue_forecast", "model_drift",
+    "loyal_forecast_errors",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
+from dagster_project.modelling.loyal import LoyalRule
 from dagster_project.modelling.purchase_model import ModelGate, ModelName
 
 CALIBRATION_DAYS = 90
@@ -26,6 +27,7 @@ class LedgerSettings:
         gate: how much history an evening needs; one with less is left out.
         maximum_customers: customers of the shop that are read, by a hash of their key.
         followed_customers: customers of them whose predictions are kept one by one.
+        loyal: who is told apart as loyal.
     """
 
     count_evenings: int = 24
@@ -35,6 +37,7 @@ class LedgerSettings:
     gate: ModelGate = field(default_factory=ModelGate)
     maximum_customers: int = 10_000
     followed_customers: int = 2_000
+    loyal: LoyalRule = field(default_factory=LoyalRule)
 
     def __post_init__(self) -> None:
         """Refuse horizons that nothing could be calibrated on."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from dagster_project.modelling.features import customer_features, customer_outcomes
 from dagster_project.modelling.ledger import followed
+from dagster_project.modelling.ledger.by_loyalty import loyal_forecast_errors
 from dagster_project.modelling.ledger.drift import model_drift
 from dagster_project.modelling.ledger.evenings import (
     CALIBRATION_DAYS,
@@ -26,6 +27,7 @@ from dagster_project.modelling.ledger.evenings import (
 from dagster_project.modelling.ledger.kept import Kept, Known, made_by
 from dagster_project.modelling.ledger.predictions import COLUMNS, Grade, evening_fits, evening_predictions, grade_of
 from dagster_project.modelling.ledger.scores import ledger_scores
+from dagster_project.modelling.loyal import loyal_customers
 from dagster_project.modelling.newcomers import Newcomers
 from dagster_project.modelling.value_night import Reading
 
@@ -42,6 +44,7 @@ class LedgerNight:
         evenings: month ends that have predictions, earliest first.
         scores: `LEDGER_SCORES`.
         drift: `MODEL_DRIFT`.
+        by_loyalty: `LOYAL_FORECAST_ERRORS`.
         count_made: evenings that were predicted anew, calibration evenings before the first included.
     """
 
@@ -49,6 +52,7 @@ class LedgerNight:
     evenings: tuple[dt.date, ...]
     scores: pd.DataFrame
     drift: pd.DataFrame
+    by_loyalty: pd.DataFrame
     count_made: int
 
     def rows(self) -> Iterator[pa.Table]:
@@ -87,7 +91,8 @@ def ledger_night(reading: Reading, settings: LedgerSettings, kept: Kept | None =
             followed.add_outcomes(connection, outcomes, days, evenings)
     scores = ledger_scores(connection, predicted, reading.as_of)
     drift = model_drift(connection, predicted, reading.as_of)
-    return LedgerNight(reading, tuple(predicted), scores, drift, speaking.count_made)
+    by_loyalty = loyal_forecast_errors(connection, reading.as_of)
+    return LedgerNight(reading, tuple(predicted), scores, drift, by_loyalty, speaking.count_made)
 
 
 @dataclass
@@ -166,16 +171,17 @@ class _Evenings:
         self._features |= dict(self._features_of([day for day in needed if day not in self._features]))
 
     def _features_of(self, evenings: Sequence[dt.date]) -> list[tuple[dt.date, pd.DataFrame]]:
-        """The features of some evenings, in one pass for all that read the same share of the customers."""
+        """The features of some evenings and who is loyal, in one pass for all that read the same share of customers."""
+        con, is_counted = self.reading.connection, self.reading.counts_zero_value_orders
         found = []
         for share, alike in groupby(evenings, self.share):
             days = list(alike)
-            rows = customer_features(
-                self.reading.connection,
-                days,
-                counts_zero_value_orders=self.reading.counts_zero_value_orders,
-                customer_share=share,
-            ).df()
+            rows = customer_features(con, days, counts_zero_value_orders=is_counted, customer_share=share).df()
+            loyal = loyal_customers(
+                con, days, self.settings.loyal, counts_zero_value_orders=is_counted, customer_share=share
+            )
+            rows = rows.merge(loyal, "left", ["cutoff_date", "customer_key"], indicator="is_loyal")
+            rows["is_loyal"] = rows["is_loyal"] == "both"
             found += [(day, rows[rows["cutoff_date"] == pd.Timestamp(day)].reset_index(drop=True)) for day in days]
         return found
 

@@ -55,6 +55,7 @@ COLUMNS = {
     "net_model": "varchar",
     "is_active": "boolean",
     "is_followed": "boolean",
+    "is_loyal": "boolean",
     "days_since_last_order": "bigint",
     **{f"{what}_{kind}": "double" for what in ("orders", "net") for kind in ("predicted", "low", "high", *NAIVE)},
     "no_order_predicted": "double",
@@ -121,7 +122,7 @@ def evening_predictions(
 
     Args:
         fits: of the evening.
-        features: rows of `customer_features` on it.
+        features: rows of `customer_features` on it, and is_loyal.
         evening: the cut-off.
         settings: horizons, and how many customers are followed.
         grade: of the calibration evening; intervals have their usual shapes without one.
@@ -148,6 +149,7 @@ def evening_predictions(
         rows = _described(evening, days, speakers, len(features))
         rows["part"], rows["customer_key"] = OF_CUSTOMER, features["customer_key"].to_numpy()
         rows["is_active"], rows["is_followed"], rows["days_since_last_order"] = active, followed, since
+        rows["is_loyal"] = features["is_loyal"].to_numpy()
         rows["orders_predicted"], rows["net_predicted"] = said.orders, said.net
         rows["no_order_predicted"] = said.no_order
         _add_intervals(rows, said, shapes, followed)
@@ -258,7 +260,7 @@ def _total(
     of_orders, of_spend = (error.factors(rng, COUNT_DRAWS) for error in errors)
     factors = {"orders": of_orders, "net": of_orders * of_spend}
     variances = dict(zip(("orders", "net"), shapes.outcomes.variances(said), strict=True))
-    total = rows.iloc[:1].assign(part=OF_SHOP, customer_key=None, is_active=True, is_followed=True)
+    total = rows.iloc[:1].assign(part=OF_SHOP, customer_key=None, is_active=True, is_followed=True, is_loyal=False)
     total["no_order_predicted"] = total["days_since_last_order"] = np.nan
     drawn = {}
     for what, factor in factors.items():

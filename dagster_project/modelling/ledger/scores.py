@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import duckdb
 import pandas as pd
 
+from dagster_project.modelling.ledger.by_loyalty import add_groups
 from dagster_project.modelling.ledger.followed import GRADED
 from dagster_project.modelling.ledger.predictions import NAIVE, OF_CUSTOMER
 
@@ -242,4 +243,5 @@ def ledger_scores(connection: duckdb.DuckDBPyConnection, evenings: Sequence[dt.d
     connection.execute(_TABLE)
     for evening in evenings:
         connection.execute(_SUMS, {"predicted_date": evening})
+        add_groups(connection, evening)
     return connection.execute(_SCORES, {"as_of": as_of}).df()

@@ -31,6 +31,7 @@ SUBJECTS = (
     Subject("customer", (EVENT,), "brier", "No order, yes or no, of active customers"),
 )
 WORDS = {"orders": "Orders", "net": "Net revenue", EVENT: "No order"}
+VERDICTS = {"holds": "yes", "does_not_hold": "no, worse", "cannot_say": "cannot say"}
 ERRORS = {"wape": "Error, share of what came", "rmse": "RMSE", "brier": "Brier"}
 
 
@@ -58,12 +59,13 @@ def ledger(shop: Published, metrics: Metrics) -> Section:
         anchor="ledger",
         title=title,
         lead=_lead(rows),
-        tables=[*(table for table in tables if table.rows), *_tenths(shop)],
+        tables=[*(table for table in tables if table.rows), *_by_loyalty(shop), *_tenths(shop)],
         notes=(
             "Each month end is predicted from what was known on it, and graded when its horizon has ended. Naive: the "
             "best of three rules of thumb (the same as last period, own rate times time, mean of the cohort). "
             "An interval that says 80\u00a0% should hold about 80\u00a0% of what came; of whole numbers it holds more. "
-            "Month ends whose horizons overlap share their luck.",
+            "Month ends whose horizons overlap share their luck. Loyal and other customers are compared in groups of "
+            "which as much was expected, as what many do is easier to foresee than what few do.",
         ),
     )
 
@@ -124,6 +126,26 @@ def _table(subject: Subject, records: Sequence[Record]) -> Table:
     return Table(subject.caption, columns, body)
 
 
+def _by_loyalty(shop: Published) -> list[Table]:
+    """Whether loyal customers are forecast better."""
+    body = []
+    for row in shop.rows(queries.LOYAL_FORECAST_ERRORS):
+        is_sure = not formats.is_absent(row["ci_low"])
+        interval = f" ({_points(row['ci_low'])} to {_points(row['ci_high'])})" if is_sure else ""
+        body.append(
+            (
+                f"{WORDS[row['prediction']]}, {row['horizon_days']} days",
+                formats.count(row["count_evenings"]),
+                _share(row["loyal_error"]),
+                _share(row["other_error"]),
+                _points(row["error_difference"]) + interval,
+                VERDICTS[row["verdict"]],
+            )
+        )
+    columns = ("Prediction", "# Month ends", "# Loyal: off by", "# Others: off by", "# Difference, points", "Better?")
+    return [Table("Are loyal customers easier to foresee?", columns, body)] if body else []
+
+
 def _tenths(shop: Published) -> list[Table]:
     """What was said and what came, by tenth of the active customers."""
     rows = shop.rows(queries.LEDGER_TENTHS, horizon_days=CHURN_DAYS)
@@ -141,6 +163,10 @@ def _tenths(shop: Published) -> list[Table]:
 
 def _share(amount: float | None) -> str:
     return formats.share(amount)
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f}"
 
 
 def _bias(amount: float | None) -> str:

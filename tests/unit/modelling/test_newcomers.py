@@ -1,6 +1,7 @@
 """Customers still to come: known rates, seasons and repeats are found again."""
 
 import datetime as dt
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -91,3 +92,21 @@ def test_parts_add_up_and_the_sum_is_surer_than_the_sum_of_the_ends():
     assert existing["low_80"] == 80.0
     assert existing["low_80"] + new["low_80"] < both["low_80"] < both["expected"] < both["high_80"]
     assert both["high_80"] < existing["high_80"] + new["high_80"]
+
+
+class Anything:
+    """What a shop is told of itself that stopped all at once: the total may be anything."""
+
+    def factor(self, horizon_days: float) -> float:
+        return 1.0
+
+    def log_error(self, horizon_days: float) -> float:
+        return 12.0
+
+
+def test_a_total_that_may_be_anything_is_drawn_within_ten_times():
+    found = replace(Newcomers.of(shop_of(np.repeat(np.arange(900), 2)), AS_OF, 365), foreseen=Anything())
+    ordered, spent = found.draws(365, np.random.default_rng(0), 4_000)
+    low, high = np.quantile(ordered, (0.1, 0.9)) / found.expected(365)[1]
+    assert np.isfinite(spent).all()
+    assert (low, high) == (pytest.approx(0.1, rel=0.15), pytest.approx(10, rel=0.15))

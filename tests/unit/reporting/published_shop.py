@@ -73,6 +73,10 @@ COLUMNS = {
         "predicted_date date, segment_type varchar, segment varchar, count_evenings bigint, count_customers bigint, "
         "score varchar, score_value double"
     ),
+    "models.loyal_forecast_errors": (
+        "prediction varchar, horizon_days integer, count_evenings bigint, loyal_error double, other_error double, "
+        "error_difference double, ci_low double, ci_high double, verdict varchar"
+    ),
     "models.survey_nonresponse": (
         "survey varchar, count_invited bigint, count_answers bigint, raw_score double, weighted_score double, "
         "ci_low double, ci_high double, score_if_silent_detractors double, score_if_silent_promoters double, "
@@ -166,6 +170,13 @@ def _contents(has_feedback: bool, is_fitted: bool) -> dict[str, list[tuple]]:
             ("mentions", 0, 0, None, None, None, None, "not_measured"),
         ],
         "models.model_scores": _scores(is_fitted),
+        "models.ledger_scores": [
+            ("net", 90, "existing_customers", "mbg_nbd", False, None, "all", "all", 6, 6, "wape", 0.125)
+        ],
+        "models.loyal_forecast_errors": [
+            ("orders", 30, 12, 0.125, 0.25, -0.125, -0.2, -0.05, "holds"),
+            ("net", 90, 6, 0.375, 0.25, 0.125, None, None, "cannot_say"),
+        ],
         "models.revenue_forecast": [
             ("orders", 365, "existing_customers", 60.0, *((40.0, 90.0) if is_fitted else (None, None))),
             ("net", 365, "existing_customers", 9_000.0, *((6_000.0, 12_000.0) if is_fitted else (None, None))),

@@ -40,3 +40,10 @@
     {%- endfor -%}
     ({{ sums | join(' + ') }}) / nullif({{ weights | join(' + ') }}, 0)
 {%- endmacro %}
+
+{#- A pillar: the mean of its items' points, which stand in columns points_<item>. -#}
+{% macro mean_of_items(items) -%}
+    {%- set parts = {} -%}
+    {%- for name, item in items.items() -%}{%- do parts.update({'points_' ~ name: item.weight}) -%}{%- endfor -%}
+    {{ mean_of_present(parts) }}
+{%- endmacro %}

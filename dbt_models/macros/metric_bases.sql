@@ -218,6 +218,29 @@
     group by {{ grouped_by_segments('period_type, period_start', segment_types) }}
 {%- endmacro %}
 
+{#- The same for bases that add up, as counts and sums do: over the rows of all splits together first, which are far
+    fewer, and then over each split. -#}
+{% macro added_bases_by_segment(from, segment_types, bases) -%}
+    select
+        period_type,
+        period_start,
+        {{ grouped_segment_type(segment_types) }} as segment_type,
+        {{ grouped_segment(segment_types) }} as segment,
+        {%- for name in bases %}
+        cast(sum({{ name }}) as decimal(38, 8)) as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from (
+        select
+            period_type,
+            period_start,
+            {{ segment_types | join(',\n            ') }},
+            {{ base_columns(bases) }}
+        from {{ from }}
+        group by period_type, period_start, {{ segment_types | join(', ') }}
+    ) as cells
+    group by {{ grouped_by_segments('period_type, period_start', segment_types) }}
+{%- endmacro %}
+
 {#- The bases as columns of an aggregate. -#}
 {% macro base_columns(bases) -%}
     {%- for name, aggregate in bases.items() %}

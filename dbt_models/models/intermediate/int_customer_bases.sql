@@ -1,6 +1,6 @@
 -- Grain: one row per period, segment and base: what customers bought, as counts and exact sums.
 with sums as (
-    {{ bases_by_segment(ref('int_customer_periods'), customer_segment_types(), customer_bases()) }}  -- noqa: PRS
+    {{ added_bases_by_segment(ref('int_customer_periods'), customer_segment_types(), customer_bases()) }}  -- noqa: PRS
 )
 
 {{ bases_in_rows('sums', customer_bases()) }}

@@ -100,7 +100,7 @@ effects as (
             when not programme.is_estimable then 'not estimable: ' || programme.estimate_reason
             when programme.{{ column }} is null then 'no source: this shop delivers no costs of the programme'
         end as status_reason
-    from lifetime
+    from lifetime  -- noqa: ST11
     left join {{ ref('programme_effect') }} as programme
         on programme.outcome = 'net_change' and programme.horizon_days = {{ var('effect_horizon_days') }}
     {%- endfor %}

@@ -59,6 +59,17 @@ points as (
     where customers.cohort_month is not null
     group by
         ledger.customer_key, greatest(cast(date_trunc('month', ledger.effective_date) as date), customers.cohort_month)
+),
+
+-- each balance and the month in which the next one begins: far fewer rows than months, most of which move nothing
+balances as (
+    select
+        customer_key,
+        month_start,
+        lead(month_start) over of_customer as next_month_start,
+        sum(points_moved) over of_customer as points_balance
+    from points
+    window of_customer as (partition by customer_key order by month_start asc)
 )
 
 select
@@ -77,13 +88,7 @@ select
     coalesce(contacts.count_bad_contacts, 0) as count_bad_contacts,
     cast(coalesce(points.count_points_given, 0) as bigint) as count_points_given,
     cast(coalesce(points.count_points_redeemed, 0) as bigint) as count_points_redeemed,
-    cast(
-        sum(coalesce(points.points_moved, 0)) over (
-            partition by customers.customer_key
-            order by months.month_start asc
-            rows between unbounded preceding and current row
-        ) as bigint
-    ) as points_balance,
+    cast(coalesce(balances.points_balance, 0) as bigint) as points_balance,
     states.lifecycle_state,
     purchases.customer_key is not null as is_active,
     months.month_start < cast(date_trunc('month', {{ dbt.dateadd('day', 1, as_of_date()) }}) as date)
@@ -95,5 +100,10 @@ left join refunds on customers.customer_key = refunds.customer_key and months.mo
 left join feedback on customers.customer_key = feedback.customer_key and months.month_start = feedback.month_start
 left join contacts on customers.customer_key = contacts.customer_key and months.month_start = contacts.month_start
 left join points on customers.customer_key = points.customer_key and months.month_start = points.month_start
+left join balances
+    on
+        customers.customer_key = balances.customer_key
+        and months.month_start >= balances.month_start
+        and (balances.next_month_start is null or months.month_start < balances.next_month_start)
 left join {{ ref('int_lifecycle_months') }} as states
     on customers.customer_key = states.customer_key and months.month_start = states.month_start

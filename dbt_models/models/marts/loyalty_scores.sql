@@ -66,9 +66,7 @@ items as (
 pillars as (
     select
         {%- for pillar, items in score_pillars().items() %}
-        {%- set parts = {} %}
-        {%- for name, item in items.items() %}{% do parts.update({'points_' ~ name: item.weight}) %}{% endfor %}
-        {{ mean_of_present(parts) }} as {{ pillar }},
+        {{ mean_of_items(items) }} as {{ pillar }},
         {%- endfor %}
         items.customer_key,
         items.count_open_severe_complaints

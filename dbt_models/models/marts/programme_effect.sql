@@ -97,11 +97,13 @@ judged as (
         case told.outcome
             when 'net_change' then naive.net_difference else naive.occasion_difference
         end as naive_difference,
-        case when told.outcome = 'net_change'
-            then {{ ratio('coalesce(rewards.points_redeemed, 0) * ' ~ var('cost_per_point'), 'told.count_events') }}
+        case
+            when told.outcome = 'net_change'
+                then {{ ratio('coalesce(rewards.points_redeemed, 0) * ' ~ var('cost_per_point'), 'told.count_events') }}
         end as reward_cost_per_member,
-        case when told.outcome = 'net_change'
-            then {{ ratio('running.running_cost', 'running.member_days') }} * told.horizon_days
+        case
+            when told.outcome = 'net_change'
+                then {{ ratio('running.running_cost', 'running.member_days') }} * told.horizon_days
         end as running_cost_per_member,
         coalesce(told.verdict_reason, case
             when coalesce(placebo.count_matched, 0) < {{ var('minimum_base') }}
@@ -120,8 +122,9 @@ judged as (
             and told.outcome = placebo.outcome
             and placebo.horizon_days = least(told.horizon_days, {{ placebo_days() }})
     left join {{ ref('int_matched_effects') }} as memberships
-        on {{ equal_columns('told', 'memberships', ['comparison', 'exposure', 'horizon_days']) }}
-        and memberships.outcome = 'member_days'
+        on
+            {{ equal_columns('told', 'memberships', ['comparison', 'exposure', 'horizon_days']) }}
+            and memberships.outcome = 'member_days'
     left join rewards on told.horizon_days = rewards.horizon_days
     left join naive on told.horizon_days = naive.horizon_days
     cross join running
@@ -133,8 +136,9 @@ scaled as (
     select
         *,
         {%- for name in ['difference', 'ci_low', 'ci_high'] %}
-        case when estimate_reason is null
-            then {{ name }} / nullif(share_of_contrast, 0)
+        case
+            when estimate_reason is null
+                then {{ name }} / nullif(share_of_contrast, 0)
         end as effect_of_{{ name }},
         {%- endfor %}
         reward_cost_per_member + running_cost_per_member as cost_per_member
@@ -165,10 +169,15 @@ select
     reward_cost_per_member,
     running_cost_per_member,
     {%- for name, bound in {'': 'difference', '_low': 'ci_low', '_high': 'ci_high'}.items() %}
-    {%- set margin = 'effect_of_' ~ bound ~ ' * ' ~ var('margin_share') %}
-    case when outcome = 'net_change' then {{ margin }} end as margin_effect{{ name }},
-    case when outcome = 'net_change'
-        then {{ ratio(margin ~ ' - cost_per_member', 'cost_per_member') }}
-    end as return_on_cost{{ name }}{{ ',' if not loop.last }}
+    case
+        when outcome = 'net_change' then effect_of_{{ bound }} * {{ var('margin_share') }}
+    end as margin_effect{{ name }},
+    case
+        when outcome = 'net_change'
+            then {{ ratio(
+                'effect_of_' ~ bound ~ ' * ' ~ var('margin_share') ~ ' - cost_per_member', 'cost_per_member'
+            ) }}
+    end as return_on_cost{{ name }}
+    {%- if not loop.last %},{% endif %}
     {%- endfor %}
 from scaled

@@ -16,10 +16,10 @@
     ]) }}
 {%- endmacro %}
 
-{#- A definition with the shop's settings put in. -#}
-{% macro definition_text(column) -%}
+{#- A definition with some of the shop's settings put in. -#}
+{% macro definition_text(column, names) -%}
     {%- set written = namespace(sql=column) -%}
-    {%- for name in definition_settings() -%}
+    {%- for name in names -%}
         {%- set told = var(name) | int if var(name) == var(name) | int else var(name) -%}
         {%- set written.sql = "replace(" ~ written.sql ~ ", '{" ~ name ~ "}', '" ~ told ~ "')" -%}
     {%- endfor -%}

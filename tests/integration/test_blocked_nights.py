@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -17,12 +18,12 @@ from expectations.suite import Rule, Suite, load_suites
 def add_rule(monkeypatch: pytest.MonkeyPatch, layer: str, table: str, rule: Rule) -> None:
     """Let one suite have one rule more."""
 
-    def with_one_more(asked: str, tables: Iterable[str] | None = None) -> list[Suite]:
+    def with_one_more(asked: str, *where: Iterable[Any]) -> list[Suite]:
         return [
             Suite(suite.layer, suite.table, (*suite.rules, rule))
             if (suite.layer, suite.table) == (layer, table)
             else suite
-            for suite in load_suites(asked, tables)
+            for suite in load_suites(asked, *where)
         ]
 
     monkeypatch.setattr(checks, "load_suites", with_one_more)

@@ -1,11 +1,22 @@
 -- Grain: one row per metric, segment and period; a metric whose feed this shop lacks has one row that says so.
+{%- set names = definition_settings() %}
+{%- set half = names | length // 2 %}
 
-with registry as (
+-- settings are put in by two steps: all in one nest deeper than parsers of SQL follow
+with half_told as (
     select
         *,
-        cast({{ definition_text('cast(scale as ' ~ dbt.type_string() ~ ')') }} as double) as factor,
-        {{ definition_text('definition') }} as told_definition
+        {{ definition_text('cast(scale as ' ~ dbt.type_string() ~ ')', names[:half]) }} as half_told_scale,
+        {{ definition_text('definition', names[:half]) }} as half_told_definition
     from {{ ref('metric_definitions') }}
+),
+
+registry as (
+    select
+        *,
+        cast({{ definition_text('half_told_scale', names[half:]) }} as double) as factor,
+        {{ definition_text('half_told_definition', names[half:]) }} as told_definition
+    from half_told
 ),
 
 told as (

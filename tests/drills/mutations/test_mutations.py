@@ -14,9 +14,8 @@ from mutation import MUTATIONS, ROW_MUTATIONS, SOME, Kind, Mutation, RowMutation
 
 from dagster_project.sources.tables import PROVENANCE_COLUMNS
 
-EVERY = 1 if IS_LONG else 43
-"""The short form makes one corruption in so many; a prime, so that all feeds and kinds have their turn."""
-LEAST_NOTICED = 0.95 if IS_LONG else 0.9  # a few dozen tell less
+pytestmark = pytest.mark.skipif(not IS_LONG, reason="every column in every way takes an hour: `make drills`")
+LEAST_NOTICED = 0.95
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,7 @@ def _of_rows(feed: str, columns: dict[str, str], mutation: RowMutation) -> str:
 
 
 def test_corruptions_of_every_column_are_noticed(night: MutableNight) -> None:
-    verdicts = [
-        Verdict(case, *night.noticed(case.feed, case.query))
-        for number, case in enumerate(cases(night))
-        if number % EVERY == 0
-    ]
+    verdicts = [Verdict(case, *night.noticed(case.feed, case.query)) for case in cases(night)]
     harmful = [verdict for verdict in verdicts if verdict.changes_facts]
     survivors = [verdict for verdict in harmful if not verdict.noticed]
     _write(verdicts, harmful, survivors)

@@ -7,7 +7,6 @@ is corrupted and what should come of it stands in `mutation.py` and `test_mutati
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from rules_in_sql import keeps
 
 from dagster_project.assets.raw import raw_views
 from dagster_project.checks import suites_of
+from dagster_project.dbt_runner import DbtRunner
 from dagster_project.keyed_hashes import set_keys
 from dagster_project.publishing.audit import table_facts
 from dagster_project.publishing.versions import current_database
@@ -65,7 +65,9 @@ class MutableNight:
 
     def __init__(self, shop: CornerShop, scratch: Path) -> None:
         self._scratch = scratch
-        self._nodes = json.loads((shop.home / "dbt" / "manifest.json").read_text(encoding="utf-8"))["nodes"]
+        self._nodes = DbtRunner(shop.settings()).manifest()[
+            "nodes"
+        ]  # the file is not there where another home's was read
         self._fact_tables = self._facts_by_name()
         self._compiled = {path.name: path for path in (shop.home / "dbt" / "compiled").rglob("*.sql")}
         self._early = self._in_order(self._fact_tables)

@@ -14,7 +14,7 @@ from mutation import MUTATIONS, ROW_MUTATIONS, SOME, Kind, Mutation, RowMutation
 
 from dagster_project.sources.tables import PROVENANCE_COLUMNS
 
-pytestmark = pytest.mark.skipif(not IS_LONG, reason="every column in every way takes an hour: `make drills`")
+pytestmark = pytest.mark.skipif(not IS_LONG, reason="corruptions are drilled by `make drills` alone")
 LEAST_NOTICED = 0.95
 
 

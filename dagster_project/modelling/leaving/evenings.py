@@ -22,8 +22,8 @@ from dagster_project.modelling.feature_groups import FeatureGroup
 from dagster_project.modelling.features import customer_features, customer_outcomes
 from dagster_project.modelling.fits import Fits, aligned_outcomes, fit_models, histories_of
 from dagster_project.modelling.histories import FloatArray
-from dagster_project.modelling.leaving.rhythm import Rhythm
 from dagster_project.modelling.purchase_model import ModelName
+from dagster_project.modelling.rhythm import Rhythm
 
 OFF_THE_EDGE = 1e-9
 """Probabilities are kept so far off 0 and 1 before odds are taken of them."""
@@ -37,14 +37,14 @@ class Evening:
         cutoff: the evening.
         features: rows of `customer_features` with the groups, of active customers.
         log_odds: of no order within the horizon, by the purchase model, shape (n,).
-        rhythm: usual gaps of the evening.
+        rhythm: of the customers read on the evening; None where too few gaps have ended.
         has_left: what followed, shape (n,), 0 or 1; None on the night itself.
     """
 
     cutoff: dt.date
     features: pd.DataFrame
     log_odds: FloatArray
-    rhythm: Rhythm
+    rhythm: Rhythm | None
     has_left: FloatArray | None = None
 
 

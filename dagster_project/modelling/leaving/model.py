@@ -18,9 +18,9 @@ from dagster_project.modelling.churn import ChurnSettings, customer_churn, risk_
 from dagster_project.modelling.histories import FloatArray, distinct_histories
 from dagster_project.modelling.leaving.calibration import Calibration
 from dagster_project.modelling.leaving.evenings import log_odds_of
-from dagster_project.modelling.leaving.rhythm import Rhythm, days_since_last_order
 from dagster_project.modelling.leaving.trees import OVERDUE, PACE, Trees
 from dagster_project.modelling.purchase_model import PurchaseModelFit
+from dagster_project.modelling.rhythm import Rhythm, days_since_last_order, gap_multiple, usual_gap_days
 from dagster_project.modelling.selection import Choice
 
 
@@ -32,7 +32,7 @@ class LeavingModel:
         as_of: the night.
         settings: horizon, bands and gate.
         purchase_fit: the purchase model, or why there is none.
-        rhythm: usual gaps of the night.
+        rhythm: of everybody on the night; None where too few gaps have ended.
         choices: from `chosen`; none unless fitted.
         trees: of the champion; None where it has none.
         calibration: of the champion.
@@ -44,7 +44,7 @@ class LeavingModel:
     as_of: dt.date
     settings: ChurnSettings
     purchase_fit: PurchaseModelFit
-    rhythm: Rhythm
+    rhythm: Rhythm | None
     choices: tuple[Choice, ...] = ()
     trees: Trees | None = None
     calibration: Calibration = field(default_factory=Calibration)
@@ -65,13 +65,13 @@ class LeavingModel:
                 customer's values do not depend on who else is in the batch, but where there is no model.
 
         Returns:
-            The columns of `customer_churn`, with usual_gap_days and gap_multiple (null where nobody has ordered twice).
+            The columns of `customer_churn`, with usual_gap_days and gap_multiple (null without a rhythm).
             `model` is the champion for active customers; for all others, who are no part of what was learned, it is
             the purchase model.
         """
         rows = customer_churn(features, self.as_of, self.settings, self.purchase_fit, self.earlier_history).customers
-        rows["usual_gap_days"] = self.rhythm.usual_gap_days(features)
-        rows["gap_multiple"] = self.rhythm.gap_multiple(features)
+        rows["usual_gap_days"] = usual_gap_days(self.rhythm, features)
+        rows["gap_multiple"] = gap_multiple(self.rhythm, features)
         active = rows["is_active"].to_numpy(dtype=np.bool_)
         if not self.choices or self.champion == self.purchase_fit.name or not active.any():
             return rows

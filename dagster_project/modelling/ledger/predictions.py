@@ -29,6 +29,7 @@ from dagster_project.modelling.intervals import outcomes as intervals
 from dagster_project.modelling.intervals.calibration import Intervals
 from dagster_project.modelling.intervals.totals import CommonError, central_interval
 from dagster_project.modelling.ledger.evenings import LedgerSettings
+from dagster_project.modelling.ledger.waits import WAIT_COLUMNS, add_waits, has_waits
 from dagster_project.modelling.level.activity import repeat_activity, spend_activity
 from dagster_project.modelling.newcomers import Newcomers
 from dagster_project.modelling.value_night import Reading
@@ -61,6 +62,7 @@ COLUMNS = {
     "no_order_predicted": "double",
     "orders_level_error": "double",
     "spend_level_error": "double",
+    **WAIT_COLUMNS,
 }
 """Columns of an evening's predictions.
 
@@ -153,6 +155,8 @@ def evening_predictions(
         rows["orders_predicted"], rows["net_predicted"] = said.orders, said.net
         rows["no_order_predicted"] = said.no_order
         _add_intervals(rows, said, shapes, followed)
+        if has_waits(days):
+            add_waits(rows, fits, features, evening, followed)
         for name, (naive_orders, naive_net) in naive.items():
             rows[f"orders_{name}"], rows[f"net_{name}"] = naive_orders[:, place], naive_net[:, place]
         total, draws = _total(rows, said, shapes, _common_errors(fits, days, grade))
@@ -261,7 +265,7 @@ def _total(
     factors = {"orders": of_orders, "net": of_orders * of_spend}
     variances = dict(zip(("orders", "net"), shapes.outcomes.variances(said), strict=True))
     total = rows.iloc[:1].assign(part=OF_SHOP, customer_key=None, is_active=True, is_followed=True, is_loyal=False)
-    total["no_order_predicted"] = total["days_since_last_order"] = np.nan
+    total = total.assign(no_order_predicted=np.nan, days_since_last_order=np.nan, **dict.fromkeys(WAIT_COLUMNS, np.nan))
     drawn = {}
     for what, factor in factors.items():
         for name in ("predicted", *NAIVE):

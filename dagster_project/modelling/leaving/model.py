@@ -35,6 +35,7 @@ class LeavingModel:
         rhythm: of everybody on the night; None where too few gaps have ended.
         choices: from `chosen`; none unless fitted.
         trees: of the champion; None where it has none.
+        weight_of_trees: how much of what they add is believed.
         calibration: of the champion.
         mean_log_odds: of the purchase model over active customers: what contributions are measured from.
         typical_days_since: median days since the last order of active customers.
@@ -47,6 +48,7 @@ class LeavingModel:
     rhythm: Rhythm | None
     choices: tuple[Choice, ...] = ()
     trees: Trees | None = None
+    weight_of_trees: float = 1.0
     calibration: Calibration = field(default_factory=Calibration)
     mean_log_odds: float = 0.0
     typical_days_since: float = 0.0
@@ -78,7 +80,7 @@ class LeavingModel:
         probability = rows["probability_no_order"].to_numpy(dtype=np.float64, copy=True)
         log_odds = log_odds_of(probability[active])
         if self.trees is not None:
-            log_odds = log_odds + self.trees.log_odds(features[active], self.rhythm)
+            log_odds = log_odds + self.weight_of_trees * self.trees.log_odds(features[active], self.rhythm)
         probability[active] = expit(self.calibration.of(log_odds))
         rows["probability_no_order"] = probability
         rows["risk_band"] = risk_band(probability, self.settings)
@@ -109,7 +111,8 @@ class LeavingModel:
             one = distinct_histories(x, t_x, t_x + since)
             chance = model.probability_no_purchase(one.x, one.t_x, one.age, self.settings.horizon_days)
             said.append(log_odds_of(chance[one.row_of]))
-        found = {} if self.trees is None else self.trees.contributions(features, self.rhythm)
+        by_trees = {} if self.trees is None else self.trees.contributions(features, self.rhythm)
+        found = {cause: self.weight_of_trees * part for cause, part in by_trees.items()}
         found[OVERDUE] = found.get(OVERDUE, 0.0) + said[0] - said[1]
         found[PACE] = found.get(PACE, 0.0) + said[1] - self.mean_log_odds
         return {cause: part * self.calibration.slope for cause, part in found.items()}
@@ -122,6 +125,7 @@ class LeavingModel:
             "champion": self.champion,
             "choices": [choice.to_dict() for choice in self.choices],
             "calibration": self.calibration.to_dict(),
+            "weight_of_trees": 0.0 if self.trees is None else self.weight_of_trees,
             "count_lesson_rows": 0 if self.trees is None else self.trees.count_rows,
             "groups": [] if self.trees is None else [group.name for group in self.trees.groups],
         }

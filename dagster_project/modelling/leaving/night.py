@@ -25,6 +25,7 @@ from dagster_project.modelling.leaving.evenings import Evening, evening_of, past
 from dagster_project.modelling.leaving.model import LeavingModel
 from dagster_project.modelling.leaving.reasons import reasons
 from dagster_project.modelling.origins import plan_backtest
+from dagster_project.modelling.own_clock import by_own_clock
 from dagster_project.modelling.purchase_history import purchase_history
 from dagster_project.modelling.purchase_model import PurchaseModelFit, Status
 from dagster_project.modelling.rhythm import Rhythm, days_since_last_order
@@ -82,7 +83,8 @@ def leaving_night(reading: Reading, settings: ChurnSettings) -> LeavingNight:
     if fits is None or fits.base is None:
         fallback = _without_model(reading, settings, rhythm, refusal, fits)
         return LeavingNight(fallback, record, score_table({"no_order": []}, plan.horizon_days, {}), groups)
-    if share < 1:
+    fits = by_own_clock(reading.connection, reading.as_of, fits, known, counts_zero_value_orders=counted)
+    if share < 1 and fits.base is not None:
         fits = fitted_on_all(fits, [fits.base], everybody)
     tonight = evening_of(reading.as_of, known, fits, settings.horizon_days)
     model = _chosen(replace(tonight, rhythm=rhythm), record, fits, settings)
@@ -119,7 +121,7 @@ def _chosen(tonight: Evening, record: Record, fits: Fits, settings: ChurnSetting
     model = LeavingModel(
         tonight.cutoff,
         settings,
-        PurchaseModelFit(base, "fitted", None, fits.purchase[base]),
+        PurchaseModelFit(base, "fitted", None, fits.predicting(base)),
         tonight.rhythm,
         choices,
         mean_log_odds=float(tonight.log_odds.mean()) if tonight.log_odds.size else 0.0,
@@ -129,7 +131,8 @@ def _chosen(tonight: Evening, record: Record, fits: Fits, settings: ChurnSetting
         return model
     calibration = record.calibration(tonight.cutoff, candidate) if candidate.is_calibrated else Calibration()
     trees = record.trees(tonight.cutoff, record.groups_of(candidate)) if candidate.has_trees else None
-    return replace(model, trees=trees, calibration=calibration or Calibration())
+    weight = candidate.weight_of_trees
+    return replace(model, trees=trees, weight_of_trees=weight, calibration=calibration or Calibration())
 
 
 def _without_model(

@@ -111,16 +111,21 @@ class Record:
             return None
         return evening.log_odds + candidate.weight_of_trees * trees.log_odds(evening.features, evening.rhythm)
 
-    def calibration(self, day: dt.date, candidate: Candidate) -> Calibration | None:
-        """The calibration that was to be had by the evening of a day; None where nothing had ended yet.
+    def calibration(self, asked: Evening, candidate: Candidate) -> Calibration | None:
+        """The calibration that was to be had by an evening; None where nothing like it had ended yet.
+
+        Evenings of the calendar teach nothing to those of the shop's own clock: they were off by the season, which the
+        clock has put right.
 
         Args:
-            day: as-of, or one of the plan's origins.
+            asked: the night, or one of the plan's origins.
             candidate: whose predictions.
         """
-        ended = [origin for origin in self.plan.origins if origin + dt.timedelta(days=self.plan.horizon_days) <= day]
+        latest = asked.cutoff - dt.timedelta(days=self.plan.horizon_days)
+        ended = known_by(self.evenings, sorted((day for day in self.plan.origins if day <= latest), reverse=True))
+        alike = [one for one in ended if one.is_by_own_clock == asked.is_by_own_clock]
         said, followed = [], []
-        for evening in known_by(self.evenings, sorted(ended, reverse=True))[:COUNT_CALIBRATION_EVENINGS]:
+        for evening in alike[:COUNT_CALIBRATION_EVENINGS]:
             log_odds = self.log_odds(evening, candidate)
             if log_odds is not None and evening.has_left is not None:
                 said.append(log_odds)
@@ -132,7 +137,7 @@ class Record:
         found = {}
         for name, candidate in self.candidates().items():
             log_odds = self.log_odds(evening, candidate)
-            calibration = self.calibration(evening.cutoff, candidate) if candidate.is_calibrated else Calibration()
+            calibration = self.calibration(evening, candidate) if candidate.is_calibrated else Calibration()
             if log_odds is not None and calibration is not None:
                 found[name] = np.asarray(expit(calibration.of(log_odds)), dtype=np.float64)
         return found

@@ -40,6 +40,7 @@ class Evening:
         log_odds: of no order within the horizon, by the purchase model, shape (n,).
         rhythm: of the customers read on the evening; None where too few gaps have ended.
         has_left: what followed, shape (n,), 0 or 1; None on the night itself.
+        is_by_own_clock: whether the purchase model runs by the shop's own clock, or by the calendar.
     """
 
     cutoff: dt.date
@@ -47,6 +48,7 @@ class Evening:
     log_odds: FloatArray
     rhythm: Rhythm | None
     has_left: FloatArray | None = None
+    is_by_own_clock: bool = False
 
 
 def log_odds_of(probability: FloatArray) -> FloatArray:
@@ -135,6 +137,7 @@ def evening_of(
         base_log_odds(fits, features, horizon_days),
         Rhythm.of(known),
         None if has_left is None else has_left[active],
+        bool(fits.in_season),
     )
 
 

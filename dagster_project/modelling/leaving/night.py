@@ -129,7 +129,7 @@ def _chosen(tonight: Evening, record: Record, fits: Fits, settings: ChurnSetting
     )
     if candidate is None:
         return model
-    calibration = record.calibration(tonight.cutoff, candidate) if candidate.is_calibrated else Calibration()
+    calibration = record.calibration(tonight, candidate) if candidate.is_calibrated else Calibration()
     trees = record.trees(tonight.cutoff, record.groups_of(candidate)) if candidate.has_trees else None
     weight = candidate.weight_of_trees
     return replace(model, trees=trees, weight_of_trees=weight, calibration=calibration or Calibration())

@@ -19,7 +19,7 @@ from dagster_project.modelling.voice.drivers import EFFECTS, IMPORTANCE, satisfa
 from dagster_project.modelling.voice.nonresponse import NonresponseSettings, weigh
 from dagster_project.modelling.voice.sentiment import SentimentModel, SentimentSettings, fit_sentiment
 from dagster_project.modelling.voice.sentiment_scores import judged
-from dagster_project.modelling.voice.silence import ASSUMPTION, silence_slope
+from dagster_project.modelling.voice.silence import ASSUMPTION, informed_by_each_other, silence_slope
 from dagster_project.modelling.voice.theme_drivers import DRIVER_WORDS, DriverWords
 from dagster_project.modelling.voice.theme_table import Window, example_texts, theme_effects, theme_table
 from dagster_project.modelling.voice.themes import Themes, ThemeSettings, find_themes, mentions
@@ -92,12 +92,19 @@ class VoiceNight:
 
     def nonresponse(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """A row per survey, and a weight per answer of its base."""
-        figures, weights = [], []
-        for survey, instrument in voice_facts.INSTRUMENT_OF_SURVEY.items():
-            panel = voice_facts.survey_panel(self._con, survey, self._as_of, self._settings.window_days)
-            slope = silence_slope(panel, voice_facts.NONRESPONSE_FACTS)
-            found = weigh(panel[panel["is_latest"]], voice_facts.NONRESPONSE_FACTS, self._settings.nonresponse, slope)
-            named = {"survey": survey, "instrument": instrument, "assumption": ASSUMPTION}
+        figures, weights, facts = [], [], voice_facts.NONRESPONSE_FACTS
+        panels = {
+            survey: voice_facts.survey_panel(self._con, survey, self._as_of, self._settings.window_days)
+            for survey in voice_facts.INSTRUMENT_OF_SURVEY
+        }
+        slopes = informed_by_each_other({survey: silence_slope(panel, facts) for survey, panel in panels.items()})
+        for survey, panel in panels.items():
+            found = weigh(panel[panel["is_latest"]], facts, self._settings.nonresponse, slopes[survey])
+            named = {
+                "survey": survey,
+                "instrument": voice_facts.INSTRUMENT_OF_SURVEY[survey],
+                "assumption": ASSUMPTION,
+            }
             figures.append(named | found.figures)
             weights.append(found.weights.rename(columns={"unit_key": "invitation_key"}).assign(survey=survey))
         return pd.DataFrame(figures), pd.concat(weights, ignore_index=True)

@@ -198,6 +198,9 @@ def measure(case: str, split: Split, published: Path, peers_python: str | None) 
     tell(case, "cpu of the night", seconds, None, None, "s")
     if peers_python:
         other = lifetimes(features, split.horizon_days, peers_python)
+        if other is None:
+            tell(case, "lifetimes", "did not converge", None, "lifetimes BG/NBD + Gamma-Gamma, same customers", "")
+            return
         for name, figure in scores(followed, other["orders"], other["net"]).items():
             tell(case, name, found[name], figure, "lifetimes BG/NBD + Gamma-Gamma, same customers", "")
 
@@ -234,8 +237,8 @@ def coverages(model: ValueModel, ours: pd.DataFrame, followed: pd.DataFrame) -> 
             yield f"{what} coverage {level * 100:.0f}", randomised_coverage(*edges, level)
 
 
-def lifetimes(features: pd.DataFrame, horizon_days: int, python: str) -> pd.DataFrame:
-    """What lifetimes expects of the same customers."""
+def lifetimes(features: pd.DataFrame, horizon_days: int, python: str) -> pd.DataFrame | None:
+    """What lifetimes expects of the same customers; nothing where its fit does not converge."""
     names = {
         "count_repeat_occasions": "x",
         "days_first_to_last_order": "t_x",
@@ -248,6 +251,8 @@ def lifetimes(features: pd.DataFrame, horizon_days: int, python: str) -> pd.Data
         features[list(names)].rename(columns=names).to_csv(path, index=False)
         command = [python, "-c", PEERS, str(path), str(horizon_days)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if "ConvergenceError" in done.stderr:
+            return None
         if done.returncode:
             raise SystemExit(f"lifetimes failed: {done.stderr[-2000:]}")
         return pd.read_csv(path)

@@ -36,6 +36,7 @@ class VoiceSettings:
         themes: how themes are found.
         nonresponse: how silence is weighed.
         window_days: that themes and weighed scores are counted over.
+        repurchase_days: within which another order is looked for.
         driver_words: the lists of words that tell a theme's driver.
         count_examples: masked texts shown for a theme; 0 for none.
     """
@@ -44,6 +45,7 @@ class VoiceSettings:
     themes: ThemeSettings = field(default_factory=ThemeSettings)
     nonresponse: NonresponseSettings = field(default_factory=NonresponseSettings)
     window_days: int = 365
+    repurchase_days: int = 90
     driver_words: Path = DRIVER_WORDS
     count_examples: int = 0
 
@@ -110,15 +112,20 @@ class VoiceNight:
         return pd.DataFrame(figures), pd.concat(weights, ignore_index=True)
 
     def drivers(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Effects per instrument and fact, and importance per instrument and driver."""
+        """Effects per instrument and fact, and importance per instrument and driver; buying again stands among them."""
         effects = [pd.DataFrame(columns=["instrument", *EFFECTS])]
         importance = [pd.DataFrame(columns=["instrument", *IMPORTANCE])]
-        for instrument in voice_facts.order_instruments(self._con):
-            answers = voice_facts.answers_about_orders(self._con, instrument, _MOST_ANSWERS)
-            found = satisfaction_drivers(answers, voice_facts.DRIVER_OF_FACT)
+        for instrument, outcomes in self._judged_orders():
+            found = satisfaction_drivers(outcomes, voice_facts.DRIVER_OF_FACT)
             effects.append(found.effects.assign(instrument=instrument))
             importance.append(found.importance.assign(instrument=instrument))
         return pd.concat(effects, ignore_index=True), pd.concat(importance, ignore_index=True)
+
+    def _judged_orders(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        for instrument in voice_facts.order_instruments(self._con):
+            yield instrument, voice_facts.answers_about_orders(self._con, instrument, _MOST_ANSWERS)
+        days = self._settings.repurchase_days
+        yield voice_facts.REPURCHASE, voice_facts.followed_orders(self._con, self._as_of, days, _MOST_ANSWERS)
 
     def _examples(self, themes: pd.DataFrame, mentioned: pd.DataFrame) -> pd.Series:
         """Masked examples of each theme, a line each; null where the shop shows none."""

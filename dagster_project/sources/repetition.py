@@ -79,12 +79,15 @@ def rewritten(load: Load, before: Sequence[Load]) -> list[ContractChange]:
 
 
 def _most_edits(edits: Sequence[float], rows: int) -> float:
-    """How many rows of a delivery may differ in the next, given how many did after the deliveries before."""
+    """How many rows of a delivery may differ in the next, given how many did after the deliveries before.
+
+    A deviation is no less than the root of the mean, which is what chance alone does to a count.
+    """
     most = (1 - USUAL_SHARE) * rows
     if len(edits) >= ENOUGH_DELIVERIES:
-        middle = median(edits)
+        middle, chance = median(edits), (sum(edits) / len(edits)) ** 0.5
         spread = 1.4826 * median(abs(count - middle) for count in edits)
-        most = min(most, middle + SPREADS * max(spread, middle**0.5, 1))
+        most = min(most, middle + SPREADS * max(spread, chance))
     return max(most, USUAL_EDITS)
 
 

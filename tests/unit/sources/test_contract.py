@@ -218,6 +218,7 @@ SHORTER_ONCE = [*GROWING[:4], *GROWING]
         (GROWING[:5], delivered(1_018, 0.98), []),  # too few deliveries to know what is usual
         (GROWING[:5], delivered(1_018, 0.94), ["only 94.0% of the rows of the delivery before"]),
         (GROWING, delivered(1_002, 0.99), ["it has 1002 rows, the delivery before had 1008"]),
+        ([delivered(1_000, 1.0)] * 9, delivered(1_000, 0.997), ["only 99.7%"]),  # it was never edited
         (SHORTER_ONCE, delivered(1_002, 0.99), []),
         ([delivered(10, 1.0)] * 9, delivered(10, 0.8), []),  # two rows are nothing
         ([delivered(1_000, 0.5)] * 9, delivered(400, 0.1), []),  # it never repeated itself

@@ -1,7 +1,7 @@
 """Rules that the settings of a feed make, beside those that the suites write down.
 
-What belongs here: from a table's settings, the columns that it names among them, to a rule of a suite. What does not: evaluating it (`expectations.runner`),
-and rules that hold for every shop (`expectations/suites`).
+What belongs here: from a table's settings, the columns that it names among them, to a rule of a suite. What does not:
+evaluating it (`expectations.runner`), and rules that hold for every shop (`expectations/suites`).
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def column_rules(feed: Feed) -> tuple[Rule, ...]:
     return (
         _of_most_rows(
             "fields_are_empty_rather_than_named_nothing",
-            "A program wrote its word for nothing, such as NULL, where nothing belongs: it would be counted as a code, a "
-            "name or an id. Correct the export, or map the word in the staging model.",
+            "A program wrote its word for nothing, such as NULL, where nothing belongs: it would be counted as a code, "
+            "a name or an id. Correct the export, or map the word in the staging model.",
             f"list_has_any([{', '.join(f'lower(trim({text}))' for text in texts)}], [{words}])",
         ),
         _of_most_rows(

@@ -56,8 +56,8 @@ def rewritten(load: Load, before: Sequence[Load]) -> list[ContractChange]:
     """What a delivery no longer says that its feed used to repeat; nothing where the feed did not repeat itself.
 
     Rows may be edited, and as many as are edited at most times: within the share that makes a feed one that repeats
-    itself, and within SPREADS robust deviations of what its last deliveries had edited. It may not become shorter
-    where none of them did.
+    itself, and within SPREADS robust deviations of what its last deliveries had edited; two in any case, but not all.
+    It may not become shorter where none of them did.
 
     Args:
         load: the delivery, which knows what it repeats of the one before.
@@ -68,7 +68,8 @@ def rewritten(load: Load, before: Sequence[Load]) -> list[ContractChange]:
     if not told or load.repeats is None or median(told) < USUAL_SHARE:
         return []
     rows, usual = recent[-1].rows, f"in the deliveries before {median(told):.1%} did"
-    if round((1 - load.repeats) * rows) > _most_edits([(1 - share) * rows for share in told], rows):
+    edits = round((1 - load.repeats) * rows)
+    if edits > _most_edits([(1 - share) * rows for share in told], rows) or edits == rows > 1:
         text = f"only {load.repeats:.1%} of the rows of the delivery before stand in it unchanged, {usual}"
         return [ContractChange(load.file, "rewritten", "", text)]
     lengths = [earlier.rows for earlier in recent]

@@ -221,6 +221,7 @@ SHORTER_ONCE = [*GROWING[:4], *GROWING]
         ([delivered(1_000, 1.0)] * 9, delivered(1_000, 0.997), ["only 99.7%"]),  # it was never edited
         (SHORTER_ONCE, delivered(1_002, 0.99), []),
         ([delivered(10, 1.0)] * 9, delivered(10, 0.8), []),  # two rows are nothing
+        ([delivered(2, 1.0)] * 9, delivered(2, 0.0), ["only 0.0%"]),  # nothing is left
         ([delivered(1_000, 0.5)] * 9, delivered(400, 0.1), []),  # it never repeated itself
     ],
 )

@@ -66,8 +66,7 @@ class ExpectNoRowsWhere(BatchExpectation):
 
     def _validate(self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None) -> Any:
         count, rows = int(metrics["table.rows_where"]), int(metrics["table.row_count"])
-        is_kept = count <= float(self._get_success_kwargs().get("at_most") or 0) * rows
-        return {"success": is_kept, "result": {"unexpected_count": count, "element_count": rows}}
+        return {"success": count <= self.at_most * rows, "result": {"unexpected_count": count, "element_count": rows}}
 
 
 class ExpectNoRowsOf(UnexpectedRowsExpectation):

@@ -89,14 +89,14 @@ def model_drift(connection: duckdb.DuckDBPyConnection, evenings: Sequence[dt.dat
             now = seen[day][subject]
             for name, (distance, limit) in DISTANCES.items():
                 earlier = [seen[one][subject] for one in (before, last_year) if one]
-                found = [distance(then, now) for then in earlier]
+                moved = [distance(then, now) for then in earlier]
                 rings = [
-                    apart is not None and apart > limit(then, now) for apart, then in zip(found, earlier, strict=True)
+                    apart is not None and apart > limit(then, now) for apart, then in zip(moved, earlier, strict=True)
                 ]
                 rows.append(
                     {"predicted_date": day, "compared_date": before, "measure": f"{name}_of_{kind}", "subject": subject}
-                    | {"count_customers": now.size, "drift": found[0], "is_alarming": all(rings)}
-                    | {"drift_since_last_year": found[1] if last_year else None}
+                    | {"count_customers": now.size, "drift": moved[0], "is_alarming": all(rings)}
+                    | {"drift_since_last_year": moved[1] if last_year else None}
                 )
     for evening, tenths in connection.execute(_TENTHS).df().groupby("predicted_date"):
         found = calibration_slope(*(tenths[name].to_numpy() for name in ("predicted", "outcome", "count_rows")))

@@ -133,7 +133,7 @@ def _write(verdicts: list[Verdict], harmful: list[Verdict], plain: list[Verdict]
         f"{len(verdicts)} corruptions; {len(harmful)} change a published fact, and of these "
         f"{_share_noticed(harmful):.1%} are noticed; of the {len(plain)} that touch more than {USUAL_EDITS} rows, "
         f"{_share_noticed(plain):.1%}. Where a feed is no whole export the door has nothing to compare: the others "
-        f"alone notice {_share_noticed(harmful, without='the door'):.1%}."
+        f"alone notice at least {_share_noticed(harmful, without='the door'):.1%}."
     )
     write_section("mutations", ["noticed by", "corruptions"], by.most_common(), told)
     survivors = [one for one in harmful if not one.noticed]

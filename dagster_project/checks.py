@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.entity_suites import suites_of_staged, suites_of_standard
-from dagster_project.feed_rules import quarantine_rules
+from dagster_project.feed_rules import column_rules, quarantine_rules
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
 from dagster_project.waivers import require_known_rules, with_waivers
@@ -57,13 +57,14 @@ def suites_of(layer: str, settings: Settings) -> list[Suite]:
         return suites_of_staged(load_suites(layer), settings)
     if layer != "raw":
         return load_suites(layer)
-    is_optional = {
-        f"{source}__{table}": chosen.is_optional
+    feeds = {
+        f"{source}__{table}": chosen
         for source, described in settings.sources.items()
         for table, chosen in described.tables.items()
     }
-    raw = [*load_suites(layer, is_optional, suite_folders(settings)), *suites_of_standard(settings)]
-    return [_lenient(suite) if is_optional[suite.table] else suite for suite in raw]
+    raw = [*load_suites(layer, feeds, suite_folders(settings)), *suites_of_standard(settings)]
+    raw = [replace(suite, rules=(*suite.rules, *column_rules(feeds[suite.table]))) for suite in raw]
+    return [_lenient(suite) if feeds[suite.table].is_optional else suite for suite in raw]
 
 
 def suite_folders(settings: Settings) -> list[Path]:

@@ -127,6 +127,7 @@ select
             ) }}
         else 0
     end as days_observed,
+    case when paired.period_type = 'lifetime' then segments.count_lapses else 0 end as count_lapses,
     segments.days_since_last_order,
     {{ dbt.datediff('segments.first_order_date', 'segments.last_order_date', 'day') }} as days_first_to_last_order,
     segments.count_occasions as count_occasions_ever,

@@ -63,6 +63,7 @@ select
     present.last_order_date,
     present.count_occasions,
     present.days_since_last_order,
+    present.count_lapses,
     coalesce(kinds.count_kinds, 0) as count_kinds,
     coalesce(kinds.count_kinds_in_window, 0) as count_kinds_in_window
 from first_orders

@@ -48,7 +48,9 @@ def periods(first: dt.date) -> Iterator[tuple[str, dt.date, dt.date, dt.date | N
 
 def lapses(days: dict[str, list[dt.date]]) -> int:
     """Silences of more than three expected gaps, the one of the as-of included, with what was known when each began."""
-    closed = [(later.replace(day=1), (later - earlier).days) for dates in days.values() for earlier, later in pairwise(dates)]
+    closed = [
+        (later.replace(day=1), (later - earlier).days) for dates in days.values() for earlier, later in pairwise(dates)
+    ]
     count = 0
     for dates in days.values():
         gaps = [(later - earlier).days for earlier, later in pairwise(dates)]

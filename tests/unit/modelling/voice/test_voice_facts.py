@@ -156,7 +156,8 @@ def test_what_drives_buying_again_is_what_was_planted(con, odds, verdict):
         insert into marts.fct_orders by name
         select 'o' || number as order_key, 'c' || customer as customer_key, moment as ordered_at,
             moment::date as order_date, 20 + hash(number) % 30 as net_amount,
-            5 as shipping_amount, hash(number, 1) % 3 as discount_amount, 20 as items_amount, 'app' as channel, 1 as count_units, true as is_valid,
+            5 as shipping_amount, hash(number, 1) % 3 as discount_amount, 20 as items_amount, 'app' as channel,
+            1 as count_units, true as is_valid,
             row_number() over (partition by customer order by number) as occasion_number,
             moment::date + 5 as promised_date, moment + to_days(5 + 3 * is_bad::integer) as delivered_at,
             3 * is_bad::integer as days_late

@@ -244,7 +244,7 @@ class SqlSource(Source):
     url_variable: str = Field(pattern=VARIABLE)
     attempts: int = Field(default=5, ge=1)
     timeout_seconds: int = Field(default=30, ge=1)
-    slice_rows: int = Field(default=500_000, ge=1)
+    slice_rows: int = Field(default=2_000_000, ge=1)
     tables: dict[str, SqlFeed]
 
 

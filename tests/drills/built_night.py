@@ -1,7 +1,7 @@
 """A night in memory whose raw tables can be changed one at a time, built with the SQL that dbt compiled for the night.
 
-What belongs here: filling it, building what a raw table feeds, taking a change back. What does not: what is changed, and
-who notices (`mutations/mutated_night.py`), what becomes of rows (`fuzzing/test_hostile_cells.py`).
+What belongs here: filling it, building what a raw table feeds, taking a change back. What does not: what is changed,
+and who notices (`mutations/mutated_night.py`), what becomes of rows (`fuzzing/test_hostile_cells.py`).
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ TICKET_EVENTS = [
     for n in range(40)
     for said, hour in (("eröffnet", 9), ("Antwort", 12), ("gelöst", 15))
 ]
+TICKETS += [["T-gap", "K1", "hoch", "9.3.2025 2:30"], ["T-fold", "K1", "hoch", "3.11.2024 1:30"]]
+"""In New York the first did not happen, the second twice."""
 RATES = [[f"{day}.6.2025", "USD", f"0,9{day:02}"] for day in range(1, 29)]
 
 
@@ -75,6 +77,10 @@ def shop(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     arguments = ["init", str(target), "--from", str(exports), "--time-zone", "Europe/Berlin", "--name", "Laden"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
+    written = (target / "loyalty.yaml").read_text(encoding="utf-8")
+    for table in ("support_contacts", "support_events"):
+        written = written.replace(f"      {table}:\n", f"      {table}:\n        time_zone: America/New_York\n")
+    (target / "loyalty.yaml").write_text(written, encoding="utf-8")
     return target, result.output
 
 
@@ -142,7 +148,7 @@ def test_the_feeds_beside_orders_are_read_in_our_words(night: Path) -> None:
         states = con.execute("select count(*) from marts.fct_orders where order_status = 'delivered'").fetchone()
     assert told == {
         "points": (len(POINTS), sum(row[3] if row[2] == "Gesammelt" else -row[3] for row in POINTS)),
-        "tickets": (40, 20, 40),
+        "tickets": (42, 22, 40),
         "people": (10, 10),
         "arrived": told["arrived"],
         "unreconciled": (0,),
@@ -151,3 +157,18 @@ def test_the_feeds_beside_orders_are_read_in_our_words(night: Path) -> None:
     assert told["arrived"] is not None
     assert states is not None
     assert 0 < told["arrived"][0] <= states[0]
+
+
+def test_wall_times_of_a_feed_are_of_its_own_time_zone(night: Path) -> None:
+    """In the gap the clock is read as if it had not moved yet; what happens twice is the second, in winter time."""
+    tickets = {"T0": "2025-04-01 13:00", "T-gap": "2025-03-09 07:30", "T-fold": "2024-11-03 06:30"}
+    with duckdb.connect(str(night), read_only=True) as con:
+        opened = dict(
+            con.execute(
+                "select contact_id, opened_at from marts.fct_support_contacts "
+                "where contact_id in ('T0', 'T-gap', 'T-fold')"
+            ).fetchall()
+        )
+        points = con.execute("select effective_at from marts.fct_points_ledger where event_id = 'P0'").fetchone()
+    assert opened == {name: dt.datetime.fromisoformat(instant) for name, instant in tickets.items()}
+    assert points == (dt.datetime.fromisoformat("2025-04-30 22:00"),), "in Berlin, as the shop"

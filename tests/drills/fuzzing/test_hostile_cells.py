@@ -1,4 +1,4 @@
-"""Cells that hold anything: no staging model fails on them, and every row of a feed is accepted, refused or not yet seen.
+"""Cells that hold anything: no staging model fails on them, and every row is accepted, refused or not yet seen.
 
 Each row that is touched has one cell replaced: by marks that readers stumble over, by a damaged copy of itself, or by
 random letters of all scripts. The long form also builds the marts from the touched feeds, and reconciles them.
@@ -16,14 +16,16 @@ from drill_report import IS_LONG, write_section
 
 CELLS_A_FEED = 500 if IS_LONG else 9  # of 23 feeds
 NASTY = (
-    "", " ", "\t", "null", "NaN", "-inf", "1e999", "1e400", "-0", "+5", "0x1F", "1,234.56", "1.234,56", "١٢٣", "１２３", "٫5", "½",
-    "99999999999999999999999999999999999999999", "-9223372036854775808", "9223372036854775808", "0.00000000000000001",
+    "", " ", "\t", "null", "NaN", "-inf", "1e999", "1e400", "-0", "+5", "0x1F", "1,234.56", "1.234,56", "\u0661\u0662",
+    "\uff11\uff12", "\u066b5", "\u00bd", "9" * 41, "-9223372036854775808", "9223372036854775808", "0.00000000000000001",
     "0000-00-00", "2025-02-30", "2025-13-01", "9999-12-31 23:59:59.999999", "294247-01-10", "-4713-01-01", "1970-01-01",
     "2025-03-30 02:30:00", "2025-10-26 02:30:00", "2025-06-01T12:00:00+14:00", "2025-06-01 24:00:00", "2025-06-31",
-    "infinity", "-infinity", "epoch", "today", "true", "yes", "TRUE ", "t", "2", "'", "''; drop table x; --", '"', "\\", "%", "_",
-    "{{ 1 }}", "a\x00b", "\ufeff", "\u200b", "\u202e", "e\u0301", "İ", "ß", "ﬀ", "😀" * 40, "評", "x" * 100_000, "\n", "\r\n", "?",
-    "?deleted", "[]", "{}", "EUR ", "eur", "XXX", "cancelled\u00a0", "EARN", "-1", "11", "0.5", "1;2", "1970-01-01 00:00:00+00",
+    "infinity", "-infinity", "epoch", "today", "true", "yes", "TRUE ", "t", "2", "'", "''; drop table x; --", '"', "\\",
+    "%", "_", "{{ 1 }}", "a\x00b", "\ufeff", "\u200b", "\u202e", "e\u0301", "\u0130", "\u00df", "\ufb00",
+    "\U0001f600" * 40, "\u8a55", "x" * 100_000, "\n", "\r\n", "?", "?deleted", "[]", "{}", "EUR ", "eur", "XXX",
+    "cancelled\u00a0", "EARN", "-1", "11", "0.5", "1;2", "1970-01-01 00:00:00+00",
 )  # fmt: skip
+"""Marks, numbers, times and codes at the edge of what a cell can be."""
 TOLD = "Rows of each feed after some of its cells were replaced; all of them are accounted for, and all totals agree."
 EDITS = "edits(_row_number bigint, _file varchar, column_name varchar, cell varchar)"
 

@@ -8,11 +8,12 @@
     {{ return(adapter.dispatch('local_to_utc', 'loyalty')(expression, time_zone or feed_time_zone())) }}
 {%- endmacro %}
 
-{#- The zone of the wall times of the raw table that a model accounts for; the business zone where it has none of its own. -#}
+{#- The zone of the wall times of the raw table that a model accounts for; the business zone where it has no other. -#}
 {% macro feed_time_zone() -%}
     {%- set zones = var('feed_time_zones', {}) -%}
     {%- set raw_tables = model.sources | map('last') | list if zones and model and model.sources else [] -%}
-    {{ return(zones.get(model.config.meta.get('judges', raw_tables | first), var('time_zone')) if raw_tables else var('time_zone')) }}
+    {%- set raw_table = model.config.meta.get('judges', raw_tables | first) if raw_tables -%}
+    {{ return(zones.get(raw_table, var('time_zone'))) }}
 {%- endmacro %}
 
 {% macro default__local_to_utc(expression, time_zone) -%}

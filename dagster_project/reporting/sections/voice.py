@@ -55,20 +55,22 @@ def themes(shop: Published, metrics: Metrics) -> Section:
 
 
 def drivers(shop: Published, metrics: Metrics) -> Section:
-    """Which facts known before the answer move it."""
-    title, rows = "What moves satisfaction", shop.rows(model_queries.SATISFACTION_DRIVERS)
+    """Which facts known before an answer, or another order, move it."""
+    title, rows = "What moves satisfaction and buying again", shop.rows(model_queries.SATISFACTION_DRIVERS)
     if not rows:
-        return Section("drivers", title, "There are too few answers about orders to say what moves them.")
+        return Section(
+            "drivers", title, "There are too few answers about orders, and too few orders, to say what moves them."
+        )
     told = [row for row in rows if row["verdict"] != "cannot_say"]
-    lead = f"{len(told)} of {formats.plural(len(rows), 'fact')} can be said to move the score, other facts equal."
+    lead = f"{len(told)} of {formats.plural(len(rows), 'fact')} can be said to move it, other facts equal."
     table = Table(
-        "Facts known before the answer, on a score of 0 to 100",
-        ("Asked", "Driver", "Fact", "# Answers", "# Effect of a standard deviation", "Verdict"),
+        "Facts known before, on a score of 0 to 100; of repurchase, on its chance in percent",
+        ("What", "Driver", "Fact", "# Answers or orders", "# Effect of a standard deviation", "Verdict"),
         [_fact(row) for row in rows],
     )
     note = (
         "Intervals hold for all facts of an instrument at once, at 95 %. What happened to go together is no "
-        "experiment: a driver is a candidate for a cause. Times of delivery are not among the facts."
+        "experiment: a driver is a candidate for a cause."
     )
     return Section("drivers", title, lead, tables=[table], notes=[note])
 

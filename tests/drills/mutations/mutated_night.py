@@ -1,55 +1,37 @@
 """A night in memory whose raw tables can be corrupted one at a time, and what then notices.
 
-What belongs here: running again only what a raw table feeds, with the SQL that dbt compiled for the night, and asking
-everything that judges a night: the contract at the door, the suites, the quarantine, dbt's tests, reconciliation. What
-is corrupted and what should come of it stands in `mutation.py` and `test_mutations.py`.
+What belongs here: asking everything that judges a night of what was built again: the contract at the door, the suites,
+the quarantine, dbt's tests, reconciliation. What is corrupted and what should come of it stands in `mutation.py` and
+`test_mutations.py`; the night itself is `built_night.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from built_night import BuiltNight
 from corner_shop import NIGHT, CornerShop
 from rules_in_sql import keeps
 
-from dagster_project.assets.raw import raw_views
 from dagster_project.checks import suites_of
-from dagster_project.dbt_runner import DbtRunner
-from dagster_project.keyed_hashes import set_keys
-from dagster_project.publishing.audit import table_facts
-from dagster_project.publishing.versions import current_database
-from dagster_project.source_settings import has_deletions
 from dagster_project.sources.configured import source_tables
 from dagster_project.sources.contract import column_changes
 from dagster_project.sources.ledger import Load
-from dagster_project.sources.repetition import repeated_share, rewritten
-from dagster_project.sources.tables import PROVENANCE_COLUMNS
+from dagster_project.sources.repetition import DELIVERIES, repeated_share, rewritten
 from expectations.suite import Rule
 
 SUMS = ("fct_customers", "fct_customer_months")
 JUDGED_LATER = (*SUMS, "reconciliation")
 """What is built and judged only where nobody has noticed anything in the facts."""
-HOME_KEY = "a key for tests only"
-COMPONENTS = """
-with recursive edges as (
-    select node, other_node from ({edges}) as given where node <> other_node
-    union
-    select other_node, node from ({edges}) as given where node <> other_node
-),
-reached as (
-    select node, other_node as root from edges
-    union
-    select reached.node, edges.other_node from reached inner join edges on reached.root = edges.node
-)
-select node, min(least(node, root)) as component from reached group by node
-"""
-"""The smallest node within reach, by plain recursion: enough for a small shop."""
+JUDGED_LAYERS = ("raw", "staging", "intermediate", "marts", "quality")
+USUALLY_REPEATED = {"demo__orders": 0.995, "demo__support_events": 0.995}
+"""What feeds of the built-in shop repeat from night to night; the others are hardly ever edited."""
+MOMENT = datetime(2025, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -60,82 +42,71 @@ class Noticed:
     rule: str
 
 
-class MutableNight:
-    """The tables of a published night, in memory."""
+class MutableNight(BuiltNight):
+    """The tables of a published night, in memory, and its judges."""
 
     def __init__(self, shop: CornerShop, scratch: Path) -> None:
+        super().__init__(shop)
         self._scratch = scratch
-        self._nodes = DbtRunner(shop.settings()).manifest()[
-            "nodes"
-        ]  # the file is not there where another home's was read
         self._fact_tables = self._facts_by_name()
-        self._compiled = {path.name: path for path in (shop.home / "dbt" / "compiled").rglob("*.sql")}
-        self._early = self._in_order(self._fact_tables)
-        self._order = self._in_order([*self._fact_tables, *JUDGED_LATER])
-        self._suites = {
-            f"{suite.layer}.{suite.table}": suite.rules
-            for layer in ("raw", "marts", "quality")
+        self._early = self.in_order(self._fact_tables)
+        self.order([*self._fact_tables, *JUDGED_LATER])
+        self._late = [model for model in self._order if model not in set(self._early)]
+        built = {f"raw.{table.view_name}" for table in source_tables(shop.settings())}
+        built |= {self.relation(model) for model in self._order}
+        self._judging = [
+            (f"{suite.layer}.{suite.table}", rule)
+            for layer in JUDGED_LAYERS
             for suite in suites_of(layer, shop.settings())
-        }
-        self.con = duckdb.connect(config={"threads": 1})
-        self._fill(shop)
-        self._build_all(self._order)
-        self._facts = self._hashes()
+            for rule in suite.rules
+            if f"{suite.layer}.{suite.table}" in built
+        ]
+        self._prints = {model: self._fingerprint(model) for model in self._order}
         self._refused = self._refusals()
         self._broken = set(self._broken_rules(self.feeds(), self._order))
 
-    def feeds(self) -> list[str]:
-        """The raw tables that can be corrupted."""
-        tables = self.con.execute("select table_name from duckdb_tables() where schema_name = 'base'").fetchall()
-        return sorted(name for (name,) in tables)
-
-    def columns(self, feed: str) -> dict[str, str]:
-        """The columns that a source sent, with their types."""
-        described = self.con.execute(f"describe base.{feed}").fetchall()
-        return {name: kind for name, kind, *_ in described if name not in PROVENANCE_COLUMNS}
+    def rows_touched(self, feed: str, query: str) -> int:
+        """How many rows of a feed a query over `base.<feed>` makes others, takes away or adds."""
+        less, more = (
+            f"select count(*) from ({one} except all {other})"
+            for one, other in ((f"from base.{feed}", f"({query})"), (f"({query})", f"from base.{feed}"))
+        )
+        [(taken, added)] = self.con.execute(f"select ({less}), ({more})").fetchall()
+        return int(max(taken, added))
 
     def noticed(self, feed: str, query: str) -> tuple[list[Noticed], bool]:
         """Who notices that a feed holds what a query over `base.<feed>` makes of it; and whether any fact changes."""
-        with self._corrupted(feed, query) as models:
-            early = [model for model in models if model in self._early]
+        with self.corrupted(feed, query):
+            changed = {f"source.loyalty.raw.{feed}"}
             try:
-                self._build_all(early)
+                early = self._rebuild(self._early, changed)
                 found = self._at_the_door(feed) + self._refused_more() + self._newly_broken([feed], early)
-                is_changed = self._hashes() != self._facts
+                is_changed = not set(self._fact_tables).isdisjoint(early)
                 if is_changed and not found:
-                    late = [model for model in models if model not in self._early]
-                    self._build_all(late)
-                    found = self._newly_broken([], late)
+                    found = self._newly_broken([], self._rebuild(self._late, changed))
             except duckdb.Error as fault:
                 return [Noticed("a model that fails", type(fault).__name__)], True
             return found, is_changed
 
-    @contextmanager
-    def _corrupted(self, feed: str, query: str) -> Iterator[list[str]]:
-        """The feed as a query makes it; gives the models that it feeds, and takes everything back afterwards."""
-        self.con.execute("begin")
-        try:
-            self.con.execute(f"create or replace table raw.{feed} as {query}")
-            yield self._fed_by(feed)
-        finally:
-            self.con.execute("rollback")
-
     # -- judges --------------------------------------------------------------------------------------------------------
 
     def _at_the_door(self, feed: str) -> list[Noticed]:
-        """The delivery before has all but the last hundredth of the good rows; the feed used to repeat itself."""
+        """The delivery before has all but the last hundredth of the good rows; the feed repeats itself as usual."""
         before, after = self._scratch / "before.parquet", self._scratch / "after.parquet"
         columns = ", ".join(f'"{name}"' for name in self.columns(feed))
         most = f"_row_number <= 0.99 * (select max(_row_number) from base.{feed})"
         self.con.execute(f"copy (select {columns} from base.{feed} where {most}) to '{before}' (format parquet)")
         self.con.execute(f"copy (select {columns} from raw.{feed}) to '{after}' (format parquet)")
         kinds = {name: kind for name, kind, *_ in self.con.execute(f"describe raw.{feed}").fetchall()}
-        moment = datetime(2025, 12, 31, tzinfo=UTC)
-        [(rows,)] = self.con.execute(f"select count(*) from '{before}'").fetchall()
-        since = Load(feed, "before", "", 0, rows, 0, moment, self.columns(feed), repeats=1.0)
-        load = Load(feed, "after", "", 0, 0, 0, moment, {name: kinds[name] for name in since.columns})
+        [(rows, rows_after)] = self.con.execute(
+            f"select (select count(*) from '{before}'), (select count(*) from '{after}')"
+        ).fetchall()
+        given = self.columns(feed)
+        since = Load(feed, "before", "", 0, rows, 0, MOMENT, given, repeats=USUALLY_REPEATED.get(feed, 1.0))
+        load = Load(feed, "after", "", 0, rows_after, 0, MOMENT, {name: kinds[name] for name in given})
+        load = replace(load, repeats=repeated_share(before, after, load))
         changes = column_changes(feed, since.columns, load.columns)
-        changes += rewritten(feed, repeated_share(before, after, load), since)
+        changes += rewritten(load, [since] * DELIVERIES)
         return [Noticed("the door", change.kind) for change in changes]
 
     def _refused_more(self) -> list[Noticed]:
@@ -156,12 +127,14 @@ class MutableNight:
         return [Noticed(by, rule) for by, rule in broken if (by, rule) not in self._broken]
 
     def _broken_rules(self, feeds: list[str], models: list[str]) -> Iterator[tuple[str, str]]:
-        relations = {f"raw.{feed}": f"raw.{feed}" for feed in feeds}
-        relations |= {self._relation(model): self._relation(model) for model in models}
-        for relation in relations:
-            for rule in self._suites.get(relation, ()):
-                if not keeps(self.con, rule, relation, NIGHT):
-                    yield _judge(relation, rule), f"{rule.name} on {relation}"
+        """The rules of the tables given, and those that read one of them beside their own, that do not hold."""
+        relations = {f"raw.{feed}" for feed in feeds} | {self.relation(model) for model in models}
+        for relation, rule in self._judging:
+            reads = rule.rows_that_break or ""
+            if (relation in relations or any(other in reads for other in relations)) and not keeps(
+                self.con, rule, relation, NIGHT
+            ):
+                yield _judge(relation, rule), f"{rule.name} on {relation}"
         for node in self._tests(models):
             if self.con.execute(f"select 1 from ({self._sql(node)}) limit 1").fetchall():
                 yield "dbt", node["name"]
@@ -174,80 +147,26 @@ class MutableNight:
                 if read & built and read <= known:
                     yield node
 
-    def _hashes(self) -> dict[str, str]:
-        return {table: table_facts(self.con, f"marts.{table}").content_hash for table in self._fact_tables}
+    def _fingerprint(self, model: str) -> tuple[int, int | None]:
+        """What a table holds, whatever the order of its rows."""
+        [found] = self.con.execute(
+            f"select count(*), sum(cast(hash(held) as hugeint)) from {self.relation(model)} as held"
+        ).fetchall()
+        return found
 
-    # -- the night -----------------------------------------------------------------------------------------------------
+    def _rebuild(self, models: list[str], changed: set[str]) -> list[str]:
+        """Build again what is made of anything that has changed; gives what has changed by that, and adds it.
 
-    def _fill(self, shop: CornerShop) -> None:
-        set_keys(self.con, HOME_KEY)
-        for schema in ("base", "raw", "staging", "quarantine", "intermediate", "marts", "quality"):
-            self.con.execute(f"create schema {schema}")
-        self.con.execute(f"attach '{current_database(shop.home / 'published')}' as published (read_only)")
-        settings = shop.settings()
-        tables = source_tables(settings)
-        views = raw_views(tables, settings.home, has_deletions=has_deletions(settings.sources))
-        feeds = {table.view_name for table in tables}
-        for name, select in views.items():
-            self.con.execute(f"create table {'base' if name in feeds else 'raw'}.{name} as {select}")
-            if name in feeds:
-                self.con.execute(f"create table raw.{name} as from base.{name}")
-        for node in self._nodes.values():
-            if node["resource_type"] == "seed":
-                self.con.execute(f"create table marts.{node['name']} as from published.marts.{node['name']}")
-        self.con.execute("detach published")
-
-    def _build_all(self, models: list[str]) -> None:
+        A model whose rows come out as they were ends the chain: nothing made of it alone is built.
+        """
+        found = []
         for model in models:
+            if changed.isdisjoint(self._node(model)["depends_on"]["nodes"]):
+                continue
             self._build(model)
-
-    def _build(self, model: str) -> None:
-        """As dbt does: a view, a table, the components of a graph, or the three relations of a staged model."""
-        node = self._node(model)
-        relation, kind = self._relation(model), node["config"]["materialized"]
-        if kind == "view":
-            self.con.execute(f"create or replace view {relation} as {self._sql(node)}")
-        elif kind == "table":
-            self.con.execute(f"create or replace table {relation} as {self._sql(node)}")
-        elif kind == "components":
-            self.con.execute(f"create or replace table {relation} as {COMPONENTS.format(edges=self._sql(node))}")
-        else:
-            judged = f"{relation}__judged"
-            self.con.execute(f"create or replace table {judged} as {self._sql(node)}")
-            self.con.execute(
-                f"create or replace view {relation} as select * exclude (refusals, reasons, is_seen) from {judged} "
-                "where reasons = '' and is_seen"
-            )
-            self.con.execute(
-                f"create or replace view quarantine.{model} as select source_name, _file, _load_id, _row_number, "
-                f"reasons from {judged} where reasons <> '' and is_seen"
-            )
-
-    def _sql(self, node: dict[str, Any]) -> str:
-        sql = self._compiled[Path(node["path"]).name].read_text(encoding="utf-8")
-        return sql.replace('"warehouse".', "").replace('"scratch".', "")
-
-    def _node(self, model: str) -> dict[str, Any]:
-        node: dict[str, Any] = self._nodes[f"model.loyalty.{model}"]
-        return node
-
-    def _relation(self, model: str) -> str:
-        return f"{self._node(model)['schema']}.{model}"
-
-    def _in_order(self, wanted: list[str]) -> list[str]:
-        """Models and all that they are made of, each after its parents."""
-        found: list[str] = []
-
-        def visit(model: str) -> None:
-            if model in found:
-                return
-            for parent in self._node(model)["depends_on"]["nodes"]:
-                if parent.startswith("model."):
-                    visit(parent.rpartition(".")[2])
-            found.append(model)
-
-        for model in wanted:
-            visit(model)
+            if self._fingerprint(model) != self._prints[model]:
+                changed.add(f"model.loyalty.{model}")
+                found.append(model)
         return found
 
     def _facts_by_name(self) -> list[str]:
@@ -260,14 +179,6 @@ class MutableNight:
             and node["name"].startswith(("dim_", "fct_", "order_exclusions"))
             and node["name"] not in SUMS
         )
-
-    def _fed_by(self, feed: str) -> list[str]:
-        """The models that a raw table feeds, each after its parents."""
-        fed = {f"source.loyalty.raw.{feed}"}
-        for model in self._order:
-            if fed & set(self._node(model)["depends_on"]["nodes"]):
-                fed.add(f"model.loyalty.{model}")
-        return [model for model in self._order if f"model.loyalty.{model}" in fed]
 
 
 def _judge(relation: str, rule: Rule) -> str:

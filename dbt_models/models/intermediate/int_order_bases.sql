@@ -47,10 +47,18 @@ on_days as (
         on orders.order_date = periods.period_start and periods.period_type = 'day'
 ),
 
-sums as (
-    {{ bases_by_segment('on_days', [], order_bases()) }}  -- noqa: PRS
-    union all
+day_sums as (
+    {{ bases_by_segment('on_days', [], order_bases()) }}
+),
+
+longer_sums as (
     {{ bases_by_segment('in_periods', order_segment_types(), order_bases()) }}  -- noqa: PRS
+),
+
+sums as (
+    select * from day_sums
+    union all
+    select * from longer_sums
 )
 
 {{ bases_in_rows('sums', order_bases()) }}

@@ -91,8 +91,7 @@ class DbtRunner:
     def manifest(self) -> Mapping[str, Any]:
         """The parsed project as JSON, parsed anew when a file of it or a setting that it reads has changed."""
         wanted = self._parsed_from()
-        is_on_disk = self.manifest_path.exists() and self._stamp.exists()
-        if wanted not in _PARSED and is_on_disk and self._stamp.read_text(encoding="utf-8") == wanted:
+        if wanted not in _PARSED and self._is_kept(wanted):
             return self._document()
         return self._parsed().document
 
@@ -174,7 +173,16 @@ class DbtRunner:
             self._stamp.unlink(missing_ok=True)  # dbt writes its JSON in place: a parse that is cut short leaves half
             _PARSED[wanted] = Parsed(self._parse(), self._document())
             write_atomically(self._stamp, wanted)
+        elif not self._is_kept(wanted):  # it was parsed for another home
+            self._stamp.unlink(missing_ok=True)
+            write_atomically(self.manifest_path, json.dumps(_PARSED[wanted].document))
+            write_atomically(self._stamp, wanted)
         return _PARSED[wanted]
+
+    def _is_kept(self, wanted: str) -> bool:
+        """Whether the home holds the parsed project as it is wanted."""
+        stamped = self._stamp.read_text(encoding="utf-8") if self._stamp.exists() else None
+        return stamped == wanted and self.manifest_path.exists()
 
     def _parse(self) -> Any:
         from dbt.cli.main import dbtRunner

@@ -176,7 +176,13 @@ def _opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
             con.execute(f"attach {literal(path)} as scratch (read_only)")
         except duckdb.IOException:
             raise QuarantineError(f"{path} is in use by a run; try again when it has ended") from None
-        yield con
+        try:
+            yield con
+        except duckdb.IOException:  # its views name landed files where they lay at the time
+            raise QuarantineError(
+                f"a landed file is not where the build of {path.parent} read it: the home was moved, or the file taken "
+                "away; run `loyalty run` once where it lies now"
+            ) from None
 
 
 def _all_sql(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:

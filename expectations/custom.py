@@ -53,19 +53,20 @@ class RowsWhere(TableMetricProvider):
 
 
 class ExpectNoRowsWhere(BatchExpectation):
-    """No row meets the condition, SQL over one row; a condition that is null is not met."""
+    """No row meets the condition, SQL over one row; a condition that is null is not met.
+
+    `at_most` is the share of the rows that may meet it, none unless given.
+    """
 
     condition: str
+    at_most: float = 0
 
     metric_dependencies: ClassVar[tuple[str, ...]] = ("table.rows_where", "table.row_count")
-    success_keys: ClassVar[tuple[str, ...]] = ("condition",)
+    success_keys: ClassVar[tuple[str, ...]] = ("condition", "at_most")
 
     def _validate(self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None) -> Any:
-        count = int(metrics["table.rows_where"])
-        return {
-            "success": count == 0,
-            "result": {"unexpected_count": count, "element_count": int(metrics["table.row_count"])},
-        }
+        count, rows = int(metrics["table.rows_where"]), int(metrics["table.row_count"])
+        return {"success": count <= self.at_most * rows, "result": {"unexpected_count": count, "element_count": rows}}
 
 
 class ExpectNoRowsOf(UnexpectedRowsExpectation):

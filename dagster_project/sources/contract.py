@@ -18,7 +18,7 @@ from dagster_project.sources.ledger import Load, rows_path
 from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.tables import SourceError, SourceTable
 
-Kind = Literal["new", "missing", "renamed", "retyped", "new_value", "rewritten"]
+Kind = Literal["new", "missing", "renamed", "retyped", "new_value", "rewritten", "shrunk"]
 ALIKE = 0.6  # of difflib's ratio: `order_status` and `status` have 0.67, `order_id` and `order_date` 0.56
 MOST_VALUES = 10  # a shifted column brings more new values than a new code does
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,29}")

@@ -60,7 +60,7 @@ class Door:
             raise ContractBroken(f"{fault}{extra}", changes) from None
         load = replace(load, repeats=self._repeated(since, load, done))
         changes = column_changes(file, since.columns, load.columns) if since else []
-        changes += rewritten(file, load.repeats, since)
+        changes += rewritten(load, self._under_the_name(load.delivery))
         changes += new_values(self._table, self._folder, file, rows_path(done, load.load_id), self._earlier)
         if changes and self._table.when_changed == "freeze":
             raise refuse(self._table, changes, since)
@@ -74,10 +74,11 @@ class Door:
 
     def _before(self, file: str, others: list[Load]) -> Load | None:
         """The delivery to compare with: the last one under the same name, else the last one of the table."""
-        name = delivery_name(file)
-        same = [load for load in self._ledger if load.delivery == name]
-        known = same or [*self._ledger, *others]
+        known = self._under_the_name(delivery_name(file)) or [*self._ledger, *others]
         return known[-1] if known else None
+
+    def _under_the_name(self, delivery: str) -> list[Load]:
+        return [load for load in self._ledger if load.delivery == delivery]
 
     def _repeated(self, since: Load | None, load: Load, done: Path) -> float | None:
         """What a delivery repeats of the one before it under the same name."""

@@ -90,6 +90,20 @@ def test_an_unknown_model_lists_those_that_refused_something(blocked: BlockedNig
         refused_rows(blocked.shop.settings(), "stg_x")
 
 
+def test_a_landed_file_that_is_gone_is_told_with_the_cure(blocked: BlockedNight) -> None:
+    files = list((blocked.shop.home / "landing" / "demo" / "orders").glob("*.parquet"))
+    for file in files:
+        file.rename(file.with_suffix(".away"))
+    try:
+        with pytest.raises(
+            QuarantineError, match=r"the home was moved, or the file taken away; run `loyalty run` once"
+        ):
+            refused_rows(blocked.shop.settings(), "stg_demo__orders")
+    finally:
+        for file in files:
+            file.with_suffix(".away").rename(file)
+
+
 def test_replay_runs_the_night_again_and_says_what_the_fix_freed(blocked: BlockedNight) -> None:
     (blocked.shop.deliveries / "orders.csv").write_bytes(blocked.good)
     found = loyalty(blocked.shop, "replay")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -29,6 +30,17 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
 @pytest.fixture(scope="module")
 def page(manifest: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_documentation(manifest, tmp_path_factory.mktemp("documented") / "docs")
+
+
+def test_a_second_home_of_equal_settings_finds_the_parsed_project_in_itself(
+    manifest: Mapping[str, Any], tmp_path: Path
+) -> None:
+    second = DbtRunner(load_settings(PROJECT_ROOT / "examples" / "demo.yaml", home=tmp_path / "second"))
+    assert second.manifest() == manifest
+    assert json.loads(second.manifest_path.read_text(encoding="utf-8")) == manifest
+    second.manifest_path.unlink()  # and whoever took it away gets it again
+    second.manifest()
+    assert second.manifest_path.exists()
 
 
 def test_nothing_of_the_page_lies_elsewhere(page: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.feed_rules import quarantine_rules
+from dagster_project.feed_rules import MOST_DAMAGED, column_rules, quarantine_rules
 from dagster_project.settings import DEFAULT_CONFIG, load_settings
+from dagster_project.source_settings import FileFeed
 
 BATCH = "quality.quarantined_rows"
 
@@ -70,3 +71,36 @@ def test_the_staging_models_end_the_reason_of_a_row_that_was_good_once_as_the_ru
 
     macros = (PROJECT_ROOT / "dbt_models/macros/staging.sql").read_text(encoding="utf-8")
     assert all(f": {reason}' end" in macros for reason in NO_FAULT)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "letters"),
+    [
+        ("NULL", 1, 0),
+        (" nan ", 1, 0),
+        ("Nancy", 0, 0),
+        ("nullify", 0, 0),
+        ("", 0, 0),
+        ("S\u00c3O PAULO", 0, 0),  # as Portuguese writes it
+        ("M\u00fcller", 0, 0),
+        ("M\u00c3\u00bcller", 0, 1),  # its UTF-8 read as Latin-1
+        ("M\ufffdller", 0, 1),
+        (None, 0, 0),
+    ],
+)
+def test_fields_say_nothing_by_being_empty_and_letters_come_whole(text: str | None, words: int, letters: int) -> None:
+    feed = FileFeed(files="people.csv", columns=("id", "Full name"), optional_columns=("nick",))
+    conditions = {rule.name: rule.arguments["condition"] for rule in column_rules(feed)}
+    with duckdb.connect() as con:
+        con.execute('create table people as select 1 as id, ? as "Full name"', [text])
+        found = {
+            name: con.execute(f"select count(*) from people where {condition}").fetchall()
+            for name, condition in conditions.items()
+        }
+    assert found == {"fields_are_empty_rather_than_named_nothing": [(words,)], "letters_came_whole": [(letters,)]}
+
+
+def test_a_few_rows_of_a_feed_may_be_damaged() -> None:
+    assert {rule.arguments["at_most"] for rule in column_rules(FileFeed(files="a.csv", columns=("id",)))} == {
+        MOST_DAMAGED
+    }

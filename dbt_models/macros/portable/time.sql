@@ -51,6 +51,17 @@
     + extract(month from {{ later }}) - extract(month from {{ earlier }}))
 {%- endmacro %}
 
+{#- The first anniversary of a day that is later than another day. Years are counted from the day itself, so that of
+    29 February is the 28th in a common year and the 29th again in the next leap year. -#}
+{% macro next_anniversary(date, after) -%}
+    {%- set years = "(extract(year from " ~ after ~ ") - extract(year from " ~ date ~ "))" -%}
+    {%- set of_this_year = "cast(" ~ dbt.dateadd('year', years, date) ~ " as date)" -%}
+    case
+        when {{ of_this_year }} > {{ after }} then {{ of_this_year }}
+        else cast({{ dbt.dateadd('year', years ~ " + 1", date) }} as date)
+    end
+{%- endmacro %}
+
 {#- One row per first of month from the month of `first` to the month of `last`, as column month_start. -#}
 {% macro months_from_to(first, last) -%}
     {{ return(adapter.dispatch('months_from_to', 'loyalty')(first, last)) }}

@@ -69,7 +69,9 @@ def _between(_: str, arguments: dict[str, Any]) -> str:
 
 CONDITIONS: dict[str, Callable[[str, dict[str, Any]], str]] = {
     "table_row_count_to_be_between": lambda _, arguments: f"count(*) >= {arguments['min_value']}",
-    "no_rows_where": lambda _, arguments: f"count(*) filter ({arguments['condition']}) = 0",
+    "no_rows_where": lambda _, arguments: (
+        f"count(*) filter ({arguments['condition']}) <= {arguments.get('at_most', 0)} * count(*)"
+    ),
     "column_values_to_not_be_null": lambda _, arguments: _share(f"{arguments['column']} is not null", arguments),
     "column_values_to_be_unique": lambda _, arguments: (
         f"count({arguments['column']}) = count(distinct {arguments['column']})"

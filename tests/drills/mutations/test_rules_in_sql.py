@@ -17,6 +17,8 @@ RULES: list[tuple[str, dict[str, Any]]] = [
     ("table_row_count_to_be_between", {"min_value": 21}),
     ("no_rows_where", {"condition": "number > 18"}),
     ("no_rows_where", {"condition": "sometimes = 7"}),
+    ("no_rows_where", {"condition": "number > 18", "at_most": 0.05}),
+    ("no_rows_where", {"condition": "number > 17", "at_most": 0.05}),
     ("column_values_to_not_be_null", {"column": "number"}),
     ("column_values_to_not_be_null", {"column": "sometimes"}),
     ("column_values_to_not_be_null", {"column": "sometimes", "mostly": 0.95}),

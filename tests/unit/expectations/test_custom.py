@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from dagster_project.feed_rules import column_rules
+from dagster_project.source_settings import FileFeed
 from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
 
 AS_OF = dt.date(2025, 12, 31)
@@ -54,6 +56,24 @@ def test_conditions_that_no_row_meets_pass_and_others_are_counted(
     ).fetchall()
     assert (good.is_passed, good.failing_rows) == (True, 0)
     assert (bad.is_passed, bad.failing_rows, bad.observed) == (False, count, f"{count} of {rows} rows")
+
+
+def test_a_share_of_the_rows_may_meet_a_condition(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    [(share,)] = build.execute("select avg((amount >= 99)::integer) from marts.orders").fetchall()
+    enough = judged(build, tmp_path, "no_rows_where", condition="amount >= 99", at_most=share + 0.001)
+    short = judged(build, tmp_path, "no_rows_where", condition="amount >= 99", at_most=share - 0.001)
+    assert (enough.is_passed, short.is_passed) == (True, False)
+    assert enough.failing_rows == short.failing_rows > 0
+
+
+def test_damaged_letters_are_found_by_the_rule_of_every_feed(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    feed = FileFeed(files="orders.csv", columns=("order_date", "amount", "channel"))
+    [condition] = [rule.arguments["condition"] for rule in column_rules(feed) if rule.name == "letters_came_whole"]
+    build.execute(
+        f"insert into marts.orders values (date '{AS_OF}', 5, 'caf\u00c3\u00a9'), (date '{AS_OF}', 5, 'caf\u00e9')"
+    )
+    found = judged(build, tmp_path, "no_rows_where", condition=condition)
+    assert (found.is_passed, found.failing_rows) == (False, 1)
 
 
 def test_a_condition_sees_the_business_day_of_the_night(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

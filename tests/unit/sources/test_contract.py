@@ -16,7 +16,8 @@ from source_cases import FIRST_NIGHT, Rows
 
 from dagster_project.sources.contract import ContractBroken, column_changes
 from dagster_project.sources.landing import land
-from dagster_project.sources.ledger import read_ledger
+from dagster_project.sources.ledger import Load, read_ledger
+from dagster_project.sources.repetition import rewritten
 from dagster_project.sources.tables import SourceTable
 
 SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)
@@ -198,6 +199,47 @@ def test_a_feed_that_sends_other_rows_each_time_is_never_told_to_repeat_itself(
     for day in range(4):
         (shop / "orders.csv").write_text(numbered(range(day * ROWS, (day + 1) * ROWS)), encoding="utf-8")
         assert land(orders, landing, FIRST_NIGHT + timedelta(days=day)).changes == ()
+
+
+def delivered(rows: int, repeats: float | None) -> Load:
+    return Load("orders.csv", "1", "", 0, rows, 0, FIRST_NIGHT, {"order_id": "VARCHAR"}, repeats=repeats)
+
+
+GROWING = [delivered(rows, 0.996) for rows in range(1_000, 1_009)]
+SHORTER_ONCE = [*GROWING[:4], *GROWING]
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "told"),
+    [
+        (GROWING, delivered(1_018, 0.996), []),
+        (GROWING, delivered(1_018, 0.985), []),  # 15 edits, where 4 are usual
+        (GROWING, delivered(1_018, 0.98), ["only 98.0% of the rows of the delivery before stand in it unchanged"]),
+        (GROWING[:5], delivered(1_018, 0.98), []),  # too few deliveries to know what is usual
+        (GROWING[:5], delivered(1_018, 0.94), ["only 94.0% of the rows of the delivery before"]),
+        (GROWING, delivered(1_002, 0.99), ["it has 1002 rows, the delivery before had 1008"]),
+        ([delivered(1_000, 1.0)] * 9, delivered(1_000, 0.997), ["only 99.7%"]),  # it was never edited
+        (SHORTER_ONCE, delivered(1_002, 0.99), []),
+        ([delivered(10, 1.0)] * 9, delivered(10, 0.8), []),  # two rows are nothing
+        ([delivered(2, 1.0)] * 9, delivered(2, 0.0), ["only 0.0%"]),  # nothing is left
+        ([delivered(1_000, 0.5)] * 9, delivered(400, 0.1), []),  # it never repeated itself
+    ],
+)
+def test_a_feed_is_told_to_be_edited_more_than_it_was(before: list[Load], last: Load, told: list[str]) -> None:
+    changes = rewritten(last, before)
+    assert [change.text[: len(text)] for change, text in zip(changes, told, strict=True)] == told
+
+
+def test_a_rewritten_delivery_is_told_again_when_it_is_put_right(
+    shop: Path, landing: Path, orders: SourceTable
+) -> None:
+    file = shop / "orders.csv"
+    days = [numbered(range(ROWS))] * 3 + [numbered(amount * 100 for amount in range(ROWS)), numbered(range(ROWS))]
+    told = []
+    for day, content in enumerate(days):
+        file.write_text(content + f"later,{day}\n", encoding="utf-8")
+        told.append(len(land(orders, landing, FIRST_NIGHT + timedelta(days=day)).changes))
+    assert told == [0, 0, 0, 1, 1]
 
 
 def test_a_frozen_feed_refuses_a_delivery_that_no_longer_repeats(

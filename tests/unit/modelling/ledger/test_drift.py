@@ -1,10 +1,28 @@
 """Drift: a hand-computed index, slopes of another library, and a shop whose customers change."""
 
+import datetime as dt
+
+import duckdb
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.optimize import brentq
+from scipy.stats import ks_2samp, norm
 from sklearn.linear_model import LogisticRegression
 
-from dagster_project.modelling.ledger.drift import calibration_slope, model_drift, stability_index
+from dagster_project.modelling.ledger.drift import (
+    DISTANCES,
+    GREAT_KS,
+    GREAT_PSI,
+    calibration_slope,
+    is_off,
+    largest_distance,
+    level_of,
+    model_drift,
+    stability_index,
+)
+from dagster_project.modelling.ledger.evenings import CALIBRATION_DAYS
+from dagster_project.modelling.ledger.predictions import OF_CUSTOMER
 
 
 def test_the_index_by_hand():
@@ -33,6 +51,34 @@ def test_the_slope_is_that_of_another_library():
     assert abs(slope - 0.5) < 3 * error < 0.1
 
 
+def test_the_level_is_that_of_an_equation():
+    """The level is the shift by which as many are expected as came."""
+    said, count = np.array([0.2, 0.5, 0.7]), np.array([300.0, 500.0, 200.0])
+    happened = np.array([80.0, 280.0, 150.0])
+    odds = np.log(said / (1 - said))
+    expected = brentq(lambda shift: (count / (1 + np.exp(-odds - shift))).sum() - happened.sum(), -3, 3)
+    level, error = level_of(said * count, happened, count)
+    assert level == pytest.approx(expected)
+    chance = 1 / (1 + np.exp(-odds - expected))
+    assert error == pytest.approx((count * chance * (1 - chance)).sum() ** -0.5)
+    assert level_of(said, np.zeros(3), count) is None
+
+
+@pytest.mark.parametrize(
+    ("measure", "drift", "error", "rings"),
+    [
+        ("calibration_slope", 0.7, 0.1, True),
+        ("calibration_slope", 0.7, 0.2, False),
+        ("calibration_slope", 0.85, 0.01, False),
+        ("calibration_level", -0.3, 0.09, True),
+        ("calibration_level", 0.3, 0.11, False),
+        ("calibration_level", 0.19, 0.01, False),
+    ],
+)
+def test_an_alarm_is_beyond_its_limits_and_beyond_chance(measure, drift, error, rings):
+    assert is_off(measure, drift, error) == rings
+
+
 @pytest.mark.parametrize(
     ("predicted", "happened"), [([50.0, 50.0], [40.0, 60.0]), ([10.0, 90.0], [0.0, 0.0]), ([10.0, 90.0], [0.0, 100.0])]
 )
@@ -43,13 +89,77 @@ def test_no_slope_where_nothing_determines_it(predicted, happened):
 def test_a_steady_shop_is_quiet_and_a_changed_one_rings(night):
     con, evenings = night.reading.connection, list(night.evenings)
     quiet = night.drift.query("measure != 'calibration_slope'")
-    assert len(quiet) == 3
+    assert quiet["measure"].value_counts().to_dict() == {
+        "calibration_level": 4,
+        "psi_of_prediction": 2,
+        "ks_of_prediction": 2,
+        "psi_of_input": 1,
+        "ks_of_input": 1,
+    }
     assert not quiet["is_alarming"].any()
     con.execute("begin")
     con.execute(
         "update ledger_predictions set orders_predicted = orders_predicted * 3 where predicted_date = ?", [evenings[-1]]
     )
-    changed = model_drift(con, evenings, night.reading.as_of).set_index("subject")
+    changed = model_drift(con, evenings, night.reading.as_of).set_index(["measure", "subject"])
     con.execute("rollback")
-    assert changed.loc["orders_predicted", "is_alarming"]
-    assert not changed.loc["days_since_last_order", "is_alarming"]
+    assert changed.loc[("psi_of_prediction", "orders_predicted"), "is_alarming"]
+    assert changed.loc[("ks_of_prediction", "orders_predicted"), "is_alarming"]
+    assert not changed.xs("days_since_last_order", level="subject")["is_alarming"].any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_largest_distance_is_that_of_another_library(seed):
+    rng = np.random.default_rng(seed)
+    then, now = np.sort(rng.normal(size=150)).round(1), np.sort(rng.normal(0.3, size=400)).round(1)  # with ties
+    assert largest_distance(then, now) == pytest.approx(ks_2samp(then, now).statistic, abs=1e-12)
+    assert largest_distance(then, now[:99]) is None
+
+
+def test_half_a_deviation_is_a_great_change_in_either_measure():
+    steps = norm.ppf((np.arange(100_000) + 0.5) / 100_000)
+    assert largest_distance(steps, steps + 0.5) == pytest.approx(GREAT_KS, abs=0.005)
+    assert stability_index(steps, steps + 0.5) == pytest.approx(GREAT_PSI, abs=0.02)
+
+
+def test_the_limits_leave_chance_its_part():
+    rng = np.random.default_rng(5)
+    rung = dict.fromkeys(DISTANCES, 0)
+    for _ in range(500):
+        then, now = np.sort(rng.exponential(size=120)), np.sort(rng.exponential(size=120))
+        for name, (distance, limit) in DISTANCES.items():
+            rung[name] += distance(then, now) > limit(then, now)
+    assert all(count <= 5 for count in rung.values()), rung
+
+
+YEAR = [dt.date(2023, 12, 31), *(dt.date(2024, month, 28) for month in range(1, 12)), dt.date(2024, 12, 31)]
+
+
+@pytest.mark.parametrize(("is_season", "rings"), [(True, False), (False, True)])
+def test_a_season_that_comes_each_year_is_no_drift(is_season, rings):
+    rng = np.random.default_rng(3)
+    with duckdb.connect() as con:
+        con.execute(
+            "create table ledger_predictions (predicted_date date, horizon_days integer, part varchar, "
+            "is_active boolean, days_since_last_order double, orders_predicted double, no_order_predicted double)"
+        )
+        con.execute(
+            "create table ledger_sums (predicted_date date, tenth integer, prediction varchar, horizon_days integer, "
+            "is_baseline boolean, count_rows bigint, predicted double, outcome double)"
+        )
+        for place, evening in enumerate(YEAR):
+            is_winter = place == len(YEAR) - 1 or (place == 0 and is_season)
+            drawn = rng.exponential(60 if is_winter else 20, 800)
+            people = pd.DataFrame({"days": drawn})  # noqa: F841 - read by the query
+            con.execute(
+                f"insert into ledger_predictions select ?, {CALIBRATION_DAYS}, '{OF_CUSTOMER}', true, days, 1, 0.5 "
+                "from people",
+                [evening],
+            )
+        last = model_drift(con, YEAR, YEAR[-1]).query(
+            "predicted_date == @YEAR[-1] and measure.str.endswith('of_input')"
+        )
+    assert len(last) == 2
+    assert (last["drift"] > 0.35).all()
+    assert last["is_alarming"].eq(rings).all()
+    assert ((last["drift_since_last_year"] < 0.1) == is_season).all()

@@ -33,7 +33,7 @@ from clv_accuracy import tell as tell_of
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
-from dagster_project.modelling import evaluation
+from dagster_project.modelling import event_evaluation
 from dagster_project.modelling.churn import ChurnSettings
 from dagster_project.modelling.features import customer_outcomes
 from dagster_project.modelling.fits import aligned_outcomes
@@ -56,11 +56,11 @@ QUOTED = {
     "olist_14m_6m": {"auc": 0.596, "brier": 0.012, "ece": 0.002},
 }
 FIGURES: Mapping[str, Callable[[Any, Any], float | None]] = {
-    "auc": evaluation.roc_auc,
-    "brier": evaluation.brier,
-    "log loss": evaluation.log_loss,
-    "ece": evaluation.calibration_error,
-    "top decile lift": evaluation.top_decile_lift,
+    "auc": event_evaluation.roc_auc,
+    "brier": event_evaluation.brier,
+    "log loss": event_evaluation.log_loss,
+    "ece": event_evaluation.calibration_error,
+    "top decile lift": event_evaluation.top_decile_lift,
 }
 
 
@@ -118,8 +118,8 @@ def measure(case: str, split: Split, published: Path) -> None:
         tell(
             case,
             f"brier, {count} {population}",
-            evaluation.brier(left, ours[chosen]),
-            evaluation.brier(left, np.full(count, left.mean())),
+            event_evaluation.brier(left, ours[chosen]),
+            event_evaluation.brier(left, np.full(count, left.mean())),
             "the hold-out's own share",
             "",
         )
@@ -147,8 +147,8 @@ def compare_maps(case: str, record: Record) -> None:
             for map_name, fit in MAPS.items():
                 probability = fit(log_odds, left)(said[0])
                 scores = (
-                    evaluation.log_loss(evening.has_left, probability),
-                    evaluation.calibration_error(evening.has_left, probability),
+                    event_evaluation.log_loss(evening.has_left, probability),
+                    event_evaluation.calibration_error(evening.has_left, probability),
                 )
                 found.setdefault(f"{name}, {map_name}", []).append(scores)
     for name, scores in found.items():

@@ -1,6 +1,6 @@
 """What the metric layer costs on a large shop, beside one script written by hand that computes the same tables.
 
-    python benchmarks/metric_layer.py [--quick] [--runs N] [--lines N]
+    python benchmarks/metric_layer.py [--quick] [--runs N] [--lines N] [--memory-limit SIZE]
 
 The shop is drawn inside DuckDB: ten million order lines in the shape that every source is brought to, three years, some
 800,000 customers, guests, refunds, cancelled orders and tests. Ours is the SQL that dbt compiled, from valued orders to
@@ -149,11 +149,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--lines", type=int, default=LINES)
+    parser.add_argument("--memory-limit", default="80%", help="of the engine, for both sides, as DuckDB takes it")
     parser.add_argument("--once", nargs=2, metavar=("WAY", "WORK"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.once:
         way, work = arguments.once
-        print(json.dumps({"ours": ours, "by_hand": by_hand}[way](Path(work))))
+        with connected(Path(work), arguments.memory_limit) as con:
+            print(json.dumps({"ours": ours, "by_hand": by_hand}[way](con, Path(work))))
         return
     lines, runs = (QUICK_LINES, 1) if arguments.quick else (arguments.lines, arguments.runs)
     found: dict[str, list[dict[str, Any]]] = {"ours": [], "by_hand": []}
@@ -161,7 +163,7 @@ def main() -> None:
         work = prepared(Path(folder), lines)
         for _ in range(runs):
             for way, figures in found.items():
-                command = [sys.executable, __file__, "--once", way, str(work)]
+                command = [sys.executable, __file__, "--once", way, str(work), "--memory-limit", arguments.memory_limit]
                 output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
                 figures.append(json.loads(output.splitlines()[-1]))
         with connected(work) as con:
@@ -220,28 +222,26 @@ def in_order(manifest: Mapping[str, Any], target: Path) -> list[Model]:
     return list(found.values())
 
 
-def connected(work: Path) -> duckdb.DuckDBPyConnection:
+def connected(work: Path, memory_limit: str = "80%") -> duckdb.DuckDBPyConnection:
     """A connection to the two files, as a night has it."""
     from dagster_project.keyed_hashes import set_keys
 
-    con = duckdb.connect(str(work / "warehouse.duckdb"))
+    con = duckdb.connect(str(work / "warehouse.duckdb"), config={"memory_limit": memory_limit})
     con.execute(f"attach '{work / 'scratch.duckdb'}' as scratch")
     set_keys(con, SECRET)
     return con
 
 
-def ours(work: Path) -> dict[str, Any]:
+def ours(con: duckdb.DuckDBPyConnection, work: Path) -> dict[str, Any]:
     """Every model in turn."""
     models = [Model(**model) for model in json.loads((work / "models.json").read_text(encoding="utf-8"))]
-    with connected(work) as con:
-        return measured(con, {m.name: f"create or replace table {m.relation} as ({m.sql}\n)" for m in models})
+    return measured(con, {m.name: f"create or replace table {m.relation} as ({m.sql}\n)" for m in models})
 
 
-def by_hand(work: Path) -> dict[str, Any]:
+def by_hand(con: duckdb.DuckDBPyConnection, work: Path) -> dict[str, Any]:
     """The script, into tables of its own."""
-    with connected(work) as con:
-        con.execute("create schema if not exists by_hand")
-        return measured(con, {"script": BY_HAND.read_text(encoding="utf-8")})
+    con.execute("create schema if not exists by_hand")
+    return measured(con, {"script": BY_HAND.read_text(encoding="utf-8")})
 
 
 def measured(con: duckdb.DuckDBPyConnection, steps: Mapping[str, str]) -> dict[str, Any]:

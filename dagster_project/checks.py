@@ -5,11 +5,12 @@ in `expectations/suites/`, their evaluation is in `expectations/runner.py`.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import dagster as dg
 import duckdb
+import pyarrow as pa
 
 from dagster_project.entity_suites import suites_of_staged, suites_of_standard
 from dagster_project.feed_rules import column_rules, quarantine_rules
@@ -26,6 +27,21 @@ CHECK_RESULTS = """
         severity varchar not null, is_passed boolean not null, failing_rows bigint not null,
         observed varchar, why varchar, waiver varchar, sample_keys varchar
     )
+"""
+RESULT = pa.schema(
+    [
+        (field.name, {"is_passed": pa.bool_(), "failing_rows": pa.int64()}.get(field.name, pa.string()))
+        for field in fields(CheckResult)
+    ]
+)
+RENAMED = '* rename ("table" as table_name, name as check_name, sample as sample_keys)'
+OF_THE_SAME_CHECKS = """
+    using found_checks as found
+    where
+        check_results.layer = found.layer
+        and check_results.table_name = found."table"
+        and check_results.check_name = found.name
+        and check_results.engine = found.engine
 """
 
 
@@ -166,22 +182,10 @@ def explained(broken: list[CheckResult]) -> str:
 def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]) -> None:
     """Keep results in `quality.check_results`, in place of earlier ones of the same checks in this build."""
     con.execute(CHECK_RESULTS)
-    for found in results:
-        key = [found.layer, found.table, found.name, found.engine]
-        con.execute(
-            "delete from quality.check_results where layer = ? and table_name = ? and check_name = ? and engine = ?",
-            key,
-        )
-        con.execute(
-            "insert into quality.check_results values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                *key,
-                found.severity,
-                found.is_passed,
-                found.failing_rows,
-                found.observed,
-                found.why,
-                found.waiver,
-                found.sample,
-            ],
-        )
+    last = {(found.layer, found.table, found.name, found.engine): asdict(found) for found in results}
+    con.register("found_checks", pa.Table.from_pylist(list(last.values()), schema=RESULT))
+    try:
+        con.execute("delete from quality.check_results " + OF_THE_SAME_CHECKS)
+        con.execute(f"insert into quality.check_results by name select {RENAMED} from found_checks")
+    finally:
+        con.unregister("found_checks")

@@ -56,13 +56,17 @@ def run(
         dt.datetime | None,
         typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business day; else the setting or last night."),
     ] = None,
+    known_at: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"], help="Only what was landed by then, in UTC."),
+    ] = None,
 ) -> None:
     """Run one night: land, build, check, model, audit, publish, report."""
     from dagster_project.nightly import run_night
     from dagster_project.waivers import traces
 
     with one_line_errors():
-        settings = load_settings(config)
+        settings = load_settings(config, **({"known_at": known_at.replace(tzinfo=dt.UTC)} if known_at else {}))
         night = settings.night(as_of.date() if as_of else None)
         out.print(
             f"[bold]{escape(settings.business.name)}[/bold], as of the end of {night} ({settings.business.time_zone})"

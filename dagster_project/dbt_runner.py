@@ -19,7 +19,7 @@ from typing import Any
 from dagster_project.dbt_session import SECRET_VARIABLE
 from dagster_project.settings import Settings
 from dagster_project.shop_project import project_files, project_folder, staged_entities
-from dagster_project.source_settings import has_deletions
+from dagster_project.source_settings import feed_time_zones, has_deletions
 from dagster_project.warehouse import Warehouse, without_values, write_atomically
 
 DEFINITION_VARIABLES = (
@@ -269,6 +269,7 @@ class DbtRunner:
             "staged": staged_entities(self.settings),
             **chosen,
             "identity": self.settings.definitions.identity.model_dump(mode="json"),
+            "feed_time_zones": feed_time_zones(self.settings.sources),
             "has_deletions": has_deletions(self.settings.sources),
         }
 

@@ -17,11 +17,11 @@ from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dagster_project.oversight import Alerts, Strict, Waiver
-from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource
+from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource, known_time_zone
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
@@ -51,12 +51,7 @@ class Business(Strict):
     @field_validator("time_zone")
     @classmethod
     def _known_time_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            msg = f"'{name}' is not a time zone of the IANA data base; write it as 'Europe/London'"
-            raise ValueError(msg) from None
-        return name
+        return known_time_zone(name)
 
 
 class Gate(Strict):
@@ -243,6 +238,8 @@ class Settings(BaseSettings):
     business: Business
     sources: dict[str, AnySource] = Field(min_length=1)
     as_of: dt.date | None = None
+    known_at: AwareDatetime | None = None
+    """Of what was landed, only what was there by then counts; None counts all."""
     definitions: Definitions = Definitions()
     learning: Learning = Learning()
     ledger: Ledger = Ledger()

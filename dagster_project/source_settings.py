@@ -10,8 +10,9 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from dagster_project.oversight import VARIABLE, Strict
 from dagster_project.standard.tables import settings_of_table, standard_tables
@@ -23,6 +24,20 @@ IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 WATCHED_ONLY = ("stale_after_hours", "maximum_quarantined_share", "when_changed", "enumerations")
 
 
+def known_time_zone(name: str) -> str:
+    """The name of a time zone, if it is one.
+
+    Raises:
+        ValueError: The IANA data base has no such zone.
+    """
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        msg = f"'{name}' is not a time zone of the IANA data base; write it as 'Europe/London'"
+        raise ValueError(msg) from None
+    return name
+
+
 class FixedWidthField(Strict):
     """A field of a fixed-width file: its name, its first character (from 1) and its width in characters."""
 
@@ -32,11 +47,15 @@ class FixedWidthField(Strict):
 
 
 class Feed(Strict):
-    """What any feed promises: its columns, how old it may be, what happens when it comes otherwise than before."""
+    """What any feed promises: its columns, how old it may be, what happens when it comes otherwise than before.
+
+    `time_zone` is that of its wall times; the business's unless set.
+    """
 
     columns: tuple[str, ...] = ()
     optional_columns: tuple[str, ...] = ()
     is_optional: bool = False
+    time_zone: Annotated[str, AfterValidator(known_time_zone)] | None = None
     stale_after_hours: float | None = Field(default=None, gt=0)
     maximum_quarantined_share: float = Field(default=0.05, ge=0, le=1)
     when_changed: Literal["evolve", "freeze", "quarantine"] = "evolve"
@@ -244,7 +263,7 @@ class SqlSource(Source):
     url_variable: str = Field(pattern=VARIABLE)
     attempts: int = Field(default=5, ge=1)
     timeout_seconds: int = Field(default=30, ge=1)
-    slice_rows: int = Field(default=500_000, ge=1)
+    slice_rows: int = Field(default=2_000_000, ge=1)
     tables: dict[str, SqlFeed]
 
 
@@ -280,6 +299,16 @@ class RestSource(Source):
 
 AnySource = Annotated[FileSource | SimulatedSource | SqlSource | RestSource, Field(discriminator="connector")]
 CONNECTORS = ("files", "simulated", "sql", "rest")
+
+
+def feed_time_zones(sources: Mapping[str, AnySource]) -> dict[str, str]:
+    """The time zones of feeds that have one of their own, by raw table."""
+    return {
+        f"{source}__{table}": feed.time_zone
+        for source, described in sorted(sources.items())
+        for table, feed in sorted(described.tables.items())
+        if feed.time_zone is not None
+    }
 
 
 def has_deletions(sources: Mapping[str, AnySource]) -> bool:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from dagster_project.modelling.churn import ChurnSettings
 from dagster_project.modelling.leaving.ablation import ablation
+from dagster_project.modelling.leaving.horizon import own_horizon_days
 from dagster_project.modelling.leaving.night import leaving_night, scored_customers
-from dagster_project.modelling.leaving.rhythm import own_horizon_days
 from dagster_project.modelling.leaving.subscriptions import (
     hazard_table,
     running_subscriptions,
@@ -138,7 +138,6 @@ def churn_settings(settings: Settings, gate: ModelGate) -> ChurnSettings:
         purchase_model=chosen.purchase_model,
         gate=gate,
         is_chosen_by_backtest=chosen.is_model_chosen_by_backtest,
-        gap_prior_weight=chosen.gap_prior_weight,
         language=settings.business.language,
         maximum_customers=settings.learning.maximum_customers,
         learning_threads=settings.learning.threads,

@@ -30,15 +30,16 @@ from dagster_project.warehouse import Warehouse, replace_table, replace_table_in
 LEDGER_TABLES = {
     "prediction_ledger": (
         "One row per month end, prediction, horizon and followed customer, or the shop: what was predicted from what "
-        "was known then, with its interval, and what followed. `status` says whether the horizon has ended."
+        "was known then, with its interval, and what followed. `status` says whether the horizon has ended; of the "
+        "date of a next order also, that none came (`no_order`)."
     ),
     "ledger_scores": (
         "One row per prediction, horizon, model, month end (null: all together), group of customers and score: how "
         "good the predictions of the ledger were, beside naive rules."
     ),
     "model_drift": (
-        "One row per month end, measure and subject: how far customers and predictions have moved from three months "
-        "before, and whether probabilities still hold. `is_alarming` fails a check, which is told as an alert."
+        "One row per month end, horizon, measure and subject: how far customers and predictions have moved from three "
+        "months before, and whether probabilities still hold. `is_alarming` fails a check, which is told as an alert."
     ),
     "loyal_forecast_errors": (
         "One row per prediction and horizon: how far forecasts of loyal and other customers were off, in groups of "

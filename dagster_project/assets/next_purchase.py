@@ -14,6 +14,7 @@ import pandas as pd
 from dagster_project.assets.metadata import OWNERS, table_metadata
 from dagster_project.assets.models import VALUE_FACTS
 from dagster_project.modelling.next_purchase import NEXT_PURCHASE_SCORES, next_kinds, next_order
+from dagster_project.modelling.next_purchase.next_order_trial import backtest_next_orders
 from dagster_project.modelling.purchase_model import ModelGate
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
@@ -90,7 +91,7 @@ def _write_orders(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Sett
         next_order.fit_next_orders(con, day, gate, chosen.purchase_model, counts_zero_value_orders=is_counted)
         for day in (as_of, cutoff)
     )
-    scores, champion = next_order.backtest_next_orders(
+    scores, champion = backtest_next_orders(
         con, earlier, settings.learning.maximum_customers, counts_zero_value_orders=is_counted
     )
     with con.cursor() as cursor:

@@ -108,6 +108,7 @@ def manifest_of(
             **settings.definitions.model_dump(mode="json"),
             "time_zone": settings.business.time_zone,
             "currency": settings.business.currency,
+            **({"known_at": settings.known_at.isoformat()} if settings.known_at else {}),
         },
         compared_with=compared_with,
     )

@@ -160,10 +160,12 @@ _DESCRIPTIONS = {
     "survey_weights": "One row per answer that a weighed score rests on: how many of the invited it stands for.",
     "satisfaction_drivers": (
         "One row per instrument and fact known before the answer: how it moves the score, other facts equal; "
-        "`cannot_say` where the interval holds zero. A driver is a candidate for a cause."
+        "`cannot_say` where the interval holds zero. A driver is a candidate for a cause. Instrument `repurchase`: how "
+        "facts known 30 days after an order move the chance in percent of another one in the repeat window after that."
     ),
     "satisfaction_driver_importance": (
-        "One row per instrument and driver: its share of what all drivers explain, a mean over all orders of entering."
+        "One row per instrument, or `repurchase`, and driver: its share of what all drivers explain, a mean over all "
+        "orders of entering."
     ),
 }
 
@@ -178,6 +180,7 @@ def voice_settings(settings: Settings) -> VoiceSettings:
         themes=ThemeSettings(count_themes=chosen.count_themes),
         nonresponse=NonresponseSettings(minimum_answers=chosen.minimum_answers),
         window_days=settings.definitions.active_window_days,
+        repurchase_days=settings.definitions.repeat_window_days,
         driver_words=Path(chosen.driver_words) if chosen.driver_words else DRIVER_WORDS,
         count_examples=chosen.count_examples,
     )

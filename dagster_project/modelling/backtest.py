@@ -16,9 +16,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from dagster_project.modelling.candidates import BASELINES, NET, NO_ORDER, ORDERS, Forecast
+from dagster_project.modelling.candidates import BASELINES, NET, ORDERS, Forecast
 from dagster_project.modelling.challengers import LEARNERS, Lesson, Target
-from dagster_project.modelling.churn import is_active
 from dagster_project.modelling.features import customer_features, customer_outcomes
 from dagster_project.modelling.fits import (
     PRIOR_SPEND,
@@ -40,14 +39,12 @@ from dagster_project.modelling.selection import Prediction, Trial
 TABLES: Mapping[Prediction, Iterable[str]] = {
     "orders": (*ORDERS, *BASELINES),
     "net": (*NET, *BASELINES),
-    "no_order": tuple(NO_ORDER),
 }
 """Who is tried for each prediction, in the order of preference at a tie."""
 
 LEARNED_FOR: Mapping[Prediction, tuple[Target, ...]] = {
     "orders": ("orders",),
     "net": ("orders", "net"),
-    "no_order": ("any_order",),
 }
 
 
@@ -114,8 +111,7 @@ class Past:
 
     def _fits(self, cutoff: dt.date) -> Fits:
         if cutoff not in self._models:
-            # Churn has no level, and all purchase models rank alike: there the first is enough on origins too.
-            is_lesson_only = cutoff not in self.plan.origins or self.predictions == ("no_order",)
+            is_lesson_only = cutoff not in self.plan.origins
             evening = self.evenings[cutoff]
             fits = fit_models(evening.features, self.plan.horizon_days, self.preferred, stops_at_first=is_lesson_only)
             if evening.activity is not None:
@@ -194,7 +190,7 @@ def predicted(prediction: Prediction, forecast: Forecast) -> dict[str, FloatArra
         prediction: what is predicted.
         forecast: of the evening.
     """
-    ask = {"orders": forecast.orders, "net": forecast.net, "no_order": forecast.no_order}[prediction]
+    ask = forecast.net if prediction == "net" else forecast.orders
     said = {name: ask(name) for name in TABLES[prediction]}
     return {name: steps[:, 0] for name, steps in said.items() if steps is not None and np.isfinite(steps[:, 0]).all()}
 
@@ -215,29 +211,20 @@ def level_errors(fits: Fits, horizon_days: int) -> tuple[float, float]:
 
 
 def _trial(prediction: Prediction, origin: dt.date, evening: Evening, forecast: Forecast, horizon_days: int) -> Trial:
-    """One prediction on one evening; no order is asked of customers who were active."""
+    """One prediction on one evening."""
     said = predicted(prediction, forecast)
-    actual = evening.outcomes["net" if prediction == "net" else "orders"].to_numpy(dtype=np.float64)
-    asked = np.ones(actual.size, dtype=np.bool_)
-    if prediction == "no_order":
-        asked, actual = is_active(evening.features, horizon_days), (actual == 0).astype(np.float64)
-        days_since = evening.features["days_observed"] - evening.features["days_first_to_last_order"]
-        base_rate = actual[asked].mean() if asked.any() else np.nan
-        said |= {"days_since_last_order": days_since.to_numpy(dtype=np.float64)}
-        said |= {"base_rate": np.full(actual.size, base_rate)}
-    stays = said.get(incumbent(prediction, forecast.fits) or "")
     calendar = no_order = None
     if prediction == "orders":
-        no_order = forecast.no_order(forecast.fits.base or "")
+        no_order = forecast.no_order(None)
         if forecast.fits.in_season:
             calendar = Forecast(forecast.fits.out_of_season(), evening.features, forecast.steps).model_orders(None)
     return Trial(
         cutoff=origin,
-        actual=actual[asked],
-        predicted={name: values[asked] for name, values in said.items()},
-        incumbent=None if stays is None else stays[asked],
-        cohort_month=evening.features.loc[asked, "cohort_month"].reset_index(drop=True),
-        out_of_season=None if calendar is None else calendar[asked, 0],
-        no_order=None if no_order is None else no_order[asked, 0],
+        actual=evening.outcomes[prediction].to_numpy(dtype=np.float64),
+        predicted=said,
+        incumbent=said.get(incumbent(prediction, forecast.fits) or ""),
+        cohort_month=evening.features["cohort_month"],
+        out_of_season=None if calendar is None else calendar[:, 0],
+        no_order=None if no_order is None else no_order[:, 0],
         log_errors=level_errors(forecast.fits, horizon_days),
     )

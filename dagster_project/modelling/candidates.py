@@ -71,11 +71,6 @@ NET: Mapping[str, NetCandidate] = {
     "blend_net": NetCandidate(None, "gamma_gamma_all", (OWN, "boosted_net")),
     "blend_all_net": NetCandidate(None, "gamma_gamma_all", (OWN, "boosted", "boosted_features", "boosted_net")),
 }
-NO_ORDER: Mapping[str, Candidate] = {
-    **{name: Candidate(name) for name in PURCHASE_MODELS},
-    "boosted_event": Candidate(None, ("boosted_event",)),
-    "blend_event": Candidate(None, (OWN, "boosted_event")),
-}
 
 
 def parts_of(fits: Fits, orders: str, net: str) -> set[str]:
@@ -137,24 +132,17 @@ class Forecast:
         mean = self.fits.mean_net(candidate.spend, self.features)
         return None if orders is None else orders * (mean * factor)[:, None] * self.fits.spend_factor(self.steps)
 
-    def no_order(self, name: str) -> FloatArray | None:
-        """Probability of no order, shape (n, k); None where a part of the candidate was not fitted.
+    def no_order(self, name: str | None) -> FloatArray | None:
+        """Probability of no order by a purchase model, shape (n, k); None where it is not certified.
 
         Args:
-            name: key of `NO_ORDER`.
+            name: as of `Fits.predicting`.
         """
-        candidate = NO_ORDER.get(name)
-        if candidate is None:
-            return None
-        model = self.fits.predicting(candidate.model)
-        if model is None or not self._has(candidate.parts):
+        model = self.fits.predicting(name)
+        if model is None:
             return None
         one = self._histories
-        said = model.probability_no_purchase(one.x[:, None], one.t_x[:, None], one.age[:, None], self.steps)[one.row_of]
-        kept = np.clip(said, _OFF_THE_EDGE, 1 - _OFF_THE_EDGE)
-        odds = kept / (1 - kept)
-        parts = [said if part == OWN else self._corrected_odds(odds, part) for part in candidate.parts]
-        return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
+        return model.probability_no_purchase(one.x[:, None], one.t_x[:, None], one.age[:, None], self.steps)[one.row_of]
 
     def no_order_in_keeping(self, name: str) -> FloatArray | None:
         """Probability of no order that agrees with a candidate's expected orders, shape (n, k); None without a model.
@@ -162,7 +150,7 @@ class Forecast:
         Args:
             name: key of `ORDERS` or `BASELINES`.
         """
-        none, expected, corrected = self.no_order(self.fits.base or ""), self.model_orders(None), self.orders(name)
+        none, expected, corrected = self.no_order(None), self.model_orders(None), self.orders(name)
         if none is None or expected is None or corrected is None:
             return None
         return none_in_keeping(none, expected, corrected)
@@ -213,10 +201,6 @@ class Forecast:
             self._said[key] = self.fits.corrections[part].of(design, prior)
         return self._said[key]
 
-    def _corrected_odds(self, odds: FloatArray, part: str) -> FloatArray:
-        shifted = odds * np.exp(-self._correction(part))[:, None]
-        return np.asarray(shifted / (1 + shifted), dtype=np.float64)
-
     @cached_property
     def _seen(self) -> tuple[Prior, npt.NDArray[np.float32]]:
         """What the trees read; there are trees only where there is a prior."""
@@ -228,9 +212,6 @@ class Forecast:
     @cached_property
     def _histories(self) -> Histories:
         return histories_of(self.features)
-
-
-_OFF_THE_EDGE = 1e-12
 
 
 def _zero(forecast: Forecast) -> tuple[FloatArray, FloatArray]:

@@ -23,7 +23,7 @@ import pandas as pd
 from dagster_project.modelling.features import WINDOWS_DAYS
 from dagster_project.modelling.histories import FloatArray
 
-Target: TypeAlias = Literal["orders", "net", "any_order"]
+Target: TypeAlias = Literal["orders", "net"]
 
 COUNT_TREES = 100
 """With a rate of 0.05 and 8 leaves: small on purpose, the first tried and not tuned; 31,000 rows take 0.2 s."""
@@ -46,7 +46,6 @@ SMALLEST_EXPECTATION = 1e-9
 _OBJECTIVES: Mapping[Target, dict[str, Any]] = {
     "orders": {"objective": "poisson"},
     "net": {"objective": "tweedie", "tweedie_variance_power": 1.5},
-    "any_order": {"objective": "binary"},
 }
 _PLAIN = (
     "count_repeat_occasions",
@@ -72,7 +71,7 @@ class Learner:
     """What one learner is asked.
 
     Attributes:
-        target: what followed: orders, net, or whether anything was bought.
+        target: what followed: orders or net.
         is_offset: whether it starts from the purchase model's expectation, or only reads it as a feature.
     """
 
@@ -84,7 +83,6 @@ LEARNERS: Mapping[str, Learner] = {
     "boosted": Learner("orders", is_offset=True),
     "boosted_features": Learner("orders", is_offset=False),
     "boosted_net": Learner("net", is_offset=False),
-    "boosted_event": Learner("any_order", is_offset=True),
 }
 
 
@@ -103,11 +101,14 @@ class Prior:
     no_order: FloatArray
 
     def score(self, target: Target) -> FloatArray:
-        """The expectation on the scale that the trees add to: a logarithm, or log-odds."""
-        if target == "any_order":
-            kept = np.clip(self.no_order, SMALLEST_EXPECTATION, 1 - SMALLEST_EXPECTATION)
-            return np.asarray(np.log1p(-kept) - np.log(kept), dtype=np.float64)
+        """Logarithm of the expectation, which the trees add to."""
         return np.log(np.maximum(self.orders if target == "orders" else self.net, SMALLEST_EXPECTATION))
+
+    @property
+    def log_odds_of_order(self) -> FloatArray:
+        """Log odds of any order."""
+        kept = np.clip(self.no_order, SMALLEST_EXPECTATION, 1 - SMALLEST_EXPECTATION)
+        return np.asarray(np.log1p(-kept) - np.log(kept), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Lesson:
 
     def outcome(self, target: Target) -> FloatArray:
         """What followed, shape (n,)."""
-        return {"orders": self.orders, "net": self.net, "any_order": (self.orders > 0).astype(np.float64)}[target]
+        return self.orders if target == "orders" else self.net
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Correction:
     scale: float = 1.0
 
     def of(self, design: npt.NDArray[np.float32], prior: Prior) -> FloatArray:
-        """The correction of each customer, shape (n,): a factor, or a shift of the log-odds of ordering.
+        """The correction of each customer, a factor, shape (n,).
 
         Args:
             design: from `design_matrix`.
@@ -153,7 +154,7 @@ class Correction:
         raw = np.asarray(self.booster.predict(design, raw_score=True), dtype=np.float64) + self.intercept
         if not learner.is_offset:
             raw -= prior.score(learner.target)
-        return raw if learner.target == "any_order" else np.exp(raw) * self.scale
+        return np.asarray(np.exp(raw) * self.scale, dtype=np.float64)
 
     def keeping_total(self, design: npt.NDArray[np.float32], prior: Prior) -> Correction:
         """The same correction, scaled so that it leaves the total of these customers as it was.
@@ -162,10 +163,7 @@ class Correction:
             design: from `design_matrix`, of the evening to be predicted from.
             prior: of the same customers.
         """
-        target = LEARNERS[self.name].target
-        if target == "any_order":
-            return self
-        expected = np.exp(prior.score(target))
+        expected = np.exp(prior.score(LEARNERS[self.name].target))
         corrected = float((expected * self.of(design, prior)).sum())
         return replace(self, scale=self.scale * float(expected.sum()) / corrected) if corrected > 0 else self
 
@@ -191,6 +189,7 @@ def design_matrix(features: pd.DataFrame, prior: Prior) -> npt.NDArray[np.float3
     usual_gap = features["days_first_to_last_order"].to_numpy(dtype=np.float64) / np.maximum(repeats, 1)
     columns = [features[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in _PLAIN]
     columns += [since, since / np.maximum(usual_gap, 1), *(prior.score(target) for target in _OBJECTIVES)]
+    columns.append(prior.log_odds_of_order)
     return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -221,5 +220,4 @@ def _starts(lesson: Lesson, learner: Learner) -> FloatArray:
     """Where the trees start from in one lesson: the expectation, brought to what the lesson's customers did in all."""
     score = lesson.prior.score(learner.target)
     total, expected = lesson.outcome(learner.target).sum(), np.exp(score).sum()
-    is_levelled = learner.target != "any_order" and total > 0 and expected > 0
-    return np.asarray(score + np.log(total / expected) if is_levelled else score, dtype=np.float64)
+    return np.asarray(score + np.log(total / expected) if min(total, expected) > 0 else score, dtype=np.float64)

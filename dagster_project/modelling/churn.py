@@ -35,7 +35,6 @@ class ChurnSettings:
         purchase_model: which model, where none is given.
         gate: how much history a model needs.
         is_chosen_by_backtest: whether anybody may replace the purchase model.
-        gap_prior_weight: how many own gaps between orders the population's is worth.
         language: of the reasons.
         maximum_customers: customers that are learned from, by a hash of their key.
         learning_threads: of LightGBM; the results are the same for any number.
@@ -47,7 +46,6 @@ class ChurnSettings:
     purchase_model: ModelName = "mbg_nbd"
     gate: ModelGate = field(default_factory=ModelGate)
     is_chosen_by_backtest: bool = True
-    gap_prior_weight: float = 3.0
     language: Language = "en"
     maximum_customers: int = 25_000
     learning_threads: int = 1

@@ -141,7 +141,9 @@ histories as (
             greatest(sum(gap_days * gap_days) / count(gap_days) - (sum(gap_days) / count(gap_days)) ** 2, 0)
         ) as spread_gap_days,
         -- in billionths: whole numbers sum to the same in any order
-        coalesce(sum(round(ln(gap_days) * 1e9)::bigint), 0)::double / 1e9 as total_log_gap,
+        coalesce(sum(round(ln(gap_days) * 1e9)::hugeint), 0)::double / 1e9 as total_log_gap,
+        coalesce(sum(round(ln(gap_days) * 1e9)::hugeint * round(ln(gap_days) * 1e9)::hugeint), 0)::double / 1e18
+            as total_squared_log_gap,
         sum(count_units)::double / count(*) as mean_occasion_units,
         {_WINDOWS}
     from occasions_placed
@@ -162,7 +164,12 @@ order by histories.cutoff_date, histories.customer_key
 
 _OUTCOMES = """
 -- Grain: one cut-off and customer with a purchase within the horizon
-select cutoff_date, customer_key, count(*)::bigint as count_occasions, sum(occasion_net)::double as total_net
+select
+    cutoff_date,
+    customer_key,
+    count(*)::bigint as count_occasions,
+    sum(occasion_net)::double as total_net,
+    min(-days_before_cutoff)::bigint as days_to_first_occasion
 from occasions
 group by cutoff_date, customer_key
 order by cutoff_date, customer_key
@@ -195,7 +202,8 @@ def customer_features(
         count_occasions_with_spend, amounts (last_occasion_net, largest_occasion_net, total_net_<n>d), counts
         (count_occasions_<n>d, mean_occasion_units, count_channels, count_kinds; 0 where a source says nothing), gaps
         between occasions (last_gap_days, gap_before_last_days, longest_gap_days, spread_gap_days; null without one;
-        total_log_gap, the sum of their logarithms) and refunded_share (0 to 1, over all orders, returned ones too).
+        total_log_gap and total_squared_log_gap, sums of their logarithms and of the squares) and refunded_share (0 to
+        1, over all orders, returned ones too).
         <n>d counts the n days up to the cut-off. After these the columns of the groups, null where one knows nothing.
 
     Raises:
@@ -225,8 +233,8 @@ def customer_outcomes(
         customer_share: as in `customer_features`.
 
     Returns:
-        cutoff_date, customer_key, count_occasions (from 1), total_net; only customers who bought, first-time buyers
-        included, ordered by cut-off and customer.
+        cutoff_date, customer_key, count_occasions (from 1), total_net, days_to_first_occasion (from 1); only customers
+        who bought, first-time buyers included, ordered by cut-off and customer.
 
     Raises:
         ValueError: the horizon has no day, a cut-off comes twice, or the share is not above 0 to 1.

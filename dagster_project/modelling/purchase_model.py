@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
-from dagster_project.modelling.btyd import PURCHASE_MODELS, PurchaseModel
+from dagster_project.modelling.btyd import PURCHASE_MODELS
+from dagster_project.modelling.level.clock import FittedPurchaseModel
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
 
 ModelName: TypeAlias = Literal["mbg_nbd", "bg_nbd"]
@@ -74,7 +75,7 @@ class PurchaseModelFit:
     name: str
     status: Status
     status_reason: str | None
-    model: PurchaseModel | None
+    model: FittedPurchaseModel | None
 
     def to_dict(self) -> dict[str, Any]:
         """The fit as a JSON-able dictionary; its unit of time is the day."""

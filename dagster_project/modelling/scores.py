@@ -1,7 +1,7 @@
 """The track record: every score of every candidate on every evening of the back-test, as one long table.
 
 Belongs here: which scores stand for which prediction, and for which groups of customers. The scores themselves:
-`evaluation.py`; the trials: `backtest.py`.
+`evaluation.py`, `event_evaluation.py`; the trials: `backtest.py`.
 
 Grain: prediction, model, cut-off, segment and score. Whoever could not be fitted on an evening keeps its rows: the
 scores are null and the status says so. Baselines need no fit and have the status `baseline`.
@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dagster_project.modelling import evaluation
+from dagster_project.modelling import evaluation, event_evaluation, scored_pairs
 from dagster_project.modelling.backtest import TABLES
 from dagster_project.modelling.candidates import BASELINES
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.selection import Prediction, Trial
 
-Scorer: TypeAlias = Callable[[npt.ArrayLike, npt.ArrayLike], evaluation.Score]
+Scorer: TypeAlias = Callable[[npt.ArrayLike, npt.ArrayLike], scored_pairs.Score]
 
 _AMOUNT_SCORERS: Mapping[str, Scorer] = {
     "rmse": evaluation.rmse,
@@ -34,18 +34,18 @@ _AMOUNT_SCORERS: Mapping[str, Scorer] = {
     "top_decile_capture": evaluation.top_decile_capture,
 }
 _RANKING_SCORERS: Mapping[str, Scorer] = {
-    "roc_auc": evaluation.roc_auc,
-    "top_decile_lift": evaluation.top_decile_lift,
+    "roc_auc": event_evaluation.roc_auc,
+    "top_decile_lift": event_evaluation.top_decile_lift,
 }
 SCORERS: Mapping[Prediction, Mapping[str, Scorer]] = {
     "orders": {**_AMOUNT_SCORERS, "poisson_deviance": evaluation.poisson_deviance},
     "net": {**_AMOUNT_SCORERS, "tweedie_deviance": evaluation.tweedie_deviance},
     "no_order": {
         **_RANKING_SCORERS,
-        "brier": evaluation.brier,
-        "log_loss": evaluation.log_loss,
-        "calibration_error": evaluation.calibration_error,
-        "calibration_slope": evaluation.calibration_slope,
+        "brier": event_evaluation.brier,
+        "log_loss": event_evaluation.log_loss,
+        "calibration_error": event_evaluation.calibration_error,
+        "calibration_slope": event_evaluation.calibration_slope,
     },
 }
 SEGMENT_SCORERS: Mapping[str, Scorer] = {

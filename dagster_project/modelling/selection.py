@@ -1,7 +1,7 @@
 """Which candidate is believed: paired losses on past evenings, and one rule for all targets.
 
 Belongs here: the losses, the rule, and the record of how each candidate fared. Not here: the predictions
-(`candidates.py`), the evenings (`backtest.py`), the scores that are shown (`evaluation.py`).
+(`candidates.py`), the evenings (`backtest.py`), the scores that are shown (`evaluation.py`, `event_evaluation.py`).
 
 **The level stands apart.** What a shop sells in a season moves every customer at once and every model alike: on the
 history of Online Retail II the total was 22 % too low at one origin and 73 % too high at the next, and a comparison of
@@ -36,13 +36,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from dagster_project.modelling.evaluation import (
+from dagster_project.modelling.histories import FloatArray
+from dagster_project.modelling.loss_terms import (
     log_loss_terms,
     poisson_deviance_terms,
     squared_error_terms,
     tweedie_deviance_terms,
 )
-from dagster_project.modelling.histories import FloatArray
 
 Prediction: TypeAlias = Literal["orders", "net", "no_order"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dagster_project.onboarding.profiling import Column, Profile
 from dagster_project.onboarding.readings import READINGS
-from dagster_project.onboarding.vocabulary import Feed, Role, likeness, vocabulary, words
+from dagster_project.onboarding.vocabulary import Feed, Role, code_of, likeness, vocabulary, words
 
 LEAST_LIKENESS = 0.5
 """Of a name, to be thought of at all; enough for a column that a feed cannot do without."""
@@ -19,6 +19,7 @@ LEAST_OPTIONAL_LIKENESS = 0.6
 SURE_FROM = 0.8
 LEAST_FEED_SCORE = 0.5
 LARGEST_SCALE = 10
+_WAYS_TO_REACH = frozenset({"email", "phone", "loyalty_card", "social_handle"})
 _ANY_TEXT = frozenset({"id", "text", "code"})
 
 
@@ -121,7 +122,22 @@ def _has_its_grain(feed: Feed, matches: Mapping[str, Match]) -> bool:
         return not {"unit_price", "line_amount"}.isdisjoint(matches)
     if feed.name == "feedback":
         return not {"customer_id", "order_id"}.isdisjoint(matches) and not is_off_every_scale(matches["score"].column)
+    if not _says_what_it_is(feed, matches):
+        return False
+    if feed.name in ("support_events", "exchange_rates"):
+        return True
     return all(matches[name].column.is_unique for name in feed.key)
+
+
+def _says_what_it_is(feed: Feed, matches: Mapping[str, Match]) -> bool:
+    """Whether contacts hold a way to reach somebody, and most codes of events are events that the feed knows."""
+    if feed.name == "contacts":
+        return not _WAYS_TO_REACH.isdisjoint(matches)
+    if "event_kind" not in matches:
+        return True
+    column = matches["event_kind"].column
+    known = sum(code_of("event_kind", code, feed.name) is not None for code in column.codes)
+    return 2 * known > len(column.codes)
 
 
 def is_off_every_scale(column: Column) -> bool:

@@ -8,20 +8,29 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dagster_project.onboarding.guessing import Guess, doubts, guess_feeds
+from dagster_project.onboarding.declared_feeds import (
+    PARENTS,
+    identifiers_of,
+    reached_by,
+    unread,
+)
+from dagster_project.onboarding.guessing import Guess, guess_feeds
+from dagster_project.onboarding.open_questions import cursor_of, doubts_of
 from dagster_project.onboarding.origins import Origin
 from dagster_project.onboarding.profiling import Profile, day_range, profile, scores_by_question
-from dagster_project.onboarding.shop import HOSTILE, FeedPlan, plan_feed
+from dagster_project.onboarding.shop import FeedPlan, plan_feed
 from dagster_project.onboarding.staging_models import described, environment, staging_models
-from dagster_project.onboarding.vocabulary import identifier_kind, likeness, vocabulary
 from dagster_project.sources.tables import SourceError
 
+_WHOSE = {"customers": ("account", "customer_id"), "contacts": ("account", "customer_id"),
+          "orders": ("guest_order", "order_id")}  # fmt: skip
+"""By table: whose the identifiers in it are, and the column that names them."""
 CURRENCY = re.compile("[A-Z]{3}")
 SOURCE = re.compile("[a-z][a-z0-9_]{0,62}")
 MISSING = {
@@ -31,10 +40,12 @@ MISSING = {
     "refunds": "net is gross: nothing is known of money given back",
     "exchange_rates": "orders in other currencies than that of reports are left out, with that reason",
     "feedback": "what customers say is unknown: NPS, CSAT and all that rests on answers says `no_source`",
+    "support_contacts": "requests for help and complaints are unknown: service metrics say `no_source`",
+    "point_events": "members' points are unknown: balances, liability and the programme's effect say `no_source`",
 }
 """What follows where a feed was not found."""
 NOT_GUESSED = (
-    "survey invitations, support, mentions, points, tiers, referrals, campaigns, subscriptions, visits and costs are "
+    "survey invitations, mentions, tiers, referrals, campaigns, subscriptions, visits and costs are "
     "not guessed: what rests on them says `no_source`; `loyalty init --template` says how they are handed over"
 )
 
@@ -70,12 +81,14 @@ class Findings:
     def missing(self) -> list[tuple[str, str]]:
         """Feeds that were not found, with what is therefore empty."""
         have = set(self.feeds) | ({"products", "refunds"} if "sales_lines" in self.feeds else set())
+        if any(reached_by(self.feeds[name]) for name in ("customers", "orders") if name in self.feeds):
+            have.add("contacts")
         return [(name, text) for name, text in MISSING.items() if name not in have]
 
     @property
     def doubts(self) -> list[str]:
         """What a person should look at."""
-        return list(_doubts(self.feeds, self.business))
+        return list(doubts_of(self.feeds, self.business.time_zone, self.business.currency))
 
 
 @dataclass(frozen=True)
@@ -124,10 +137,19 @@ def look(origin: Origin, business: Business, source: str) -> Findings:
         except SourceError as fault:
             unknown.append((sample.name, str(fault)))
     guesses, others = guess_feeds(profiles)
+    for orphan in [guess for guess in guesses if _is_orphan(guess, guesses)]:
+        guesses.remove(orphan)
+        unknown.append((orphan.profile.name, f"{orphan.feed.name} without {PARENTS[orphan.feed.name]}"))
     unknown += [(other.name, "no feed has columns like it; its rows are not read") for other in others]
     feeds = {guess.feed.name: plan_feed(guess, source, _answers(guess)) for guess in guesses}
     _require_orders(feeds, guesses, others, unknown, origin.place)
     return Findings(origin, business, source, feeds, unknown)
+
+
+def _is_orphan(guess: Guess, guesses: Sequence[Guess]) -> bool:
+    """Whether the rows belong to those of a feed that was not found."""
+    parent = PARENTS.get(guess.feed.name)
+    return parent is not None and parent not in {other.feed.name for other in guesses}
 
 
 def _require_orders(
@@ -182,7 +204,7 @@ def _texts(found: Findings) -> dict[Path, str]:
     told = _told(found)
     texts[Path("loyalty.yaml")] = templates.get_template("loyalty.yaml.j2").render(told)
     texts[Path("README.md")] = templates.get_template("README.md.j2").render(told | {
-        "feeds": [{**vars(feed), "unread": _unread(feed)} for feed in feeds.values()],
+        "feeds": [{**vars(feed), "unread": unread(feed)} for feed in feeds.values()],
         "unknown": found.unknown,
         "doubts": found.doubts,
         "missing": found.missing,
@@ -213,61 +235,16 @@ def _table_settings(feed: FeedPlan) -> dict[str, Any]:
     """What the settings say of a table: how it is found, what names and dates its rows, what must be there."""
     sample, columns = feed.guess.profile.sample, [column.sent for column in feed.columns.values()]
     told = dict(sample.described)
-    if cursor := _cursor(feed):
+    if cursor := cursor_of(feed):
         told["cursor"] = cursor
-    identifiers = _identifiers(feed)
+    identifiers = identifiers_of(feed)
     told["columns"] = columns + [name for name in identifiers if name not in columns]
     if identifiers:
         told["identifiers"] = identifiers
-    if identifiers and feed.table == "customers":
-        told["identifies"] = {"account": feed.columns["customer_id"].sent}
+    if identifiers and feed.table in _WHOSE:
+        kind, role = _WHOSE[feed.table]
+        told["identifies"] = {kind: feed.columns[role].sent}
     return told
-
-
-def _identifiers(feed: FeedPlan) -> dict[str, str]:
-    """The columns that no model reads and whose names tell a direct identifier, with its kind."""
-    kinds = {name: identifier_kind(name) for name in _unread(feed)}
-    return {name: kind for name, kind in kinds.items() if kind is not None}
-
-
-def _cursor(feed: FeedPlan) -> str | None:
-    """The column that grows when a row changes, where the table's system can be asked by it."""
-    names = vocabulary()["orders"].roles["updated_at"].names
-    found = (column.name for column in feed.guess.profile.columns if likeness(column.name, names) == 1)
-    return next((name for name in found if feed.guess.profile.sample.can_follow(name)), None)
-
-
-def _unread(feed: FeedPlan) -> list[str]:
-    read = {column.sent for column in feed.columns.values()}
-    return [column.name for column in feed.guess.profile.columns if column.name not in read]
-
-
-def _doubts(feeds: Mapping[str, FeedPlan], business: Business) -> Iterable[str]:
-    yield f"times without an offset were taken for wall times of {business.time_zone}: set `business.time_zone`"
-    orders = feeds.get("orders") or feeds["sales_lines"]
-    if "currency_code" not in orders.columns:
-        yield f"orders name no currency; {business.currency} was taken"
-    if orders.table == "orders" and orders.guess.matches["customer_id"].column.is_unique:
-        sent = orders.columns["customer_id"].sent
-        yield f"each order has a `{sent}` of its own, so nobody would ever come back: is another column the customer?"
-    if "order_status" not in orders.columns:
-        yield "orders name no status; each was taken for delivered"
-    for feed in feeds.values():
-        yield from (f"{feed.table}: {doubt}" for doubt in doubts(feed.guess))
-        if identifiers := _identifiers(feed):
-            yield f"{feed.table}: stored as keyed hashes: {', '.join(identifiers)}; are there more direct identifiers?"
-        if cursor := _cursor(feed):
-            yield f"{feed.table}: changed rows are asked for by `{cursor}`; does it grow with every change of a row?"
-        for role, codes in feed.unknown_codes.items():
-            yield f"{feed.table}: {role} has codes that no model knows: {', '.join(codes)}; map them in its model"
-        hostile = [column.name for column in feed.guess.profile.columns if HOSTILE.search(column.name)]
-        if hostile:
-            yield f"{feed.table}: columns whose names hold quotes, braces or marks are not read: {', '.join(hostile)}"
-        yield from (
-            f"feedback: question {question.code} was taken for {question.instrument}, "
-            f"scale {question.scale[0]} to {question.scale[1]}"
-            for question in feed.questions
-        )
 
 
 def checked_business(name: str, time_zone: str, currency: str) -> Business:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from dagster_project.onboarding.guessing import Guess, Match
 from dagster_project.onboarding.readings import READING_OF
-from dagster_project.onboarding.vocabulary import code_of, words
+from dagster_project.onboarding.vocabulary import code_of, has_codes, words
 
 SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 HOSTILE = re.compile(r"[\"'`{}%\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -21,6 +21,8 @@ _CASES = {"country_code": "upper", "currency_code": "upper", "customer_type": "l
 _BLANKS = {"orders": frozenset({"customer_id"}), "sales_lines": frozenset({"customer_id"})}
 """Columns that a feed must have and a row need not fill: guests order too."""
 _WALL_TIMES = frozenset({"moment"})
+_KNOWN_WHEN_THEY_ARE = frozenset({"delivered_at"})
+"""Times that a row learns after it was made: what lies behind the night is not known to it."""
 SCALES = ((1, 3), (1, 5), (0, 5), (1, 6), (1, 7), (1, 10), (0, 10), (0, 100))
 """Scales that surveys use, the shortest first."""
 DEFAULT_SCALE = (1, 5)
@@ -93,18 +95,20 @@ def plan_feed(guess: Guess, source: str, answers: Mapping[str | None, Mapping[fl
         answers: how often each score was given, by question, of feedback; by None where it has one question.
     """
     usable = {role: match for role, match in guess.matches.items() if not HOSTILE.search(match.column.name)}
-    unknown = {role: _unknown_codes(role, match.column.codes) for role, match in usable.items()}
+    name = guess.feed.name
+    unknown = {role: _unknown_codes(name, role, match.column.codes) for role, match in usable.items()}
     return FeedPlan(
         guess,
         source,
-        guess.feed.name,
-        {role: _column(match, _BLANKS.get(guess.feed.name, frozenset())) for role, match in usable.items()},
+        name,
+        {role: _column(match, name) for role, match in usable.items()},
         {role: codes for role, codes in unknown.items() if codes},
         _questions(answers or {}),
     )
 
 
-def _column(match: Match, may_be_blank: frozenset[str]) -> ColumnPlan:
+def _column(match: Match, feed: str) -> ColumnPlan:
+    may_be_blank = _BLANKS.get(feed, frozenset())
     name, sent = match.role.name, match.column.name
     raw = f"'raw.{sent}'" if SIMPLE.fullmatch(sent) else f"sent('{sent}')"
     rules = [f"rule_missing('{sent}')"] if match.role.is_required and match.role.name not in may_be_blank else []
@@ -124,25 +128,23 @@ def _column(match: Match, may_be_blank: frozenset[str]) -> ColumnPlan:
         sql = f"cast({sql} as date)"
     elif match.role.kind == "flag":
         sql = f"coalesce({sql}, false)"
-    elif codes := _renamed_codes(name, match.column.codes):
+    elif name in _KNOWN_WHEN_THEY_ARE:
+        sql = "{{ if_known(" + f"{read}, {read}" + ") }}"
+    elif codes := _renamed_codes(feed, name, match.column.codes):
         sql = _case(f"lower({sql})", codes)
     elif name in ("order_status", "payment_status"):
         sql = f"lower({sql})"
     return ColumnPlan(name, sent, raw, sql, tuple(rules))
 
 
-def _renamed_codes(role: str, codes: Sequence[str]) -> dict[str, str]:
+def _renamed_codes(feed: str, role: str, codes: Sequence[str]) -> dict[str, str]:
     """Codes, in lower case, that the models call otherwise."""
-    known = {code.lower(): code_of(role, code) for code in codes if not HOSTILE.search(code)}
+    known = {code.lower(): code_of(role, code, feed) for code in codes if not HOSTILE.search(code)}
     return {code: ours for code, ours in known.items() if ours is not None and ours != code}
 
 
-def _unknown_codes(role: str, codes: Sequence[str]) -> tuple[str, ...]:
-    return (
-        tuple(code for code in codes if code_of(role, code) is None)
-        if role in ("order_status", "payment_status")
-        else ()
-    )
+def _unknown_codes(feed: str, role: str, codes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(code for code in codes if code_of(role, code, feed) is None) if has_codes(role, feed) else ()
 
 
 def _case(sql: str, codes: Mapping[str, str]) -> str:

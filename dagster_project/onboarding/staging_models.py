@@ -16,11 +16,15 @@ import jinja2
 
 from dagster_project.bracket_templates import bracket_environment
 from dagster_project.column_words import description_of
+from dagster_project.onboarding.declared_feeds import HASHED, declared_table, reached_by, sent_columns
 from dagster_project.onboarding.shop import WHOLE_FILE, ColumnPlan, FeedPlan
+from dagster_project.standard.models import model_columns, model_sql
+from dagster_project.standard.tables import StandardTable
 
 TEMPLATES = Path(__file__).with_name("templates")
 _ONE = {"customers": "account", "products": "product", "orders": "order"}
 _HAPPENED = {"customers": "created_at", "orders": "ordered_at"}
+_REACHED = ("customers", "orders")
 _ROW_KEY = "['_load_id', '_row_number']"
 _PROVENANCE = ("source_name", "_file", "_loaded_at", "_load_id", "_row_number")
 
@@ -69,11 +73,16 @@ class _Writer:
         if name == "sales_lines":
             yield from self._sales(feed)
             return
+        if (table := declared_table(feed)) is not None:
+            yield _declared(feed, table)
+            return
         given = getattr(self, f"_{name}", self._entity)(feed)
         yield self._model(feed, name, given.pop("template", f"{name}.sql.j2"), given)
         if name == "orders" and "order_lines" not in self.feeds and "total_amount" in feed.columns:
             columns = ("order_id", "line_number", "product_id", "line_kind", "quantity", "unit_price", "line_amount")
             yield self._model(feed, "order_lines", "order_totals.sql.j2", {"made": columns})
+        if reaching := self._reaching(feed):
+            yield self._model(feed, "contacts", "contacts.sql.j2", reaching)
         if name == "feedback" and "comment" in feed.columns:
             told = ("stands_beside", "text_id", "customer_id", "language_code", "written_at", "written_text")
             given = {"made": told, "has_language": "language_code" in feed.columns}
@@ -88,6 +97,18 @@ class _Writer:
         made += [constant for constant, _ in given.get("constants", ())] + list(given.get("made", ()))
         return Model(name, sql, sql.splitlines()[0].removeprefix("-- Grain: ").capitalize(), (*made, *_PROVENANCE))
 
+    def _reaching(self, feed: FeedPlan) -> dict[str, Any]:
+        """What a model of contacts is told, where no feed is theirs alone; it stands beside the first that has some."""
+        holders = [self.feeds[name] for name in _REACHED if name in self.feeds and reached_by(self.feeds[name])]
+        if "contacts" in self.feeds or not holders or holders[0] is not feed:
+            return {}
+        known = {"customers": "created_at", "orders": "ordered_at"}
+        told = [
+            (holder.table, known[holder.table] if known[holder.table] in holder.columns else None, reached_by(holder))
+            for holder in holders
+        ]
+        return {"holders": told, "names": HASHED, "made": ("customer_id", "order_id", "known_at", *HASHED)}
+
     def _entity(self, feed: FeedPlan) -> dict[str, Any]:
         name = feed.guess.feed.name
         constants = []
@@ -98,7 +119,10 @@ class _Writer:
             "template": "entity.sql.j2",
             "one": _ONE[name],
             "columns": list(feed.columns.values()),
-            "constants": [(column, sql) for column, sql in constants if column not in feed.columns],
+            "constants": [
+                *((column, sql) for column, sql in constants if column not in feed.columns),
+                *(reached_by(feed) if name in _REACHED and "contacts" not in self.feeds else {}).items(),
+            ],
             "rules": _rules(feed),
             "key": feed.guess.feed.key[0],
             "happened_at": happened if happened in feed.columns else None,
@@ -195,6 +219,14 @@ class _Writer:
         yield self._model(feed, "refunds", "sales_refunds.sql.j2", {"made": refund})
         if "product_name" in columns:
             yield self._model(feed, "products", "sales_products.sql.j2", {"made": ("product_id", "product_name")})
+
+
+def _declared(feed: FeedPlan, table: StandardTable) -> Model:
+    sent = sent_columns(feed, table)
+    sql = model_sql(feed.source, table, sent)
+    return Model(
+        f"stg_{feed.source}__{feed.table}", sql, f"One row of {table.title}", tuple(model_columns(table, sent))
+    )
 
 
 def described(model: Model) -> dict[str, Any]:

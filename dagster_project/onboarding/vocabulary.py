@@ -119,9 +119,18 @@ def _codes() -> Mapping[str, Mapping[frozenset[str], str]]:
     }
 
 
-def code_of(role: str, code: str) -> str | None:
+def code_of(role: str, code: str, feed: str = "") -> str | None:
     """Our name of a code of a column; None where we know none, or the column has no known codes."""
-    return _codes().get(role, {}).get(words(code))
+    return _codes_of(role, feed).get(words(code))
+
+
+def has_codes(role: str, feed: str) -> bool:
+    """Whether the models know the codes of a column."""
+    return bool(_codes_of(role, feed))
+
+
+def _codes_of(role: str, feed: str) -> Mapping[frozenset[str], str]:
+    return _codes().get(f"{feed}.{role}") or _codes().get(role, {})
 
 
 def identifier_kind(column: str) -> str | None:

@@ -65,7 +65,7 @@ class Known:
         column = identifier(self.cursor)
         with self._opened() as con:
             [(text,)] = con.execute(
-                f"select arg_max({column}, {self._typed(column)}) from ({raw_select_sql(self.table, self.landing)}) "
+                f"select arg_max({column}, {self._typed(column)}) from ({self._landed()}) "
                 f"where {self._typed(column)} is not null"
             ).fetchall()
         return text
@@ -79,7 +79,9 @@ class Known:
             [(text,)] = con.execute(f"select cast(cast({typed} - {step} as {shown}) as varchar)").fetchall()
         return str(text)
 
-    def write_news(self, fresh: Path, schema: pa.Schema, target: Path, until: str | None = None) -> int:
+    def write_news(
+        self, fresh: Path, schema: pa.Schema, target: Path, until: str | None = None, *, are_new: bool = False
+    ) -> int:
         """Write the rows of `fresh` that are no known version; gives how many there are.
 
         Args:
@@ -87,10 +89,11 @@ class Known:
             schema: Of its columns.
             target: Parquet to write: those and `_is_deleted`, false in every row.
             until: Rows with a later cursor cannot be known, and are not looked for; None looks for all.
+            are_new: None of them can be known.
         """
         rows = f"read_parquet({literal(str(fresh))}, file_row_number=true, hive_partitioning=false)"
         columns = ", ".join(identifier(name) for name in schema.names)
-        if self.is_empty():
+        if are_new or self.is_empty():
             select = f"select {columns}, false as {DELETED} from {rows} order by file_row_number"
         else:
             compared = "true"
@@ -107,24 +110,33 @@ class Known:
             )
         return self._write(select, target, schema)
 
-    def write_gone(self, keys: Path, schema: pa.Schema, target: Path) -> tuple[int, int]:
-        """Write a tombstone for each key that is known and no longer in `keys`; gives how many, and how many are known.
+    def write_gone(self, keys: Path, schema: pa.Schema, target: Path) -> int:
+        """Write a tombstone for each key that is known and no longer in `keys`; gives how many.
 
         Args:
-            keys: Parquet of the key columns of every row that the source has.
+            keys: Parquet with the key columns of every row that the source has.
             schema: Of a landed row's columns.
             target: Parquet to write, when there is any.
         """
         if self.is_empty():
-            return 0, 0
-        alive, there = self._alive(), f"select {self._key_list()} from read_parquet({literal(str(keys))})"
-        with self._opened() as con:
-            [(count,)] = con.execute(f"select count(*) from ({alive})").fetchall()
+            return 0
         select = (
-            f"with gone as ({alive} except {there}) select *, true as {DELETED} "
-            f"from ({self._versions(schema.names, 'gone')}) order by {self._key_list()}"
+            f"with there as ({self._keys_in(keys)}), gone as (select distinct {self._key_list()} "
+            f"from ({self._landed()}) as landed where not exists (select 1 from there where {self._same('there')})) "
+            f"select *, true as {DELETED} from ({self._versions(schema.names, 'gone')}) order by {self._key_list()}"
         )
-        return self._write(select, target, schema), int(count)
+        return self._write(select, target, schema)
+
+    def count(self) -> int:
+        """How many rows are known, of those that are not deleted."""
+        if self.is_empty():
+            return 0
+        with self._opened() as con:
+            [(count,)] = con.execute(
+                f"select count(*) from (select 1 from ({self._landed()}) group by {self._key_list()} "
+                f"having not {self._is_gone()})"
+            ).fetchall()
+        return int(count)
 
     def write_sorted(self, fresh: Path, schema: pa.Schema, target: Path) -> int:
         """Write all rows of `fresh` in the order of their columns: the same rows give the same bytes."""
@@ -136,11 +148,19 @@ class Known:
         return rows
 
     def missing(self, keys: Path) -> list[tuple[str, ...]]:
-        """Keys that the source has and the landing zone has not: rows that were committed behind the cursor."""
-        there = f"select {self._key_list()} from read_parquet({literal(str(keys))})"
-        known = f" except {self._alive()}" if not self.is_empty() else ""
+        """Keys that the source has and the landing zone has not, or as deleted: rows committed behind the cursor."""
+        missing = there = self._keys_in(keys)
+        if not self.is_empty():
+            missing = (
+                f"with there as ({there}), landed as ({self._landed()}), "
+                f"deleted as (select distinct {self._key_list()} from landed where {DELETED}), "
+                f"gone as (select {self._key_list()} from landed where exists (select 1 from deleted where "
+                f"{self._same('deleted')}) group by all having {self._is_gone()}) "
+                f"select * from there where not exists (select 1 from landed where {self._same('there')}) "
+                f"or exists (select 1 from gone where {self._same('there', 'gone')})"
+            )
         with self._opened() as con:
-            return con.execute(f"select * from ({there}{known}) order by all").fetchall()
+            return con.execute(f"{missing} order by all").fetchall()
 
     def _versions(self, names: list[str], wanted: str, where: str = "true") -> str:
         """The known versions of the keys in a relation, of its rows where a condition holds.
@@ -151,21 +171,27 @@ class Known:
         chosen = ", ".join(
             identifier(name) if name in landed else f"cast(null as varchar) as {identifier(name)}" for name in names
         )
-        same_key = " and ".join(
-            f"landed.{name} is not distinct from {wanted}.{name}" for name in map(identifier, self.key)
-        )
         return (
-            f"select {chosen} from (from ({raw_select_sql(self.table, self.landing)}) as landed "
-            f"where exists (select 1 from {wanted} where {same_key} and {where}) "
+            f"select {chosen} from (from ({self._landed()}) as landed "
+            f"where exists (select 1 from {wanted} where {self._same(wanted)} and {where}) "
             f"qualify row_number() over (partition by {self._key_list()} order by {_LANDED_ORDER}) = 1) "
             f"where not coalesce({DELETED}, false)"
         )
 
-    def _alive(self) -> str:
-        return (
-            f"select {self._key_list()} from ({raw_select_sql(self.table, self.landing)}) group by all "
-            f"having not coalesce(arg_max({DELETED}, (_loaded_at, _file, _row_number)), false)"
-        )
+    def _landed(self) -> str:
+        return raw_select_sql(self.table, self.landing)
+
+    def _keys_in(self, keys: Path) -> str:
+        return f"select {self._key_list()} from read_parquet({literal(str(keys))}, hive_partitioning=false)"
+
+    def _same(self, left: str, right: str = "landed") -> str:
+        """That two relations speak of one row."""
+        return " and ".join(f"{left}.{name} is not distinct from {right}.{name}" for name in map(identifier, self.key))
+
+    @staticmethod
+    def _is_gone() -> str:
+        """Of all landed versions of a key, whether the newest is a tombstone."""
+        return f"coalesce(arg_max({DELETED}, (_loaded_at, _file, _row_number)), false)"
 
     def _key_list(self) -> str:
         return ", ".join(identifier(name) for name in self.key)
@@ -186,7 +212,7 @@ class Known:
             for batch in con.sql(select).to_arrow_reader(100_000):
                 if not batch.num_rows:
                     continue
-                writer = writer or pq.ParquetWriter(target, written, compression="zstd")
+                writer = writer or pq.ParquetWriter(target, written, compression="lz4")
                 writer.write_batch(batch.cast(written))
                 rows += batch.num_rows
         if writer is not None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from dagster_project.sources.tables import SourceError
@@ -127,11 +128,8 @@ def sqlalchemy_of(source: str) -> Any:
     """
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
-    try:
-        import dlt  # noqa: F401
-        import sqlalchemy as sa
-    except ImportError:
-        raise SourceError(
-            f"{source}: databases need the packages dlt and sqlalchemy; install loyalty-warehouse[sql]"
-        ) from None
+    if any(find_spec(package) is None for package in ("dlt", "sqlalchemy")):  # dlt takes seconds to import
+        raise SourceError(f"{source}: databases need the packages dlt and sqlalchemy; install loyalty-warehouse[sql]")
+    import sqlalchemy as sa
+
     return sa

@@ -2,11 +2,11 @@
 
 Every column is cast to text by the database itself, in formats that the session pins: UTC, ISO dates, full digits. So
 what arrives is what an export would hold, exact to the last digit, and a value that no other program can hold (a date
-`0000-00-00`, a numeric `NaN`, a year 12025) is one refused row in staging and not the end of the night. dlt reads:
-reflection, server-side cursors and Arrow are its part.
+`0000-00-00`, a numeric `NaN`, a year 12025) is one refused row in staging and not the end of the night. PostgreSQL
+sends rows by its COPY; of MariaDB and MySQL dlt reads them, with server-side cursors and Arrow.
 
-Belongs here: the shape of a table, queries. Does not belong here: connecting (`database.py`), what is new
-(`comparison.py`), landing (`sql_connector.py`).
+Belongs here: the shape of a table, queries. Does not belong here: connecting (`database.py`), PostgreSQL's stream
+(`postgres_copy.py`), what is new (`comparison.py`), landing (`sql_connector.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from dagster_project.sources.postgres_copy import copied
 from dagster_project.sources.tables import SourceTable
 
 CursorKind = Literal["time", "number"]
@@ -98,11 +99,21 @@ def shape_of(engine: Any, table: SourceTable, relation: str, key: tuple[str, ...
 
 
 def rows_of(engine: Any, shape: Shape, wanted: Wanted) -> Iterator[pa.RecordBatch]:
-    """The wanted rows as text, in the order of cursor and key, in batches that take little memory."""
+    """The wanted rows as text, in the order of cursor and key, in batches that take little memory.
+
+    Columns that are asked for without a limit come in any order.
+    """
+    names = wanted.columns or tuple(shape.types)
+    if engine.dialect.name == "postgresql":
+        yield from copied(engine, _select(engine, shape.reflected, shape, wanted, names), names)
+    else:
+        yield from _read_by_dlt(engine, shape, wanted, names)
+
+
+def _read_by_dlt(engine: Any, shape: Shape, wanted: Wanted, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     import sqlalchemy as sa
     from dlt.sources.sql_database import sql_table
 
-    names = wanted.columns or tuple(shape.types)
     schema = pa.schema([pa.field(name, pa.string()) for name in names])
     schema_name, _, name = shape.relation.rpartition(".")
     resource = sql_table(
@@ -114,14 +125,16 @@ def rows_of(engine: Any, shape: Shape, wanted: Wanted) -> Iterator[pa.RecordBatc
         chunk_size=CHUNK_ROWS,
         reflection_level="full",
         type_adapter_callback=lambda _: sa.Text(),
-        query_adapter_callback=lambda _, reflected: _select(sa, engine, reflected, shape, wanted, names),
+        query_adapter_callback=lambda _, reflected: _select(engine, reflected, shape, wanted, names),
     )
     for found in resource:
         yield from found.select(names).cast(schema).combine_chunks().to_batches()
 
 
-def _select(sa: Any, engine: Any, reflected: Any, shape: Shape, wanted: Wanted, names: Sequence[str]) -> Any:
+def _select(engine: Any, reflected: Any, shape: Shape, wanted: Wanted, names: Sequence[str]) -> Any:
     """The query: columns as text under their own names, the wanted rows, a total order."""
+    import sqlalchemy as sa
+
     columns, cursor = reflected.columns, shape.cursor
     query = sa.select(*(_as_text(sa, engine, columns[name]).label(name) for name in names))
     order = [columns[name] for name in (*([cursor] if cursor and wanted.columns is None else []), *shape.key)]
@@ -138,7 +151,8 @@ def _select(sa: Any, engine: Any, reflected: Any, shape: Shape, wanted: Wanted, 
         query = query.where(_after(sa, engine, order, [wanted.after.cursor, *wanted.after.key]))
     elif wanted.since is not None:
         query = query.where(columns[cursor] >= _given(sa, engine, columns[cursor], wanted.since))
-    query = query.order_by(*order)
+    if wanted.columns is None or wanted.limit is not None:
+        query = query.order_by(*order)
     return query.limit(wanted.limit) if wanted.limit is not None else query
 
 
@@ -163,7 +177,9 @@ def _as_text(sa: Any, engine: Any, column: Any) -> Any:
     if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum) and type(kind).__name__ != "SET":
         return column
     if engine.dialect.name == "postgresql":
-        return sa.cast(column, sa.Text())
+        # COPY writes these as a cast to text would, and casts nothing
+        is_written_alike = isinstance(kind, sa.Integer | sa.Numeric | sa.DateTime | sa.Date)
+        return column if is_written_alike else sa.cast(column, sa.Text())
     if isinstance(kind, sa.LargeBinary | sa.types._Binary) or type(kind).__name__ == "BIT":
         return sa.func.concat("0x", sa.func.hex(column))
     if type(kind).__name__ == "TIMESTAMP":  # an instant, where DATETIME is a wall time

@@ -55,7 +55,8 @@ def raw_select_sql(
     if not loads:
         if not table.is_optional:
             moment = f" by {known_at.isoformat()}" if known_at else ""
-            raise table.error(f"nothing was landed{moment}; expected at least one load: land its files first")
+            cure = "choose a later moment" if known_at else "land its files first"
+            raise table.error(f"nothing was landed{moment}; expected at least one load: {cure}")
         beside = table.protection.columns_beside() if table.protection else ()
         return _empty_select(
             [(name, "VARCHAR") for name in (*table.columns, *table.optional_columns, *beside)]

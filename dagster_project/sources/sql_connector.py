@@ -31,6 +31,7 @@ from dagster_project.sources.tables import DELETED, SourceError, SourceTable, ch
 FEWEST_SUSPICIOUS = 100  # deletions up to here are never too many
 _KEYS_A_QUERY = 500
 _LONGEST_PAUSE = 60.0
+_DELETED_FIELD = pa.field(DELETED, pa.bool_())
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class SqlDatabase:
     database: Database
     feeds: Mapping[str, SqlTable]
     attempts: int = 5
-    slice_rows: int = 500_000
+    slice_rows: int = 2_000_000
     pause: Callable[[float], None] = time.sleep
 
     def land(self, table: SourceTable, landing: Path, loaded_at: datetime, progress: Progress | None = None) -> Landed:
@@ -146,12 +147,12 @@ class _Visit:
         if not self.feed.key:
             self._land_whole()
             return
-        self._land_changes() if self.feed.cursor else self._land_news(Wanted())
-        if self.feed.finds_deletions and not self.inbox.set_aside:
+        is_first = self.known.is_empty()
+        self._land_changes() if self.feed.cursor else self._land_news(Wanted(), are_new=is_first)
+        if self.feed.finds_deletions and not self.inbox.set_aside and not is_first:
             self._compare_keys()
         if self.known.is_empty() and not self.inbox.set_aside:
-            deleted = pa.field(DELETED, pa.bool_())
-            pq.write_table(self._landed_schema().append(deleted).empty_table(), self.inbox.next_file())
+            pq.write_table(self._landed_schema().append(_DELETED_FIELD).empty_table(), self.inbox.next_file())
             self._land_next()
 
     def _land_changes(self) -> None:
@@ -162,26 +163,38 @@ class _Visit:
             since = self.known.before(mark, self.feed.overlap)
             wanted = Wanted(since=since, limit=self.connector.slice_rows)
         while wanted is not None and not self.inbox.set_aside:
-            last = self._land_news(wanted, until=mark)
+            last = self._land_news(wanted, until=mark, are_new=mark is None)
             wanted = Wanted(after=last, limit=self.connector.slice_rows) if last else None
         if not self.inbox.set_aside:
             self._land_news(Wanted(cursor_is="null"))
 
-    def _land_news(self, wanted: Wanted, until: str | None = None) -> Position | None:
-        """Read, compare, land; gives the last row read when there may be more behind it."""
-        fresh = self.scratch / "fresh.parquet"
-        rows, last = self.connector.trying(lambda: self._read(wanted, fresh))
-        if rows and self.known.write_news(*self._sealed(fresh), self.inbox.next_file(), until):
+    def _land_news(self, wanted: Wanted, until: str | None = None, *, are_new: bool = False) -> Position | None:
+        """Read, compare unless all are new, land; gives the last row read when there may be more behind it."""
+        is_ready = are_new and self.table.protection is None
+        rows, last = self.connector.trying(lambda: self._read(wanted, self._fresh, is_ready=is_ready))
+        target = self.inbox.next_file()
+        if rows and is_ready:
+            self._fresh.replace(target)
+            self._land_next()
+        elif rows and self.known.write_news(*self._sealed(self._fresh), target, until, are_new=are_new):
             self._land_next()
         return last if wanted.limit is not None and rows == wanted.limit else None
 
-    def _read(self, wanted: Wanted, target: Path) -> tuple[int, Position | None]:
-        """The wanted rows as Parquet; how many, and the last one's place."""
+    def _read(self, wanted: Wanted, target: Path, *, is_ready: bool = False) -> tuple[int, Position | None]:
+        """The wanted rows as Parquet; how many, and the last one's place.
+
+        Args:
+            wanted: Which.
+            target: Where to.
+            is_ready: Whether they are landed as they are, and say that they are not deleted.
+        """
         names = wanted.columns or tuple(self.shape.types)
         schema, rows, last = pa.schema([self.shape.schema.field(name) for name in names]), 0, None
-        with pq.ParquetWriter(target, schema, compression="lz4") as writer:
+        written = schema.append(_DELETED_FIELD) if is_ready else schema
+        with pq.ParquetWriter(target, written, compression="lz4", use_dictionary=False) as writer:
             for batch in rows_of(self.engine, self.shape, wanted):
-                writer.write_batch(batch.cast(schema))
+                told = [pa.repeat(pa.scalar(False), batch.num_rows)] if is_ready else []
+                writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, *told], schema=written))
                 rows += batch.num_rows
                 last = batch.slice(batch.num_rows - 1)
                 if self.progress is not None:
@@ -194,11 +207,16 @@ class _Visit:
         return Position(values[self.feed.cursor], tuple(values[name] for name in self.feed.key))
 
     def _compare_keys(self) -> None:
-        """Land tombstones of what is gone, and the rows that were committed behind the cursor."""
-        keys = self.scratch / "keys.parquet"
-        self.connector.trying(lambda: self._read(Wanted(columns=self.feed.key), keys))
-        gone, known = self.known.write_gone(keys, self._landed_schema(), self.inbox.next_file())
-        if gone > max(FEWEST_SUSPICIOUS, self.feed.maximum_deleted_share * known):
+        """Land tombstones of what is gone, and the rows that were committed behind the cursor.
+
+        A table that was read whole a moment ago need not be asked for its keys again.
+        """
+        keys = self._fresh
+        if self.feed.cursor:
+            keys = self.scratch / "keys.parquet"
+            self.connector.trying(lambda: self._read(Wanted(columns=self.feed.key), keys))
+        gone = self.known.write_gone(keys, self._landed_schema(), self.inbox.next_file())
+        if gone > FEWEST_SUSPICIOUS and gone > self.feed.maximum_deleted_share * (known := self.known.count()):
             raise self.table.error(
                 f"{gone:,} of {known:,} known rows are gone from table {self.feed.relation!r}, more than the share "
                 f"{self.feed.maximum_deleted_share:g} that is allowed at once; if they were meant to go, raise "
@@ -206,20 +224,25 @@ class _Visit:
             )
         if gone:
             self._land_next()
-        missing = self.known.missing(keys)
+        missing = self.known.missing(keys) if self.feed.cursor else []
         for start in range(0, len(missing), _KEYS_A_QUERY):
             if not self.inbox.set_aside:
                 self._land_news(Wanted(keys=missing[start : start + _KEYS_A_QUERY]))
 
     def _land_whole(self) -> None:
         """The whole table in an order that depends on its rows alone, so that the same rows are the same bytes."""
-        fresh, target = self.scratch / "fresh.parquet", self.table.folder / "whole.parquet"
-        self.connector.trying(lambda: self._read(Wanted(), fresh))
-        self.known.write_sorted(*self._sealed(fresh), target)
+        target = self.table.folder / "whole.parquet"
+        self.connector.trying(lambda: self._read(Wanted(), self._fresh))
+        self.known.write_sorted(*self._sealed(self._fresh), target)
         self.inbox.land(target)
 
     def _land_next(self) -> None:
         self.inbox.land(self.inbox.next_file())
+
+    @property
+    def _fresh(self) -> Path:
+        """Where rows stand as they were read last."""
+        return self.scratch / "fresh.parquet"
 
     def _sealed(self, fresh: Path) -> tuple[Path, pa.Schema]:
         """Rows without direct identifiers, and their columns with the types that the database declares."""

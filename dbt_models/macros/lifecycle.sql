@@ -21,7 +21,13 @@
             and coalesce(answers.band, '') <> 'detractor',
             false
         ) as is_loyal,
-        {{ lifecycle_state('occasions', 'dates.standing_date', 'answers.band') }} as lifecycle_state
+        {{ lifecycle_state('occasions', 'dates.standing_date', 'answers.band') }} as lifecycle_state,
+        occasions.count_win_backs + case
+            when {{ dbt.datediff('occasions.order_date', 'dates.standing_date', 'day') }}
+                > {{ var('lapsed_gap_multiple') }} * occasions.expected_gap_days
+                then 1
+            else 0
+        end as count_lapses
     from {{ ref('int_occasions_paced') }} as occasions
     inner join {{ dates }} as dates
         on

@@ -58,6 +58,7 @@
         'case when is_active and count_occasions_ever >= 2 then days_first_to_last_order else 0 end'
     )) -%}
     {%- do bases.update(with_products('count_occasions', 'count_occasions', 'total_days_observed', 'days_observed')) -%}
+    {%- do bases.update(with_products('count_lapses', 'count_lapses', 'total_days_observed', 'days_observed')) -%}
     {%- do bases.update(with_products(
         'total_net_lost', '(total_net_before - total_net_kept)', 'total_net_before', 'total_net_before'
     )) -%}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
-from corner_shop import CornerShop, Seen
+from corner_shop import NIGHT, CornerShop, Seen
 
-from dagster_project.nightly import NightFailed
+from dagster_project.nightly import NightFailed, run_night
 from dagster_project.warehouse import Warehouse
 
 Damage = Callable[[Path], None]
@@ -136,3 +138,10 @@ def test_doctor_names_the_missing_file_before_the_night_does(faulty_shop: Corner
     done = faulty_shop.command("doctor")
     assert done.returncode == 1
     assert "ill   sources: demo.orders: no file matches 'orders.csv'" in done.stdout
+
+
+def test_a_night_that_may_know_nothing_yet_says_so(faulty_shop: CornerShop) -> None:
+    settings = faulty_shop.settings().model_copy(update={"known_at": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)})
+    said = r"nothing was landed by 2020-01-01T00:00:00\+00:00; expected at least one load: choose a later moment"
+    with pytest.raises(NightFailed, match=said):
+        run_night(settings, NIGHT, None, dg.DagsterInstance.ephemeral())

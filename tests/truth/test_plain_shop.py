@@ -47,6 +47,16 @@ def test_models_are_fitted(shop: KnownShop) -> None:
         assert shop.rows(f"select distinct status from warehouse.models.{model}") == [("fitted",)]
 
 
+def test_the_usual_gap_is_one_number_wherever_it_stands(shop: KnownShop) -> None:
+    [(count, alike)] = shop.rows("""
+        select count(*), count(*) filter (where
+            leaving.usual_gap_days = coming.usual_gap_days and leaving.gap_multiple = coming.gap_multiple)
+        from warehouse.models.customer_churn as leaving
+        full join warehouse.models.customer_next_order as coming using (customer_key)
+    """)
+    assert alike == count > 1_000
+
+
 def test_churn_probabilities_are_the_shares_that_truly_stay_away(shop: KnownShop) -> None:
     found = shop.columns(
         PERSONS.format(

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from dagster_project.modelling.evaluation import log_loss_terms
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.leaving.candidates import Groups, Record
 from dagster_project.modelling.leaving.evenings import Evening, known_by
+from dagster_project.modelling.loss_terms import log_loss_terms
 from dagster_project.modelling.selection import mean_change
 
 ALL_GROUPS = "all"

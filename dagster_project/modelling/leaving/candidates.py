@@ -3,9 +3,10 @@
 Belongs here: growing trees and fitting calibrations for past evenings and the night, each once. Not here: who is
 believed (`selection.py`), scoring everybody (`model.py`).
 
-A candidate is the purchase model, alone or with trees, as it stands or calibrated. The trees of an evening learn from
-lessons whose horizons had ended by then; its calibration is fitted to what the same kind of trees had said on back-test
-evenings that had ended by then: a later window than anything those trees had seen.
+A candidate is the purchase model, alone, with trees or with half of what trees add, as it stands or calibrated. Half
+errs less where trees saw few evenings. The trees of an evening learn from lessons whose horizons had ended by then; its
+calibration is fitted to what the same kind of trees had said on back-test evenings that had ended by then: a later
+window than anything those trees had seen.
 """
 
 from __future__ import annotations
@@ -35,22 +36,31 @@ class Candidate:
     """One way to say who leaves.
 
     Attributes:
-        has_trees: whether trees stand on the purchase model.
+        weight_of_trees: how much of what trees add to the purchase model's log odds is believed, 0 to 1.
         reads_groups: whether these read more than orders.
         is_calibrated: whether what it says is brought to what followed.
     """
 
-    has_trees: bool = False
+    weight_of_trees: float = 0.0
     reads_groups: bool = False
     is_calibrated: bool = False
 
+    @property
+    def has_trees(self) -> bool:
+        """Whether trees stand on the purchase model."""
+        return self.weight_of_trees > 0
 
+
+_TREES = {
+    "half_boosted_orders": Candidate(0.5),
+    "boosted_orders": Candidate(1.0),
+    "half_boosted": Candidate(0.5, reads_groups=True),
+    "boosted": Candidate(1.0, reads_groups=True),
+}
 CANDIDATES: Mapping[str, Candidate] = {
-    "boosted_orders": Candidate(has_trees=True),
-    "boosted": Candidate(has_trees=True, reads_groups=True),
+    **_TREES,
     "calibrated": Candidate(is_calibrated=True),
-    "boosted_orders_calibrated": Candidate(has_trees=True, is_calibrated=True),
-    "boosted_calibrated": Candidate(has_trees=True, reads_groups=True, is_calibrated=True),
+    **{f"{name}_calibrated": replace(one, is_calibrated=True) for name, one in _TREES.items()},
 }
 """In the order of preference at a tie; before them stands the purchase model itself, by its own name."""
 
@@ -97,18 +107,25 @@ class Record:
         if not candidate.has_trees:
             return evening.log_odds
         trees = self.trees(evening.cutoff, self.groups_of(candidate))
-        return None if trees is None else evening.log_odds + trees.log_odds(evening.features, evening.rhythm)
+        if trees is None:
+            return None
+        return evening.log_odds + candidate.weight_of_trees * trees.log_odds(evening.features, evening.rhythm)
 
-    def calibration(self, day: dt.date, candidate: Candidate) -> Calibration | None:
-        """The calibration that was to be had by the evening of a day; None where nothing had ended yet.
+    def calibration(self, asked: Evening, candidate: Candidate) -> Calibration | None:
+        """The calibration that was to be had by an evening; None where nothing like it had ended yet.
+
+        Evenings of the calendar teach nothing to those of the shop's own clock: they were off by the season, which the
+        clock has put right.
 
         Args:
-            day: as-of, or one of the plan's origins.
+            asked: the night, or one of the plan's origins.
             candidate: whose predictions.
         """
-        ended = [origin for origin in self.plan.origins if origin + dt.timedelta(days=self.plan.horizon_days) <= day]
+        latest = asked.cutoff - dt.timedelta(days=self.plan.horizon_days)
+        ended = known_by(self.evenings, sorted((day for day in self.plan.origins if day <= latest), reverse=True))
+        alike = [one for one in ended if one.is_by_own_clock == asked.is_by_own_clock]
         said, followed = [], []
-        for evening in known_by(self.evenings, sorted(ended, reverse=True))[:COUNT_CALIBRATION_EVENINGS]:
+        for evening in alike[:COUNT_CALIBRATION_EVENINGS]:
             log_odds = self.log_odds(evening, candidate)
             if log_odds is not None and evening.has_left is not None:
                 said.append(log_odds)
@@ -120,7 +137,7 @@ class Record:
         found = {}
         for name, candidate in self.candidates().items():
             log_odds = self.log_odds(evening, candidate)
-            calibration = self.calibration(evening.cutoff, candidate) if candidate.is_calibrated else Calibration()
+            calibration = self.calibration(evening, candidate) if candidate.is_calibrated else Calibration()
             if log_odds is not None and calibration is not None:
                 found[name] = np.asarray(expit(calibration.of(log_odds)), dtype=np.float64)
         return found

@@ -22,8 +22,9 @@ from dagster_project.modelling.feature_groups import FeatureGroup
 from dagster_project.modelling.features import customer_features, customer_outcomes
 from dagster_project.modelling.fits import Fits, aligned_outcomes, fit_models, histories_of
 from dagster_project.modelling.histories import FloatArray
-from dagster_project.modelling.leaving.rhythm import Rhythm
+from dagster_project.modelling.own_clock import by_own_clock
 from dagster_project.modelling.purchase_model import ModelName
+from dagster_project.modelling.rhythm import Rhythm
 
 OFF_THE_EDGE = 1e-9
 """Probabilities are kept so far off 0 and 1 before odds are taken of them."""
@@ -37,15 +38,17 @@ class Evening:
         cutoff: the evening.
         features: rows of `customer_features` with the groups, of active customers.
         log_odds: of no order within the horizon, by the purchase model, shape (n,).
-        rhythm: usual gaps of the evening.
+        rhythm: of the customers read on the evening; None where too few gaps have ended.
         has_left: what followed, shape (n,), 0 or 1; None on the night itself.
+        is_by_own_clock: whether the purchase model runs by the shop's own clock, or by the calendar.
     """
 
     cutoff: dt.date
     features: pd.DataFrame
     log_odds: FloatArray
-    rhythm: Rhythm
+    rhythm: Rhythm | None
     has_left: FloatArray | None = None
+    is_by_own_clock: bool = False
 
 
 def log_odds_of(probability: FloatArray) -> FloatArray:
@@ -55,7 +58,7 @@ def log_odds_of(probability: FloatArray) -> FloatArray:
 
 
 def base_log_odds(fits: Fits, features: pd.DataFrame, horizon_days: int) -> FloatArray:
-    """Log odds of no order within a horizon, exact under the purchase model, shape (n,).
+    """Log odds of no order within a horizon, exact under the purchase model by the shop's own clock, shape (n,).
 
     Args:
         fits: of the evening, with a certified purchase model.
@@ -65,11 +68,11 @@ def base_log_odds(fits: Fits, features: pd.DataFrame, horizon_days: int) -> Floa
     Raises:
         ValueError: no purchase model was certified.
     """
-    if fits.base is None:
+    model = fits.predicting(None)
+    if model is None:
         raise ValueError(f"no purchase model was certified ({fits.refusals}); leaving needs one to start from")
     one = histories_of(features)
-    said = fits.purchase[fits.base].probability_no_purchase(one.x, one.t_x, one.age, horizon_days)
-    return log_odds_of(said[one.row_of])
+    return log_odds_of(model.probability_no_purchase(one.x, one.t_x, one.age, horizon_days)[one.row_of])
 
 
 def past_evenings(
@@ -109,6 +112,7 @@ def past_evenings(
         known = features[is_then].reset_index(drop=True)
         fits = fit_models(known, horizon_days, preferred, stops_at_first=True)
         if fits.base is not None:
+            fits = by_own_clock(connection, cutoff, fits, known, counts_zero_value_orders=counted)
             evenings[cutoff] = evening_of(cutoff, known, fits, horizon_days, has_left[is_then])
     return evenings
 
@@ -133,6 +137,7 @@ def evening_of(
         base_log_odds(fits, features, horizon_days),
         Rhythm.of(known),
         None if has_left is None else has_left[active],
+        bool(fits.in_season),
     )
 
 

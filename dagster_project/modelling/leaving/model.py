@@ -18,9 +18,9 @@ from dagster_project.modelling.churn import ChurnSettings, customer_churn, risk_
 from dagster_project.modelling.histories import FloatArray, distinct_histories
 from dagster_project.modelling.leaving.calibration import Calibration
 from dagster_project.modelling.leaving.evenings import log_odds_of
-from dagster_project.modelling.leaving.rhythm import Rhythm, days_since_last_order
 from dagster_project.modelling.leaving.trees import OVERDUE, PACE, Trees
 from dagster_project.modelling.purchase_model import PurchaseModelFit
+from dagster_project.modelling.rhythm import Rhythm, days_since_last_order, gap_multiple, usual_gap_days
 from dagster_project.modelling.selection import Choice
 
 
@@ -32,9 +32,10 @@ class LeavingModel:
         as_of: the night.
         settings: horizon, bands and gate.
         purchase_fit: the purchase model, or why there is none.
-        rhythm: usual gaps of the night.
+        rhythm: of everybody on the night; None where too few gaps have ended.
         choices: from `chosen`; none unless fitted.
         trees: of the champion; None where it has none.
+        weight_of_trees: how much of what they add is believed.
         calibration: of the champion.
         mean_log_odds: of the purchase model over active customers: what contributions are measured from.
         typical_days_since: median days since the last order of active customers.
@@ -44,9 +45,10 @@ class LeavingModel:
     as_of: dt.date
     settings: ChurnSettings
     purchase_fit: PurchaseModelFit
-    rhythm: Rhythm
+    rhythm: Rhythm | None
     choices: tuple[Choice, ...] = ()
     trees: Trees | None = None
+    weight_of_trees: float = 1.0
     calibration: Calibration = field(default_factory=Calibration)
     mean_log_odds: float = 0.0
     typical_days_since: float = 0.0
@@ -65,20 +67,20 @@ class LeavingModel:
                 customer's values do not depend on who else is in the batch, but where there is no model.
 
         Returns:
-            The columns of `customer_churn`, with usual_gap_days and gap_multiple (null where nobody has ordered twice).
+            The columns of `customer_churn`, with usual_gap_days and gap_multiple (null without a rhythm).
             `model` is the champion for active customers; for all others, who are no part of what was learned, it is
             the purchase model.
         """
         rows = customer_churn(features, self.as_of, self.settings, self.purchase_fit, self.earlier_history).customers
-        rows["usual_gap_days"] = self.rhythm.usual_gap_days(features)
-        rows["gap_multiple"] = self.rhythm.gap_multiple(features)
+        rows["usual_gap_days"] = usual_gap_days(self.rhythm, features)
+        rows["gap_multiple"] = gap_multiple(self.rhythm, features)
         active = rows["is_active"].to_numpy(dtype=np.bool_)
         if not self.choices or self.champion == self.purchase_fit.name or not active.any():
             return rows
         probability = rows["probability_no_order"].to_numpy(dtype=np.float64, copy=True)
         log_odds = log_odds_of(probability[active])
         if self.trees is not None:
-            log_odds = log_odds + self.trees.log_odds(features[active], self.rhythm)
+            log_odds = log_odds + self.weight_of_trees * self.trees.log_odds(features[active], self.rhythm)
         probability[active] = expit(self.calibration.of(log_odds))
         rows["probability_no_order"] = probability
         rows["risk_band"] = risk_band(probability, self.settings)
@@ -109,7 +111,8 @@ class LeavingModel:
             one = distinct_histories(x, t_x, t_x + since)
             chance = model.probability_no_purchase(one.x, one.t_x, one.age, self.settings.horizon_days)
             said.append(log_odds_of(chance[one.row_of]))
-        found = {} if self.trees is None else self.trees.contributions(features, self.rhythm)
+        by_trees = {} if self.trees is None else self.trees.contributions(features, self.rhythm)
+        found = {cause: self.weight_of_trees * part for cause, part in by_trees.items()}
         found[OVERDUE] = found.get(OVERDUE, 0.0) + said[0] - said[1]
         found[PACE] = found.get(PACE, 0.0) + said[1] - self.mean_log_odds
         return {cause: part * self.calibration.slope for cause, part in found.items()}
@@ -122,6 +125,7 @@ class LeavingModel:
             "champion": self.champion,
             "choices": [choice.to_dict() for choice in self.choices],
             "calibration": self.calibration.to_dict(),
+            "weight_of_trees": 0.0 if self.trees is None else self.weight_of_trees,
             "count_lesson_rows": 0 if self.trees is None else self.trees.count_rows,
             "groups": [] if self.trees is None else [group.name for group in self.trees.groups],
         }

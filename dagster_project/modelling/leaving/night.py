@@ -24,10 +24,11 @@ from dagster_project.modelling.leaving.candidates import CANDIDATES, Record, cho
 from dagster_project.modelling.leaving.evenings import Evening, evening_of, past_evenings
 from dagster_project.modelling.leaving.model import LeavingModel
 from dagster_project.modelling.leaving.reasons import reasons
-from dagster_project.modelling.leaving.rhythm import Rhythm, days_since_last_order
 from dagster_project.modelling.origins import plan_backtest
+from dagster_project.modelling.own_clock import by_own_clock
 from dagster_project.modelling.purchase_history import purchase_history
 from dagster_project.modelling.purchase_model import PurchaseModelFit, Status
+from dagster_project.modelling.rhythm import Rhythm, days_since_last_order
 from dagster_project.modelling.scores import score_table
 from dagster_project.modelling.value_night import BATCH_CUSTOMERS, Reading
 
@@ -61,7 +62,8 @@ def leaving_night(reading: Reading, settings: ChurnSettings) -> LeavingNight:
     share = min(1.0, settings.maximum_customers / max(count_customers, 1))
     groups = groups_present(reading.connection, reading.as_of)
     known = features_of(reading, reading.as_of, groups, share).df()
-    rhythm = Rhythm.of(known, settings.gap_prior_weight)
+    counted = reading.counts_zero_value_orders
+    rhythm = Rhythm.of_shop(reading.connection, reading.as_of, counts_zero_value_orders=counted)
     refusal = settings.gate.refusal(everybody.histories)
     fits = None if refusal else fit_models(known, settings.horizon_days, settings.purchase_model, stops_at_first=True)
     first = first_order_date(reading.connection, reading.as_of) or reading.as_of
@@ -74,14 +76,15 @@ def leaving_night(reading: Reading, settings: ChurnSettings) -> LeavingNight:
         plan.horizon_days,
         settings.purchase_model,
         groups,
-        counts_zero_value_orders=reading.counts_zero_value_orders,
+        counts_zero_value_orders=counted,
         customer_share=share,
     )
     record = Record(plan, evenings, groups, settings.learning_threads)
     if fits is None or fits.base is None:
         fallback = _without_model(reading, settings, rhythm, refusal, fits)
         return LeavingNight(fallback, record, score_table({"no_order": []}, plan.horizon_days, {}), groups)
-    if share < 1:
+    fits = by_own_clock(reading.connection, reading.as_of, fits, known, counts_zero_value_orders=counted)
+    if share < 1 and fits.base is not None:
         fits = fitted_on_all(fits, [fits.base], everybody)
     tonight = evening_of(reading.as_of, known, fits, settings.horizon_days)
     model = _chosen(replace(tonight, rhythm=rhythm), record, fits, settings)
@@ -118,7 +121,7 @@ def _chosen(tonight: Evening, record: Record, fits: Fits, settings: ChurnSetting
     model = LeavingModel(
         tonight.cutoff,
         settings,
-        PurchaseModelFit(base, "fitted", None, fits.purchase[base]),
+        PurchaseModelFit(base, "fitted", None, fits.predicting(base)),
         tonight.rhythm,
         choices,
         mean_log_odds=float(tonight.log_odds.mean()) if tonight.log_odds.size else 0.0,
@@ -126,13 +129,14 @@ def _chosen(tonight: Evening, record: Record, fits: Fits, settings: ChurnSetting
     )
     if candidate is None:
         return model
-    calibration = record.calibration(tonight.cutoff, candidate) if candidate.is_calibrated else Calibration()
+    calibration = record.calibration(tonight, candidate) if candidate.is_calibrated else Calibration()
     trees = record.trees(tonight.cutoff, record.groups_of(candidate)) if candidate.has_trees else None
-    return replace(model, trees=trees, calibration=calibration or Calibration())
+    weight = candidate.weight_of_trees
+    return replace(model, trees=trees, weight_of_trees=weight, calibration=calibration or Calibration())
 
 
 def _without_model(
-    reading: Reading, settings: ChurnSettings, rhythm: Rhythm, refusal: str | None, fits: Fits | None
+    reading: Reading, settings: ChurnSettings, rhythm: Rhythm | None, refusal: str | None, fits: Fits | None
 ) -> LeavingModel:
     """Cohort shares, with the reason why there is no model."""
     reasons_not = "; ".join(fits.refusals.values()) if fits else refusal

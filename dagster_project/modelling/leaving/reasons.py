@@ -17,7 +17,7 @@ import pandas as pd
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.leaving.model import LeavingModel
 from dagster_project.modelling.leaving.reason_words import PHRASES, Condition, Language
-from dagster_project.modelling.leaving.rhythm import Rhythm, days_since_last_order
+from dagster_project.modelling.rhythm import Rhythm, days_since_last_order, gap_multiple, usual_gap_days
 
 COUNT_REASONS = 3
 SMALLEST_CONTRIBUTION = 0.05
@@ -69,7 +69,7 @@ def reasons(model: LeavingModel, features: pd.DataFrame) -> pd.DataFrame:
     return found.astype(COLUMNS)
 
 
-def facts(features: pd.DataFrame, rhythm: Rhythm) -> dict[str, FloatArray]:
+def facts(features: pd.DataFrame, rhythm: Rhythm | None) -> dict[str, FloatArray]:
     """The columns that sentences may show, each of shape (n,), NaN for null.
 
     Args:
@@ -82,8 +82,8 @@ def facts(features: pd.DataFrame, rhythm: Rhythm) -> dict[str, FloatArray]:
         known["spend_multiple"] = known["last_occasion_net"] / known["mean_occasion_net"]
     known["count_occasions"] = known["count_repeat_occasions"] + 1
     known["days_since_last_order"] = days_since_last_order(features)
-    known["usual_gap_days"] = rhythm.usual_gap_days(features)
-    known["gap_multiple"] = rhythm.gap_multiple(features)
+    known["usual_gap_days"] = usual_gap_days(rhythm, features)
+    known["gap_multiple"] = gap_multiple(rhythm, features)
     return known
 
 

@@ -25,7 +25,7 @@ from dagster_project.modelling.feature_groups import FeatureGroup
 from dagster_project.modelling.features import WINDOWS_DAYS
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.leaving.evenings import Evening
-from dagster_project.modelling.leaving.rhythm import Rhythm, days_since_last_order
+from dagster_project.modelling.rhythm import Rhythm, days_since_last_order, gap_multiple, usual_gap_days
 
 OVERDUE, PACE = "overdue", "pace"
 CAUSE_OF: Mapping[str, str] = {
@@ -71,7 +71,7 @@ class Trees:
         """The cause of each column, in the order of the design."""
         return (*CAUSE_OF.values(), *(group.name for group in self.groups for _ in group.columns))
 
-    def log_odds(self, features: pd.DataFrame, rhythm: Rhythm) -> FloatArray:
+    def log_odds(self, features: pd.DataFrame, rhythm: Rhythm | None) -> FloatArray:
         """What they add to the log odds of each customer, shape (n,).
 
         Args:
@@ -82,7 +82,7 @@ class Trees:
             return np.zeros(0)
         return np.asarray(self.booster.predict(design(features, rhythm, self.groups), raw_score=True), dtype=np.float64)
 
-    def contributions(self, features: pd.DataFrame, rhythm: Rhythm) -> dict[str, FloatArray]:
+    def contributions(self, features: pd.DataFrame, rhythm: Rhythm | None) -> dict[str, FloatArray]:
         """What each cause adds to the log odds, against the mean of the lessons; each of shape (n,).
 
         They are TreeSHAP values (Lundberg et al. 2020, "From local explanations to global understanding"), summed over
@@ -100,7 +100,7 @@ class Trees:
         return {cause: np.asarray(said[:, :-1][:, causes == cause].sum(axis=1), dtype=np.float64) for cause in names}
 
 
-def design(features: pd.DataFrame, rhythm: Rhythm, groups: Sequence[FeatureGroup]) -> npt.NDArray[np.float32]:
+def design(features: pd.DataFrame, rhythm: Rhythm | None, groups: Sequence[FeatureGroup]) -> npt.NDArray[np.float32]:
     """What the trees read of each customer, shape (n, k): the columns of `CAUSE_OF`, then those of the groups.
 
     Args:
@@ -110,8 +110,8 @@ def design(features: pd.DataFrame, rhythm: Rhythm, groups: Sequence[FeatureGroup
     """
     derived = {
         "days_since_last_order": days_since_last_order(features),
-        "gap_multiple": rhythm.gap_multiple(features),
-        "usual_gap_days": rhythm.usual_gap_days(features),
+        "gap_multiple": gap_multiple(rhythm, features),
+        "usual_gap_days": usual_gap_days(rhythm, features),
     }
     names = [*CAUSE_OF, *(column for group in groups for column in group.columns)]
     found = np.empty((len(features), len(names)), dtype=np.float32)

@@ -1,7 +1,7 @@
 """What has changed: do customers, and what is said of them, still look as they did, and do probabilities still hold?
 
-Belongs here: the distances of inputs and of predictions from earlier ones, the calibration slope, and when either
-rings. How good predictions were: `scores.py`.
+Belongs here: the distances of inputs and of predictions from earlier ones, slope and level of probabilities, and when
+either rings. How good predictions were: `scores.py`.
 
 Customers of a month end are compared with those of three months earlier in two ways: the population stability index of
 the tenths (PSI, sum of (p - q) log(p / q); Siddiqi 2006, chapter 8, whose limit of 0.25 for a great change is kept),
@@ -10,8 +10,11 @@ that falls between their edges. A normal quantity that moves by half its deviati
 0.2. Where the ledger knows the same month end of the year before, a season is no alarm: it rings only if customers
 look unlike those, too.
 
-The slope is of the logistic regression of what came on the log odds of what was said (Cox 1958): 1 where probabilities
-are right, below where they are too sure. It rings outside 0.8 to 1.25 when that is more than chance would do.
+Slope and level are of the logistic regression of what came on the log odds of what was said (Cox 1958). The slope is 1
+where probabilities are right, below where they are too sure; it rings outside 0.8 to 1.25. The level, with the slope
+held at 1, is 0 where as many stayed away as was said, above where more did; it rings beyond 0.2 either way, five points
+in a hundred at even chances. Both ring only when that is more than chance would do, and are of all horizons up to 90
+days: the shortest rings first.
 
 All models are fitted anew each night, so nothing is left to refit when it rings: it says that the past which they are
 fitted on is no guide, and that their forecasts need a person's eye.
@@ -20,7 +23,7 @@ fitted on is no guide, and that their forecasts need a person's eye.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -35,6 +38,7 @@ MODEL_DRIFT = {
     "as_of_date": "date not null",
     "predicted_date": "date not null",
     "compared_date": "date",
+    "horizon_days": "integer not null",
     "measure": "varchar not null",
     "subject": "varchar not null",
     "count_customers": "bigint not null",
@@ -52,7 +56,10 @@ KS_OF_CHANCE = 2.0
 """In units of sqrt(1/n + 1/m), of which two independent samples exceed 1.63 once in a hundred times (Smirnov 1948).
 What is predicted rests on fits that differ, too: on eleven shops that stay as they are, of 300 to 1,400 customers, 1.63
 was exceeded by 23 of 561 distances and 2.0 by 2; the limits, which are no less than great changes, by none."""
-SLOPES = (0.8, 1.25)
+LIMITS = {"calibration_slope": (0.8, 1.25, 2.0), "calibration_level": (-0.2, 0.2, 3.0)}
+"""Lowest and highest that are quiet, and how many standard errors off its ideal a measure is by more than chance. With
+two a level would ring by chance on one month end in twenty, two horizons each, on a shop too small to tell."""
+_IDEAL = {"calibration_slope": 1.0, "calibration_level": 0.0}
 MINIMUM_CUSTOMERS = 100
 """On each side."""
 _NEWTON_STEPS = 50
@@ -63,60 +70,91 @@ from ledger_predictions
 where predicted_date = $evening and horizon_days = {CALIBRATION_DAYS} and part = '{OF_CUSTOMER}' and is_active
 """
 _TENTHS = f"""
-select predicted_date, sum(count_rows)::double as count_rows, sum(predicted)::double as predicted,
+select horizon_days, predicted_date, sum(count_rows)::double as count_rows, sum(predicted)::double as predicted,
     sum(outcome)::double as outcome
 from ledger_sums
-where prediction = 'no_order' and horizon_days = {CALIBRATION_DAYS} and not is_baseline
-group by predicted_date, tenth
-order by predicted_date, tenth
+where prediction = 'no_order' and horizon_days <= {CALIBRATION_DAYS} and not is_baseline
+group by horizon_days, predicted_date, tenth
+order by horizon_days, predicted_date, tenth
 """
 
 
 def model_drift(connection: duckdb.DuckDBPyConnection, evenings: Sequence[dt.date], as_of: dt.date) -> pd.DataFrame:
-    """Index and slope of every evening, `MODEL_DRIFT`.
+    """Distances, slope and level of every evening, `MODEL_DRIFT`.
 
     Args:
         connection: after `ledger_scores`.
         evenings: those added, earliest first.
         as_of: the night.
     """
-    seen = {day: _seen(connection, day) for day in evenings}
-    rows: list[Mapping[str, Any]] = []
-    for place, day in enumerate(evenings[EVENINGS_BACK:], EVENINGS_BACK):
-        before = evenings[place - EVENINGS_BACK]
-        last_year = next((one for one in evenings if (one.year + 1, one.month) == (day.year, day.month)), None)
-        for subject, kind in SUBJECTS.items():
-            now = seen[day][subject]
-            for name, (distance, limit) in DISTANCES.items():
-                earlier = [seen[one][subject] for one in (before, last_year) if one]
-                moved = [distance(then, now) for then in earlier]
-                rings = [
-                    apart is not None and apart > limit(then, now) for apart, then in zip(moved, earlier, strict=True)
-                ]
-                rows.append(
-                    {"predicted_date": day, "compared_date": before, "measure": f"{name}_of_{kind}", "subject": subject}
-                    | {"count_customers": now.size, "drift": moved[0], "is_alarming": all(rings)}
-                    | {"drift_since_last_year": moved[1] if last_year else None}
-                )
-    for evening, tenths in connection.execute(_TENTHS).df().groupby("predicted_date"):
-        found = calibration_slope(*(tenths[name].to_numpy() for name in ("predicted", "outcome", "count_rows")))
-        slope, error = found or (None, None)
-        is_off = slope is not None and error is not None and not SLOPES[0] <= slope <= SLOPES[1]
-        rows.append(
-            {"predicted_date": evening, "measure": "calibration_slope", "subject": "no_order"}
-            | {"count_customers": int(tenths["count_rows"].sum()), "drift": slope, "standard_error": error}
-            | {"is_alarming": bool(is_off and abs((slope or 1) - 1) > 2 * (error or 0))}
-        )
+    rows = [*_moves(connection, evenings), *_calibrations(connection)]
     frame = pd.DataFrame(rows, columns=[name for name in MODEL_DRIFT if name != "as_of_date"])
     dates = {name: pd.to_datetime(frame[name]) for name in ("predicted_date", "compared_date")}
     frame = frame.assign(as_of_date=pd.Timestamp(as_of), **dates)
-    return frame.sort_values(["predicted_date", "measure", "subject"], ignore_index=True)
+    return frame.sort_values(["predicted_date", "measure", "subject", "horizon_days"], ignore_index=True)
+
+
+def _moves(connection: duckdb.DuckDBPyConnection, evenings: Sequence[dt.date]) -> Iterator[Mapping[str, Any]]:
+    """How far customers and predictions of each evening are from three evenings before, and from a year before."""
+    seen = {day: _seen(connection, day) for day in evenings}
+    for place, day in enumerate(evenings[EVENINGS_BACK:]):
+        before = evenings[place]
+        last_year = next((one for one in evenings if (one.year + 1, one.month) == (day.year, day.month)), None)
+        for subject, kind in SUBJECTS.items():
+            now, earlier = seen[day][subject], [seen[one][subject] for one in (before, last_year) if one]
+            for name, (distance, limit) in DISTANCES.items():
+                moved = [distance(then, now) for then in earlier]
+                yield {
+                    "predicted_date": day,
+                    "compared_date": before,
+                    "horizon_days": CALIBRATION_DAYS,
+                    "measure": f"{name}_of_{kind}",
+                    "subject": subject,
+                    "count_customers": now.size,
+                    "drift": moved[0],
+                    "drift_since_last_year": moved[1] if last_year else None,
+                    "is_alarming": all(
+                        apart is not None and apart > limit(then, now)
+                        for apart, then in zip(moved, earlier, strict=True)
+                    ),
+                }
 
 
 def _seen(connection: duckdb.DuckDBPyConnection, evening: dt.date) -> dict[str, FloatArray]:
     """What was known and predicted of the active customers of an evening: each subject sorted."""
     found = connection.execute(_SEEN, {"evening": evening}).fetchnumpy()
     return {subject: np.sort(np.asarray(found[subject], dtype=np.float64)) for subject in SUBJECTS}
+
+
+def _calibrations(connection: duckdb.DuckDBPyConnection) -> Iterator[Mapping[str, Any]]:
+    """Slope and level of the probabilities of each evening and horizon that has ended."""
+    for key, tenths in connection.execute(_TENTHS).df().groupby(["horizon_days", "predicted_date"]):
+        horizon_days, evening = key
+        sums = [tenths[name].to_numpy() for name in ("predicted", "outcome", "count_rows")]
+        for measure, found in (("calibration_slope", calibration_slope(*sums)), ("calibration_level", level_of(*sums))):
+            drift, error = found or (None, None)
+            yield {
+                "predicted_date": evening,
+                "horizon_days": horizon_days,
+                "measure": measure,
+                "subject": "no_order",
+                "count_customers": int(tenths["count_rows"].sum()),
+                "drift": drift,
+                "standard_error": error,
+                "is_alarming": found is not None and is_off(measure, *found),
+            }
+
+
+def is_off(measure: str, drift: float, error: float) -> bool:
+    """Whether a measure of calibration is beyond its limits, and by more than chance.
+
+    Args:
+        measure: key of `LIMITS`.
+        drift: what was found.
+        error: its standard error.
+    """
+    lowest, highest, count_errors = LIMITS[measure]
+    return not lowest <= drift <= highest and abs(drift - _IDEAL[measure]) > count_errors * error
 
 
 def stability_index(then: FloatArray, now: FloatArray) -> float | None:
@@ -174,18 +212,48 @@ def calibration_slope(predicted: FloatArray, happened: FloatArray, count: FloatA
         happened: events in it, shape (k,).
         count: customers in it, above 0, shape (k,).
     """
-    share = np.clip(predicted / count, 1e-6, 1 - 1e-6)
-    odds = np.log(share / (1 - share))
-    if count.sum() < MINIMUM_CUSTOMERS or np.ptp(odds) < 1e-9 or not 0 < happened.sum() < count.sum():
+    odds = _log_odds(predicted, count)
+    if not _is_determined(happened, count) or np.ptp(odds) < 1e-9:
         return None
-    design, params = np.stack([np.ones(odds.size), odds], axis=1), np.array([0.0, 1.0])
+    found = _newton(np.stack([np.ones(odds.size), odds], axis=1), np.zeros(odds.size), happened, count, [0.0, 1.0])
+    return None if found is None else (float(found[0][1]), float(np.sqrt(found[1][1, 1])))
+
+
+def level_of(predicted: FloatArray, happened: FloatArray, count: FloatArray) -> tuple[float, float] | None:
+    """How much higher the log odds of what happened were than those said, and the standard error; None as above.
+
+    Args:
+        predicted: as of `calibration_slope`.
+        happened: as there.
+        count: as there.
+    """
+    if not _is_determined(happened, count):
+        return None
+    found = _newton(np.ones((count.size, 1)), _log_odds(predicted, count), happened, count, [0.0])
+    return None if found is None else (float(found[0][0]), float(np.sqrt(found[1][0, 0])))
+
+
+def _log_odds(predicted: FloatArray, count: FloatArray) -> FloatArray:
+    share = np.clip(predicted / count, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(share / (1 - share)), dtype=np.float64)
+
+
+def _is_determined(happened: FloatArray, count: FloatArray) -> bool:
+    return bool(count.sum() >= MINIMUM_CUSTOMERS and 0 < happened.sum() < count.sum())
+
+
+def _newton(
+    design: FloatArray, offset: FloatArray, happened: FloatArray, count: FloatArray, start: Sequence[float]
+) -> tuple[FloatArray, FloatArray] | None:
+    """Coefficients of a logistic regression of grouped events, and their covariance; None where it finds none."""
+    params = np.array(start)
     for _ in range(_NEWTON_STEPS):
-        chance = 1 / (1 + np.exp(-design @ params))
+        chance = 1 / (1 + np.exp(-(offset + design @ params)))
         information = design.T @ (design * (count * chance * (1 - chance))[:, None])
         if not np.isfinite(information).all() or np.linalg.cond(information) > 1e12:
             return None
         step = np.linalg.solve(information, design.T @ (happened - count * chance))
         params = params + step
         if np.abs(step).max() < 1e-10:
-            return float(params[1]), float(np.sqrt(np.linalg.inv(information)[1, 1]))
+            return params, np.linalg.inv(information)
     return None

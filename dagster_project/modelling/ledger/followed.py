@@ -4,7 +4,8 @@ Belongs here: set work in SQL on the predictions of all evenings, which lie in a
 `scores.py`.
 
 An outcome is known when its horizon has ended by the as-of, by the refunds known at the horizon's end: so it never
-changes again, whatever the as-of.
+changes again, whatever the as-of. The date of a next order is of those who order: of who did not within the horizon it
+is not graded, and `no_order` says so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dagster_project.modelling.ledger.predictions import COLUMNS, OF_ALL, OF_CUSTOMER, OF_NEW, OF_SHOP
+from dagster_project.modelling.ledger.waits import DAYS_TO_NEXT_ORDER
 
 PREDICTION_LEDGER = {
     "as_of_date": "date not null",
@@ -39,7 +41,8 @@ PREDICTION_LEDGER = {
 _TABLES = f"""
 create or replace temp table ledger_predictions ({", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())});
 create or replace temp table ledger_outcomes (
-    predicted_date date, horizon_days integer, part varchar, customer_key varchar, orders double, net double
+    predicted_date date, horizon_days integer, part varchar, customer_key varchar, orders double, net double,
+    days_to_next_order double
 );
 """
 _ADD = f"insert into ledger_predictions select {', '.join(COLUMNS)} from added_predictions"
@@ -53,7 +56,8 @@ select
     predictions.part,
     predictions.customer_key,
     coalesce(outcomes.count_occasions, 0),
-    coalesce(outcomes.total_net, 0)
+    coalesce(outcomes.total_net, 0),
+    outcomes.days_to_first_occasion
 from ledger_predictions as predictions
 left join added_outcomes as outcomes
     on predictions.predicted_date = outcomes.cutoff_date and predictions.customer_key = outcomes.customer_key
@@ -61,14 +65,15 @@ where predictions.horizon_days = $horizon_days and predictions.part = '{OF_CUSTO
     and list_contains($evenings::date[], predictions.predicted_date);
 
 insert into ledger_outcomes
-select predicted_date, horizon_days, '{OF_SHOP}', null, sum(orders), sum(cast(net as decimal(38, 5)))::double
+select predicted_date, horizon_days, '{OF_SHOP}', null, sum(orders), sum(cast(net as decimal(38, 5)))::double,
+    null
 from ledger_outcomes
 where horizon_days = $horizon_days and part = '{OF_CUSTOMER}' and list_contains($evenings::date[], predicted_date)
 group by predicted_date, horizon_days;
 
 insert into ledger_outcomes
 select wanted.predicted_date, $horizon_days, '{OF_NEW}', null, coalesce(sum(outcomes.count_occasions), 0),
-    coalesce(sum(cast(outcomes.total_net as decimal(38, 5))), 0)::double
+    coalesce(sum(cast(outcomes.total_net as decimal(38, 5))), 0)::double, null
 from (select unnest($evenings::date[]) as predicted_date) as wanted
 left join (
     select * from added_outcomes
@@ -79,7 +84,7 @@ left join (
 group by wanted.predicted_date;
 
 insert into ledger_outcomes
-select predicted_date, horizon_days, '{OF_ALL}', null, sum(orders), sum(net)
+select predicted_date, horizon_days, '{OF_ALL}', null, sum(orders), sum(net), null
 from ledger_outcomes
 where horizon_days = $horizon_days and part in ('{OF_SHOP}', '{OF_NEW}')
     and list_contains($evenings::date[], predicted_date)
@@ -92,6 +97,7 @@ with known as (
         predictions.*,
         outcomes.orders,
         outcomes.net,
+        outcomes.days_to_next_order,
         (outcomes.orders = 0)::double as no_order,
         outcomes.predicted_date is not null as is_scored
     from ledger_predictions as predictions
@@ -120,6 +126,12 @@ said as (
     select *, 'no_order', orders_model, no_order_predicted, null, null, no_order
     from known
     where is_followed and is_active and part = '{OF_CUSTOMER}'
+    union all
+    select
+        *, '{DAYS_TO_NEXT_ORDER}', orders_model, {DAYS_TO_NEXT_ORDER}_predicted, {DAYS_TO_NEXT_ORDER}_low,
+        {DAYS_TO_NEXT_ORDER}_high, {DAYS_TO_NEXT_ORDER}
+    from known
+    where {DAYS_TO_NEXT_ORDER}_predicted is not null
 )
 select
     $as_of::date as as_of_date,
@@ -133,10 +145,10 @@ select
     predicted,
     low_80,
     high_80,
-    case when is_scored then 'scored' else 'open' end as status,
-    case when is_scored then outcome end as outcome,
-    case when is_scored then outcome - predicted end as error,
-    case when is_scored then outcome between low_80 and high_80 end as is_covered
+    case when not is_scored then 'open' when outcome is null then 'no_order' else 'scored' end as status,
+    outcome,
+    outcome - predicted as error,
+    outcome between low_80 and high_80 as is_covered
 from said
 order by horizon_days, prediction, part, customer_key nulls first
 """

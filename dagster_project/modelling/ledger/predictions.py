@@ -23,14 +23,16 @@ import pandas as pd
 from dagster_project.modelling.backtest import incumbent, level_errors
 from dagster_project.modelling.candidates import BASELINES, Forecast
 from dagster_project.modelling.churn import is_active
-from dagster_project.modelling.fits import Fits, fit_models, levelled, spend_levelled
+from dagster_project.modelling.fits import Fits, fit_models, spend_levelled
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.intervals import outcomes as intervals
 from dagster_project.modelling.intervals.calibration import Intervals
 from dagster_project.modelling.intervals.totals import CommonError, central_interval
 from dagster_project.modelling.ledger.evenings import LedgerSettings
-from dagster_project.modelling.level.activity import repeat_activity, spend_activity
+from dagster_project.modelling.ledger.waits import WAIT_COLUMNS, add_waits, has_waits
+from dagster_project.modelling.level.activity import spend_activity
 from dagster_project.modelling.newcomers import Newcomers
+from dagster_project.modelling.own_clock import by_own_clock
 from dagster_project.modelling.value_night import Reading
 
 LEVEL = 0.80
@@ -41,10 +43,6 @@ COUNT_DRAWS = 2_000
 """Of the shop's total: leave 1 % of error in the ends of an 80 % interval."""
 SEED = 11
 NEWCOMERS = "level_trend_season"
-LEVEL_REPEATS, LEVEL_ROUNDS = 12_000, 4
-"""What the season and level of an evening are read from, and how often clock and model are fitted in turn. On the
-built-in shop the factor of 90 days came out at 0.81 in 0.5 s of CPU; with 100,000 repeats and 12 rounds, as the night's
-own models are, at 0.79 in 2.5 s."""
 OF_CUSTOMER, OF_SHOP, OF_NEW, OF_ALL = "customer", "existing_customers", "new_customers", "all_customers"
 COLUMNS = {
     "predicted_date": "date",
@@ -61,6 +59,7 @@ COLUMNS = {
     "no_order_predicted": "double",
     "orders_level_error": "double",
     "spend_level_error": "double",
+    **WAIT_COLUMNS,
 }
 """Columns of an evening's predictions.
 
@@ -101,10 +100,7 @@ def evening_fits(reading: Reading, evening: dt.date, features: pd.DataFrame, set
         return None
     is_counted = reading.counts_zero_value_orders
     fits = fit_models(features, max(settings.horizons_days), settings.purchase_model, stops_at_first=True)
-    activity = repeat_activity(
-        reading.connection, evening, counts_zero_value_orders=is_counted, maximum_repeats=LEVEL_REPEATS
-    )
-    fits = levelled(fits, activity, features, LEVEL_ROUNDS)
+    fits = by_own_clock(reading.connection, evening, fits, features, counts_zero_value_orders=is_counted)
     spent = partial(spend_activity, reading.connection, evening, counts_zero_value_orders=is_counted)
     fits = spend_levelled(fits, spent)
     return fits if incumbent("net", fits) is not None else None
@@ -153,6 +149,8 @@ def evening_predictions(
         rows["orders_predicted"], rows["net_predicted"] = said.orders, said.net
         rows["no_order_predicted"] = said.no_order
         _add_intervals(rows, said, shapes, followed)
+        if has_waits(days):
+            add_waits(rows, fits, features, evening, followed)
         for name, (naive_orders, naive_net) in naive.items():
             rows[f"orders_{name}"], rows[f"net_{name}"] = naive_orders[:, place], naive_net[:, place]
         total, draws = _total(rows, said, shapes, _common_errors(fits, days, grade))
@@ -261,7 +259,7 @@ def _total(
     factors = {"orders": of_orders, "net": of_orders * of_spend}
     variances = dict(zip(("orders", "net"), shapes.outcomes.variances(said), strict=True))
     total = rows.iloc[:1].assign(part=OF_SHOP, customer_key=None, is_active=True, is_followed=True, is_loyal=False)
-    total["no_order_predicted"] = total["days_since_last_order"] = np.nan
+    total = total.assign(no_order_predicted=np.nan, days_since_last_order=np.nan, **dict.fromkeys(WAIT_COLUMNS, np.nan))
     drawn = {}
     for what, factor in factors.items():
         for name in ("predicted", *NAIVE):

@@ -19,6 +19,7 @@ import pandas as pd
 from dagster_project.modelling.ledger.by_loyalty import add_groups
 from dagster_project.modelling.ledger.followed import GRADED
 from dagster_project.modelling.ledger.predictions import NAIVE, OF_CUSTOMER
+from dagster_project.modelling.ledger.waits import CHALLENGER, DAYS_TO_NEXT_ORDER, NAIVE_BY_GAP, NAIVE_WITH_INTERVAL
 
 LEDGER_SCORES = {
     "as_of_date": "date not null",
@@ -49,32 +50,51 @@ create or replace temp table ledger_sums (
 _NO_INTERVAL = "null::boolean as is_covered"
 
 
-def _said(prediction: str, model: str, predicted: str, *, is_covered: str = _NO_INTERVAL) -> str:
-    """One speaker's predictions; a model's name is a column, a baseline's a text."""
+def _said(
+    prediction: str, model: str, predicted: str, *, is_baseline: bool = True, is_covered: str = _NO_INTERVAL
+) -> str:
+    """One speaker's predictions; a model's name is a column, a rule's a text."""
     asked = f"is_followed and is_active and part = '{OF_CUSTOMER}'" if prediction == "no_order" else "is_followed"
     return (
         f"select predicted_date, horizon_days, part, '{prediction}' as prediction, {model} as model, "
-        f"{str(not model.endswith('_model')).lower()} as is_baseline, {predicted} as predicted, "
+        f"{str(is_baseline).lower()} as is_baseline, {predicted} as predicted, "
         f"{prediction} as outcome, {is_covered} from known where {asked}"
     )
 
 
+def _covered(what: str, said: str) -> str:
+    return f"{what} between {said}_low and {said}_high as is_covered"
+
+
 def _everybody() -> str:
     """Everybody who says something, one after another."""
-    covered = "{0} between {0}_low and {0}_high as is_covered"
     speakers = [
         *(
-            _said(what, f"{what}_model", f"{what}_predicted", is_covered=covered.format(what))
+            _said(what, f"{what}_model", f"{what}_predicted", is_baseline=False, is_covered=_covered(what, what))
             for what in ("orders", "net")
         ),
-        _said("no_order", "orders_model", "no_order_predicted"),
+        _said("no_order", "orders_model", "no_order_predicted", is_baseline=False),
         _said("no_order", f"'{RECENCY}'", f"{RECENCY}::double"),
     ]
     for name in NAIVE:
         speakers += [_said(what, f"'{name}'", f"{what}_{name}") for what in ("orders", "net")]
         # the chance of no event where so many are expected and each comes by itself (Poisson)
         speakers.append(_said("no_order", f"'{name}'", f"exp(-orders_{name})"))
-    return "\n    union all\n    ".join(speakers)
+    return "\n    union all\n    ".join([*speakers, *_daters()])
+
+
+def _daters() -> list[str]:
+    """Everybody who dates the next order."""
+    what = DAYS_TO_NEXT_ORDER
+    said = [
+        _said(what, "orders_model", f"{what}_predicted", is_baseline=False, is_covered=_covered(what, what)),
+        *(_said(what, f"'{name}'", f"{what}_{name}") for name in NAIVE_BY_GAP),
+    ]
+    for name in (CHALLENGER, NAIVE_WITH_INTERVAL):
+        held = _covered(what, f"{what}_{name}")
+        is_naive = name != CHALLENGER
+        said.append(_said(what, f"'{name}'", f"{what}_{name}_predicted", is_baseline=is_naive, is_covered=held))
+    return said
 
 
 _SUMS = f"""
@@ -205,6 +225,7 @@ long as (
             case when not is_event then absolute_error / nullif(outcome, 0) end as wape,
             case when model <> '{RECENCY}' then predicted / nullif(outcome, 0) - 1 end as total_bias,
             case when not is_event then sqrt(squared_error / count_rows) end as rmse,
+            case when prediction = '{DAYS_TO_NEXT_ORDER}' then absolute_error / count_rows end as mean_absolute_error,
             case when is_event and model <> '{RECENCY}' then squared_error / count_rows end as brier,
             case when is_event and model <> '{RECENCY}' then log_loss / count_rows end as log_loss,
             case when is_event and model <> '{RECENCY}' then tenths_error end as calibration_error,

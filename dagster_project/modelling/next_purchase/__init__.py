@@ -1,4 +1,4 @@
-"""The next purchase of a customer: when (`rhythm.py`, `next_order.py`) and of what kind (`next_kinds.py`).
+"""The next purchase of a customer: when (`next_order.py`) and of what kind (`next_kinds.py`).
 
 Each predicts tonight by the rule that did best on a past cut-off, and shows the scores of all.
 """

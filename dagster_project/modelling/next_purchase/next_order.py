@@ -1,6 +1,7 @@
 """When each customer orders next: a date with its interval, and whether they are overdue.
 
-Belongs here: the rules that predict it, their back-test, and the table. What a rhythm is: `rhythm.py`.
+Belongs here: the rules that predict it, and the table. Which rule did best before: `next_order_trial.py`; what a rhythm
+is: `modelling/rhythm.py`.
 
 Whether somebody orders at all is said by a probability; the date is of those who do, within a year. Two rules are tried
 on those who came back before: the purchase model, for which waiting has no memory but for drop-out, and the customer's
@@ -10,7 +11,7 @@ own rhythm. A third, everybody's rhythm, is what both must beat.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,8 +24,14 @@ from dagster_project.modelling.btyd import PURCHASE_MODELS, PurchaseModel
 from dagster_project.modelling.histories import FloatArray, distinct_histories
 from dagster_project.modelling.history_statistics import history_statistics
 from dagster_project.modelling.maximum_likelihood import DidNotConverge
-from dagster_project.modelling.next_purchase.rhythm import HISTORIES, Rhythm
 from dagster_project.modelling.purchase_model import ModelGate, ModelName
+from dagster_project.modelling.rhythm import (
+    HISTORIES,
+    Rhythm,
+    days_since_last_order,
+    gap_multiple,
+    usual_gap_days,
+)
 
 HORIZON_DAYS = 365
 SHARES = np.array([0.1, 0.5, 0.9])
@@ -49,27 +56,10 @@ CUSTOMER_NEXT_ORDER = {
     "earliest_order_date_80": "date",
     "latest_order_date_80": "date",
     "usual_gap_days": "double",
-    "overdue_ratio": "double",
+    "gap_multiple": "double",
     "is_overdue": "boolean",
 }
 _CUSTOMERS = HISTORIES + " select * from histories order by customer_key"
-_WAITED = (
-    HISTORIES
-    + """,
-later as (
-    select orders.customer_key, min(orders.order_date) as next_date
-    from marts.fct_orders as orders
-    where orders.customer_key is not null and coalesce(orders.exclusion_reason, 'fully_refunded') = 'fully_refunded'
-        and orders.order_date > $cutoff and orders.order_date <= $until
-    group by orders.customer_key
-)
-select histories.*, date_diff('day', $cutoff::date, later.next_date) as days_waited
-from histories
-inner join later on histories.customer_key = later.customer_key
-where md5(histories.customer_key) <= $last_md5
-order by histories.customer_key
-"""
-)
 Rule = Callable[[pd.DataFrame], FloatArray]
 
 
@@ -97,15 +87,15 @@ class NextOrders:
         """The same, where those who came back are dated by the rule that did best; by the model where it cannot speak.
 
         Args:
-            earlier_champion: from `backtest_next_orders`.
+            earlier_champion: from `next_order_trial.backtest_next_orders`.
         """
         return replace(self, champion="own_rhythm" if earlier_champion == "own_rhythm" and self.rhythm else None)
 
     def rules(self) -> dict[str, Rule]:
-        """Who can date the next order: name to days at `SHARES`, shape (n, 3)."""
-        found: dict[str, Rule] = {}
-        if self.model is not None:
-            found[self.model.name] = self._by_model
+        """Who can date the next order: name to days at `SHARES`, shape (n, 3); nobody without a purchase model."""
+        if self.model is None:
+            return {}
+        found: dict[str, Rule] = {self.model.name: self._by_model}
         if self.rhythm is not None:
             rhythm, alike = (
                 self.rhythm,
@@ -131,8 +121,7 @@ class NextOrders:
                 chosen = speaker == name
                 days[chosen] = rules[name](histories[chosen].reset_index(drop=True))
                 names[chosen] = name
-        usual = np.full(count, np.nan) if self.rhythm is None else np.exp(self.rhythm.of_customers(histories)[0])
-        since = histories["days_since_last_order"].to_numpy(dtype=np.float64)
+        since = days_since_last_order(histories)
         limit = np.full(count, np.nan)
         if self.rhythm is not None:
             mean, spread = self.rhythm.of_customers(histories)
@@ -152,8 +141,8 @@ class NextOrders:
                 "earliest_order_date_80": dates[0],
                 "expected_order_date": dates[1],
                 "latest_order_date_80": dates[2],
-                "usual_gap_days": usual,
-                "overdue_ratio": since / usual,
+                "usual_gap_days": usual_gap_days(self.rhythm, histories),
+                "gap_multiple": gap_multiple(self.rhythm, histories),
                 "is_overdue": pd.Series(since > limit, dtype="boolean").where(~np.isnan(limit)),
             }
         )
@@ -188,12 +177,21 @@ class NextOrders:
         return np.asarray(said[one.row_of], dtype=np.float64)
 
     def _dates(self, days: FloatArray) -> np.ndarray[Any, Any]:
-        """The day that so many days later lie in, at least tomorrow."""
+        """The day that so many days later lie in."""
         dates = np.full(days.size, np.datetime64("NaT"), dtype="datetime64[s]")
         known = ~np.isnan(days)
-        whole = np.maximum(np.ceil(days[known]), 1).astype("timedelta64[D]")
+        whole = whole_days(days[known]).astype("timedelta64[D]")
         dates[known] = (np.datetime64(self.as_of, "D") + whole).astype("datetime64[s]")
         return dates
+
+
+def whole_days(days: FloatArray) -> FloatArray:
+    """Days from an evening to the day that so many days later lie in, from 1 to the horizon; shape as given.
+
+    Args:
+        days: from 0, or NaN.
+    """
+    return np.clip(np.ceil(days), 1, HORIZON_DAYS)
 
 
 def fit_next_orders(
@@ -215,9 +213,10 @@ def fit_next_orders(
     """
     is_counted = counts_zero_value_orders
     histories = history_statistics(connection, as_of, counts_zero_value_orders=is_counted)
+    rhythm = Rhythm.of_shop(connection, as_of, counts_zero_value_orders=is_counted)
     refusal = gate.refusal(histories)
     if refusal is not None:
-        return NextOrders(as_of, "insufficient_data", refusal)
+        return NextOrders(as_of, "insufficient_data", refusal, rhythm=rhythm)
     x, t_x, age, customers = (histories[column].to_numpy(dtype=np.float64) for column in histories)
     refusals = []
     for tried in sorted(TRIED, key=lambda one: one != name):
@@ -226,78 +225,8 @@ def fit_next_orders(
         except DidNotConverge as fault:
             refusals.append(str(fault))
             continue
-        rhythm = Rhythm.of(connection, as_of, counts_zero_value_orders=is_counted)
         return NextOrders(as_of, "fitted", None, model, rhythm)
-    return NextOrders(as_of, "did_not_converge", "; ".join(refusals))
-
-
-def backtest_next_orders(
-    connection: duckdb.DuckDBPyConnection,
-    earlier: NextOrders,
-    maximum_customers: int,
-    *,
-    counts_zero_value_orders: bool = False,
-) -> tuple[pd.DataFrame, str | None]:
-    """How each rule dated the next orders after a past evening, of those who had come back before and came again.
-
-    An order that was returned later was an order on its day.
-
-    Args:
-        connection: as in `purchase_history`.
-        earlier: beliefs of the evening, whose horizon has ended.
-        maximum_customers: read at most about so many, by a hash of their key.
-        counts_zero_value_orders: as in `purchase_history`.
-
-    Returns:
-        model, count_customers, score (`coverage_80`; `pinball_days`, the mean loss of the three quantiles;
-        `median_error_days`, the mean absolute error of the middle), score_value; empty where nobody could speak. And
-        the champion: the purchase model, unless its loss was above the rhythm's by more than one standard error.
-    """
-    given: dict[str, Any] = {"cutoff": earlier.as_of, "counts_zero_value_orders": counts_zero_value_orders}
-    [(count,)] = connection.execute(HISTORIES + " select count(*) from histories", given).fetchall()
-    share = min(1.0, maximum_customers / max(count, 1))
-    given |= {"until": earlier.as_of + dt.timedelta(days=HORIZON_DAYS)}
-    given |= {"last_md5": f"{min(round(share * 16**8), 16**8 - 1):08x}" + "f" * 24}
-    rows = connection.execute(_WAITED, given).df()
-    rows = rows[rows["count_repeat_occasions"] > 0].reset_index(drop=True)
-    waited = rows["days_waited"].to_numpy(dtype=np.float64)
-    found: list[dict[str, Any]] = []
-    losses: dict[str, FloatArray] = {}
-    for name, rule in (earlier.rules() if len(rows) else {}).items():
-        days = rule(rows)
-        losses[name] = _pinball(days, waited).mean(axis=1)
-        scores = {
-            "coverage_80": _held(days, waited),
-            "pinball_days": float(losses[name].mean()),
-            "median_error_days": float(np.abs(waited - days[:, 1]).mean()),
-        }
-        found += [
-            {"model": name, "count_customers": len(rows), "score": score, "score_value": amount}
-            for score, amount in scores.items()
-        ]
-    return pd.DataFrame(found, columns=["model", "count_customers", "score", "score_value"]), _champion(earlier, losses)
-
-
-def _champion(earlier: NextOrders, losses: Mapping[str, FloatArray]) -> str | None:
-    if earlier.model is None or earlier.model.name not in losses:
-        return None
-    incumbent = earlier.model.name
-    if "own_rhythm" in losses:
-        change = losses["own_rhythm"] - losses[incumbent]
-        if change.mean() + change.std() / change.size**0.5 < 0:
-            return "own_rhythm"
-    return incumbent
-
-
-def _pinball(days: FloatArray, waited: FloatArray) -> FloatArray:
-    """Loss of predicted days at `SHARES`, shape (n, 3), against days waited, shape (n,)."""
-    off = waited[:, None] - days
-    return np.asarray(np.maximum(SHARES * off, (SHARES - 1) * off), dtype=np.float64)
-
-
-def _held(days: FloatArray, waited: FloatArray) -> float:
-    """Share within the interval; an order on the day that an end lies in is within."""
-    return float(((waited >= np.floor(days[:, 0])) & (waited <= np.ceil(days[:, 2]))).mean())
+    return NextOrders(as_of, "did_not_converge", "; ".join(refusals), rhythm=rhythm)
 
 
 def next_orders(

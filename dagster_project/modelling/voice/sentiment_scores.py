@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from dagster_project.modelling.evaluation import calibration_error
+from dagster_project.modelling.event_evaluation import calibration_error
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.voice.ngrams import normalised
 from dagster_project.modelling.voice.sentiment import SentimentModel, Status

@@ -1,7 +1,7 @@
 """How answering hangs on the opinion itself, told by customers who gave their opinion before.
 
-Belongs here: the log odds of answering per point of an earlier score. Does not belong here: weights
-(`nonresponse.py`).
+Belongs here: the log odds of answering per point of an earlier score, of one survey and of several that inform each
+other. Does not belong here: weights (`nonresponse.py`).
 
 Nobody can see what the silent would have said, but some of the silent once answered. If an opinion bears on answering
 now as an earlier opinion of the same customer does, the slope of answering on the earlier score is that on the present
@@ -11,11 +11,13 @@ and its error enters the interval.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.voice.covariates import scaled
 from dagster_project.modelling.voice.logistic import logistic
 
@@ -77,3 +79,39 @@ def silence_slope(
     clusters = pd.factorize(known["customer_key"])[0].astype(np.int64)
     fit = logistic(design, happened, penalties, clusters)
     return Silence(round(float(fit.coefficients[1]), 6), round(float(fit.errors[1]), 6), len(known))
+
+
+def informed_by_each_other(slopes: Mapping[str, Silence | None]) -> dict[str, Silence | None]:
+    """The slopes of a shop's surveys, each drawn to their mean as far as they do not differ beyond their errors.
+
+    The same customers answer all surveys of a shop. How much slopes truly differ is the moment estimate of DerSimonian
+    and Laird (1986); where it is zero all get the common slope, where it is large each keeps its own.
+
+    Args:
+        slopes: survey → its slope; null where it has none, which stays so: nothing tells how unlike the others it is.
+
+    Returns:
+        Survey → what its slope has become, with the error of that; the invitations are those of its own.
+    """
+    known = {survey: slope for survey, slope in slopes.items() if slope is not None}
+    if len(known) < 2:
+        return dict(slopes)
+    own = np.array([slope.log_odds for slope in known.values()])
+    variance = np.array([slope.error**2 for slope in known.values()])
+    difference = _variance_between(own, variance)
+    weight = 1 / (variance + difference)
+    kept = difference / (variance + difference)
+    log_odds = kept * own + (1 - kept) * np.average(own, weights=weight)
+    error = np.sqrt(kept * variance + (1 - kept) ** 2 / weight.sum())
+    drawn = {
+        survey: replace(slope, log_odds=round(float(log_odds[row]), 6), error=round(float(error[row]), 6))
+        for row, (survey, slope) in enumerate(known.items())
+    }
+    return {survey: drawn.get(survey) for survey in slopes}
+
+
+def _variance_between(estimates: FloatArray, variances: FloatArray) -> float:
+    """Of what estimates are of, by how much more they scatter than their errors (DerSimonian and Laird 1986)."""
+    weight = 1 / variances
+    scatter = float((weight * (estimates - np.average(estimates, weights=weight)) ** 2).sum())
+    return max(0.0, (scatter - (len(estimates) - 1)) / float(weight.sum() - (weight**2).sum() / weight.sum()))

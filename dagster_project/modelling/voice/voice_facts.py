@@ -137,13 +137,32 @@ inner join before on asked.unit_key = before.unit_key
 inner join contacts on asked.unit_key = contacts.unit_key
 order by asked.unit_key
 """
-_ANSWERS_ABOUT_ORDERS = f"""
-with asked as (
-    select feedback_key as unit_key, customer_key, order_key, instrument, score_0_100 as outcome,
+_ANSWERED = """
+asked as (
+    select feedback_key as unit_key, customer_key, order_key, score_0_100 as outcome,
         submitted_at as asked_at, feedback_date as asked_date
     from marts.fct_feedback
     where order_key is not null and is_latest and score_0_100 is not null and instrument = $instrument
+)
+"""
+_FOLLOWED = """
+placed as (
+    select
+        order_key, customer_key, order_date,
+        ordered_at + to_days($days) as asked_at,
+        lead(ordered_at) over (partition by customer_key order by ordered_at, order_key) as next_ordered_at
+    from marts.fct_orders
+    where is_valid and customer_key is not null
 ),
+asked as (
+    select order_key as unit_key, customer_key, order_key, asked_at, order_date + $days::integer as asked_date,
+        case when next_ordered_at <= asked_at + to_days($horizon_days) then 100.0 else 0.0 end as outcome
+    from placed
+    where coalesce(next_ordered_at > asked_at, true)
+        and order_date + ($days + $horizon_days)::integer <= $as_of::date
+)
+"""
+_FACTS_OF_ORDERS = f"""
 contacts as ({_CONTACTS})
 select
     coalesce(asked.customer_key, asked.unit_key) as customer_key,
@@ -168,6 +187,10 @@ inner join contacts on asked.unit_key = contacts.unit_key
 order by md5(asked.unit_key), asked.unit_key
 limit $most
 """
+REPURCHASE = "repurchase"
+"""What stands in place of an instrument where the outcome is another order."""
+_DAYS = 30
+"""Before an answer or after an order, in which a customer's contacts count."""
 
 
 def rated_texts(con: duckdb.DuckDBPyConnection, most: int) -> pd.DataFrame:
@@ -234,4 +257,16 @@ def order_instruments(con: duckdb.DuckDBPyConnection) -> Sequence[str]:
 
 def answers_about_orders(con: duckdb.DuckDBPyConnection, instrument: str, most: int) -> pd.DataFrame:
     """Latest answers about orders with what was known before: customer_key, outcome (0 to 100), `DRIVER_OF_FACT`."""
-    return con.execute(_ANSWERS_ABOUT_ORDERS, {"instrument": instrument, "days": 30, "most": most}).df()
+    chosen = {"instrument": instrument, "days": _DAYS, "most": most}
+    return con.execute(f"with {_ANSWERED}, {_FACTS_OF_ORDERS}", chosen).df()
+
+
+def followed_orders(con: duckdb.DuckDBPyConnection, as_of: object, horizon_days: int, most: int) -> pd.DataFrame:
+    """Whether customers ordered again, by what was known 30 days after an order; orders that nothing had followed yet.
+
+    Returns:
+        customer_key, outcome (100 where an order followed within the horizon after those 30 days, else 0), and
+        `DRIVER_OF_FACT`; only orders whose horizon is over by the as-of.
+    """
+    chosen = {"as_of": as_of, "days": _DAYS, "horizon_days": horizon_days, "most": most}
+    return con.execute(f"with {_FOLLOWED}, {_FACTS_OF_ORDERS}", chosen).df()

@@ -19,7 +19,7 @@ from dagster_project.modelling.voice.drivers import EFFECTS, IMPORTANCE, satisfa
 from dagster_project.modelling.voice.nonresponse import NonresponseSettings, weigh
 from dagster_project.modelling.voice.sentiment import SentimentModel, SentimentSettings, fit_sentiment
 from dagster_project.modelling.voice.sentiment_scores import judged
-from dagster_project.modelling.voice.silence import ASSUMPTION, silence_slope
+from dagster_project.modelling.voice.silence import ASSUMPTION, informed_by_each_other, silence_slope
 from dagster_project.modelling.voice.theme_drivers import DRIVER_WORDS, DriverWords
 from dagster_project.modelling.voice.theme_table import Window, example_texts, theme_effects, theme_table
 from dagster_project.modelling.voice.themes import Themes, ThemeSettings, find_themes, mentions
@@ -36,6 +36,7 @@ class VoiceSettings:
         themes: how themes are found.
         nonresponse: how silence is weighed.
         window_days: that themes and weighed scores are counted over.
+        repurchase_days: within which another order is looked for.
         driver_words: the lists of words that tell a theme's driver.
         count_examples: masked texts shown for a theme; 0 for none.
     """
@@ -44,6 +45,7 @@ class VoiceSettings:
     themes: ThemeSettings = field(default_factory=ThemeSettings)
     nonresponse: NonresponseSettings = field(default_factory=NonresponseSettings)
     window_days: int = 365
+    repurchase_days: int = 90
     driver_words: Path = DRIVER_WORDS
     count_examples: int = 0
 
@@ -92,26 +94,38 @@ class VoiceNight:
 
     def nonresponse(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """A row per survey, and a weight per answer of its base."""
-        figures, weights = [], []
-        for survey, instrument in voice_facts.INSTRUMENT_OF_SURVEY.items():
-            panel = voice_facts.survey_panel(self._con, survey, self._as_of, self._settings.window_days)
-            slope = silence_slope(panel, voice_facts.NONRESPONSE_FACTS)
-            found = weigh(panel[panel["is_latest"]], voice_facts.NONRESPONSE_FACTS, self._settings.nonresponse, slope)
-            named = {"survey": survey, "instrument": instrument, "assumption": ASSUMPTION}
+        figures, weights, facts = [], [], voice_facts.NONRESPONSE_FACTS
+        panels = {
+            survey: voice_facts.survey_panel(self._con, survey, self._as_of, self._settings.window_days)
+            for survey in voice_facts.INSTRUMENT_OF_SURVEY
+        }
+        slopes = informed_by_each_other({survey: silence_slope(panel, facts) for survey, panel in panels.items()})
+        for survey, panel in panels.items():
+            found = weigh(panel[panel["is_latest"]], facts, self._settings.nonresponse, slopes[survey])
+            named = {
+                "survey": survey,
+                "instrument": voice_facts.INSTRUMENT_OF_SURVEY[survey],
+                "assumption": ASSUMPTION,
+            }
             figures.append(named | found.figures)
             weights.append(found.weights.rename(columns={"unit_key": "invitation_key"}).assign(survey=survey))
         return pd.DataFrame(figures), pd.concat(weights, ignore_index=True)
 
     def drivers(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Effects per instrument and fact, and importance per instrument and driver."""
+        """Effects per instrument and fact, and importance per instrument and driver; buying again stands among them."""
         effects = [pd.DataFrame(columns=["instrument", *EFFECTS])]
         importance = [pd.DataFrame(columns=["instrument", *IMPORTANCE])]
-        for instrument in voice_facts.order_instruments(self._con):
-            answers = voice_facts.answers_about_orders(self._con, instrument, _MOST_ANSWERS)
-            found = satisfaction_drivers(answers, voice_facts.DRIVER_OF_FACT)
+        for instrument, outcomes in self._judged_orders():
+            found = satisfaction_drivers(outcomes, voice_facts.DRIVER_OF_FACT)
             effects.append(found.effects.assign(instrument=instrument))
             importance.append(found.importance.assign(instrument=instrument))
         return pd.concat(effects, ignore_index=True), pd.concat(importance, ignore_index=True)
+
+    def _judged_orders(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        for instrument in voice_facts.order_instruments(self._con):
+            yield instrument, voice_facts.answers_about_orders(self._con, instrument, _MOST_ANSWERS)
+        days = self._settings.repurchase_days
+        yield voice_facts.REPURCHASE, voice_facts.followed_orders(self._con, self._as_of, days, _MOST_ANSWERS)
 
     def _examples(self, themes: pd.DataFrame, mentioned: pd.DataFrame) -> pd.Series:
         """Masked examples of each theme, a line each; null where the shop shows none."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dagster_project.reporting import formats, queries
+from dagster_project.reporting import formats, model_queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Section, Table
 from dagster_project.reporting.published import Published, Row
@@ -49,7 +49,7 @@ class Record:
 def ledger(shop: Published, metrics: Metrics) -> Section:
     """Every prediction whose horizon has ended, graded."""
     title = "What became of past predictions"
-    rows = shop.rows(queries.LEDGER_RECORD)
+    rows = shop.rows(model_queries.LEDGER_RECORD)
     if not rows:
         return Section(
             "ledger", title, "No prediction of a past month end has come due yet: there is no record to show."
@@ -129,7 +129,7 @@ def _table(subject: Subject, records: Sequence[Record]) -> Table:
 def _by_loyalty(shop: Published) -> list[Table]:
     """Whether loyal customers are forecast better."""
     body = []
-    for row in shop.rows(queries.LOYAL_FORECAST_ERRORS):
+    for row in shop.rows(model_queries.LOYAL_FORECAST_ERRORS):
         is_sure = not formats.is_absent(row["ci_low"])
         interval = f" ({_points(row['ci_low'])} to {_points(row['ci_high'])})" if is_sure else ""
         body.append(
@@ -148,7 +148,7 @@ def _by_loyalty(shop: Published) -> list[Table]:
 
 def _tenths(shop: Published) -> list[Table]:
     """What was said and what came, by tenth of the active customers."""
-    rows = shop.rows(queries.LEDGER_TENTHS, horizon_days=CHURN_DAYS)
+    rows = shop.rows(model_queries.LEDGER_TENTHS, horizon_days=CHURN_DAYS)
     by_tenth: dict[str, dict[str, float]] = {}
     for row in rows:
         found = by_tenth.setdefault(row["segment"], {"count": row["count_customers"]})

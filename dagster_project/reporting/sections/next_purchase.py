@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagster_project.reporting import formats, queries
+from dagster_project.reporting import formats, model_queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Section, Table
 from dagster_project.reporting.published import Published, Row
@@ -22,7 +22,7 @@ SUBJECTS = {"next_order": "Date of the next order", "next_kind": "Kinds in the n
 def next_purchase(shop: Published, metrics: Metrics) -> Section:
     """The next purchase, in numbers of customers, and the record of the rules that tell it."""
     title = "When and what customers buy next"
-    counts, scores = shop.row(queries.NEXT_ORDERS), shop.rows(queries.NEXT_PURCHASE_SCORES)
+    counts, scores = shop.row(model_queries.NEXT_ORDERS), shop.rows(model_queries.NEXT_PURCHASE_SCORES)
     if not counts["count_dated"]:
         return Section("next", title, "The history is too short to date anybody's next order.", tables=_tables(scores))
     lead = (

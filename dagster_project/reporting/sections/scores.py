@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from dagster_project.reporting import formats, queries
+from dagster_project.reporting import formats, model_queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Section, Table
 from dagster_project.reporting.published import Published, Row
@@ -50,7 +50,7 @@ MODEL_WORDS = {
 def model_scores(shop: Published, metrics: Metrics) -> Section:
     """One table per prediction, the model below its baselines."""
     title = "How good the predictions were"
-    rows = shop.rows(queries.SCORES)
+    rows = shop.rows(model_queries.SCORES)
     if not rows:
         return Section(
             "scores",

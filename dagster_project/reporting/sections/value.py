@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dagster_project.reporting import charts, formats, queries
+from dagster_project.reporting import charts, formats, model_queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Figure, Section, Table
 from dagster_project.reporting.published import Published, Row
@@ -16,10 +16,10 @@ BIN_WIDTHS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05)
 def customer_value(shop: Published, metrics: Metrics) -> Section:
     """Predicted value: total, distribution, concentration, beside what customers brought so far."""
     title = "What customers are worth"
-    statuses = shop.rows(queries.VALUE_STATUS)
+    statuses = shop.rows(model_queries.VALUE_STATUS)
     if not statuses:
         return Section("value", title, "There are no customers to value yet.")
-    tenths, days = shop.rows(queries.VALUE_TENTHS), statuses[0]["horizon_days"]
+    tenths, days = shop.rows(model_queries.VALUE_TENTHS), statuses[0]["horizon_days"]
     if not tenths:
         return Section("value", title, "No customer has a predicted value.", warnings=status_warnings(statuses))
     total = sum(row["total_clv"] for row in tenths)
@@ -30,7 +30,7 @@ def customer_value(shop: Published, metrics: Metrics) -> Section:
         "expected to "
         f"bring {formats.share(top_share)} of it."
     )
-    bins = shop.rows(queries.VALUE_BINS)
+    bins = shop.rows(model_queries.VALUE_BINS)
     labels = [(_range(row), row["count_customers"]) for row in bins]
     unit = shop.currency or "money"
     svg = charts.bars(
@@ -63,7 +63,7 @@ PARTS = {"existing_customers": "customers so far", "new_customers": "new custome
 def _ahead(shop: Published) -> list[Table]:
     """What the whole shop is expected to do at each horizon, with the range that eight shops in ten would fall into."""
     body = []
-    for row in shop.rows(queries.FORECAST):
+    for row in shop.rows(model_queries.FORECAST):
         is_net = row["measure"] == "net"
         numbers = [row[name] for name in ("expected", "low_80", "high_80")]
         cells = [formats.money(one, shop.currency) if is_net else formats.count(one) for one in numbers]
@@ -123,7 +123,7 @@ def _totals(statuses: list[Row], shop: Published, days: int) -> Table:
 def churn(shop: Published, metrics: Metrics) -> Section:
     """Probability of no order in the horizon, of active customers, in bins and in bands."""
     title = "Who is likely to leave"
-    statuses = shop.rows(queries.CHURN_STATUS)
+    statuses = shop.rows(model_queries.CHURN_STATUS)
     active, scored = (sum(row[column] for row in statuses) for column in ("count_active", "count_scored"))
     warnings = status_warnings(statuses, "churn")
     if not active:
@@ -140,7 +140,7 @@ def churn(shop: Published, metrics: Metrics) -> Section:
         f"{days} days ({formats.share(expected / scored)}); by chance alone between {formats.count(low)} and "
         f"{formats.count(high)}, the error of the prediction itself not included."
     )
-    bands = shop.rows(queries.RISK_BANDS)
+    bands = shop.rows(model_queries.RISK_BANDS)
     return Section(
         anchor="churn",
         title=title,
@@ -166,7 +166,7 @@ def _probability_figure(shop: Published, statuses: list[Row], days: int) -> Figu
     first = math.floor(lowest / width)
     count = max(1, math.ceil(highest / width) - first)
     low, decimals = first * width, 0 if width in {0.01, 0.05} else 2
-    rows = shop.rows(queries.CHURN_BINS, count_bins=count, low=low, width=width)
+    rows = shop.rows(model_queries.CHURN_BINS, count_bins=count, low=low, width=width)
     found = {row["bin"]: row["count_customers"] for row in rows}
     bars = [(formats.number(100 * (low + place * width), decimals), found.get(place, 0)) for place in range(count)]
     svg = charts.bars(
@@ -217,7 +217,7 @@ def _band_table(bands: list[Row], shop: Published, metrics: Metrics) -> Table:
 
 def _cause_tables(shop: Published, metrics: Metrics) -> list[Table]:
     """Why customers of the highest band are expected to leave; causes of too few customers are left out."""
-    rows = [row for row in shop.rows(queries.CHURN_CAUSES) if row["count_customers"] >= metrics.minimum_base()]
+    rows = [row for row in shop.rows(model_queries.CHURN_CAUSES) if row["count_customers"] >= metrics.minimum_base()]
     body = [
         (
             formats.words(row["cause"]),
@@ -240,7 +240,7 @@ def _ablation_tables(shop: Published) -> list[Table]:
             f"{formats.significant(row['ci_low'])} to {formats.significant(row['ci_high'])}",
             formats.words(row["verdict"]),
         )
-        for row in shop.rows(queries.CHURN_ABLATION)
+        for row in shop.rows(model_queries.CHURN_ABLATION)
         if row["log_loss_gain"] is not None
     ]
     columns = ("Feed beside orders", "# Log-loss gained", "# 95 % interval", "It adds")

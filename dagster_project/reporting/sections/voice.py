@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagster_project.reporting import formats, queries
+from dagster_project.reporting import formats, model_queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Section, Table
 from dagster_project.reporting.published import Published, Row
@@ -12,7 +12,7 @@ _VERDICTS = {"raises": "raises it", "lowers": "lowers it", "cannot_say": "cannot
 
 def silence(shop: Published, metrics: Metrics) -> Section:
     """Raw and weighed scores of each survey, and what they could be."""
-    title, rows = "The score of those who did not answer", shop.rows(queries.NONRESPONSE)
+    title, rows = "The score of those who did not answer", shop.rows(model_queries.NONRESPONSE)
     asked = [row for row in rows if row["count_invited"]]
     if not asked:
         return Section("silence", title, "No source sends invitations, so nobody knows who stayed silent.")
@@ -36,7 +36,7 @@ def silence(shop: Published, metrics: Metrics) -> Section:
 
 def themes(shop: Published, metrics: Metrics) -> Section:
     """The themes that most texts mention."""
-    title, rows = "What customers write about", shop.rows(queries.THEMES)
+    title, rows = "What customers write about", shop.rows(model_queries.THEMES)
     if not rows:
         return Section("themes", title, "There are too few texts to find themes in.")
     fallen = [row for row in rows if row["trend"] != "cannot_say"]
@@ -55,20 +55,22 @@ def themes(shop: Published, metrics: Metrics) -> Section:
 
 
 def drivers(shop: Published, metrics: Metrics) -> Section:
-    """Which facts known before the answer move it."""
-    title, rows = "What moves satisfaction", shop.rows(queries.SATISFACTION_DRIVERS)
+    """Which facts known before an answer, or another order, move it."""
+    title, rows = "What moves satisfaction and buying again", shop.rows(model_queries.SATISFACTION_DRIVERS)
     if not rows:
-        return Section("drivers", title, "There are too few answers about orders to say what moves them.")
+        return Section(
+            "drivers", title, "There are too few answers about orders, and too few orders, to say what moves them."
+        )
     told = [row for row in rows if row["verdict"] != "cannot_say"]
-    lead = f"{len(told)} of {formats.plural(len(rows), 'fact')} can be said to move the score, other facts equal."
+    lead = f"{len(told)} of {formats.plural(len(rows), 'fact')} can be said to move it, other facts equal."
     table = Table(
-        "Facts known before the answer, on a score of 0 to 100",
-        ("Asked", "Driver", "Fact", "# Answers", "# Effect of a standard deviation", "Verdict"),
+        "Facts known before, on a score of 0 to 100; of repurchase, on its chance in percent",
+        ("What", "Driver", "Fact", "# Answers or orders", "# Effect of a standard deviation", "Verdict"),
         [_fact(row) for row in rows],
     )
     note = (
         "Intervals hold for all facts of an instrument at once, at 95 %. What happened to go together is no "
-        "experiment: a driver is a candidate for a cause. Times of delivery are not among the facts."
+        "experiment: a driver is a candidate for a cause."
     )
     return Section("drivers", title, lead, tables=[table], notes=[note])
 

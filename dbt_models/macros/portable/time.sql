@@ -3,9 +3,17 @@
 
 {% macro as_of_date() -%}cast('{{ var("as_of") }}' as date){%- endmacro %}
 
-{#- Local wall time of a zone (the business zone unless said) to UTC, both without zone. -#}
+{#- Local wall time of a zone (unless said that of the feed which the model reads) to UTC, both without zone. -#}
 {% macro local_to_utc(expression, time_zone=none) -%}
-    {{ return(adapter.dispatch('local_to_utc', 'loyalty')(expression, time_zone or var('time_zone'))) }}
+    {{ return(adapter.dispatch('local_to_utc', 'loyalty')(expression, time_zone or feed_time_zone())) }}
+{%- endmacro %}
+
+{#- The zone of the wall times of the raw table that a model accounts for; the business zone where it has no other. -#}
+{% macro feed_time_zone() -%}
+    {%- set zones = var('feed_time_zones', {}) -%}
+    {%- set raw_tables = model.sources | map('last') | list if zones and model and model.sources else [] -%}
+    {%- set raw_table = model.config.meta.get('judges', raw_tables | first) if raw_tables -%}
+    {{ return(zones.get(raw_table, var('time_zone'))) }}
 {%- endmacro %}
 
 {% macro default__local_to_utc(expression, time_zone) -%}
@@ -41,6 +49,17 @@
 {% macro months_between(earlier, later) -%}
     ((extract(year from {{ later }}) - extract(year from {{ earlier }})) * 12
     + extract(month from {{ later }}) - extract(month from {{ earlier }}))
+{%- endmacro %}
+
+{#- The first anniversary of a day that is later than another day. Years are counted from the day itself, so that of
+    29 February is the 28th in a common year and the 29th again in the next leap year. -#}
+{% macro next_anniversary(date, after) -%}
+    {%- set years = "(extract(year from " ~ after ~ ") - extract(year from " ~ date ~ "))" -%}
+    {%- set of_this_year = "cast(" ~ dbt.dateadd('year', years, date) ~ " as date)" -%}
+    case
+        when {{ of_this_year }} > {{ after }} then {{ of_this_year }}
+        else cast({{ dbt.dateadd('year', years ~ " + 1", date) }} as date)
+    end
 {%- endmacro %}
 
 {#- One row per first of month from the month of `first` to the month of `last`, as column month_start. -#}

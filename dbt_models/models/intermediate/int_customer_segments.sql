@@ -1,5 +1,5 @@
--- Grain: one row per customer with a valid order: the segments that a customer stays in, and the standing of today and
--- of the day before the trailing window.
+-- Grain: one row per customer with a valid order: the segments that a customer stays in, the standing of today and
+-- of the day before the trailing window, and what else every period tells of a customer.
 with tiers_before as (
     select
         customer_key,
@@ -21,7 +21,24 @@ first_orders as (
         *,
         row_number() over (partition by customer_key order by ordered_at asc nulls last, order_key asc) as order_number
     from {{ ref('int_orders_segmented') }}
-    where is_valid
+    where is_valid and occasion_number = 1
+),
+
+kinds as (
+    select
+        customer_key,
+        count(*) as count_kinds,
+        count(*) filter (where last_order_date > {{ active_window_starts_after() }}) as count_kinds_in_window
+    from (
+        select
+            customer_key,
+            product_kind,
+            max(order_date) as last_order_date
+        from {{ ref('fct_order_lines') }}
+        where is_valid and line_kind = 'product' and product_kind is not null
+        group by customer_key, product_kind
+    ) as bought
+    group by customer_key
 )
 
 select
@@ -42,9 +59,13 @@ select
     coalesce(tiers_before.tier, 'no_tier') as tier,
     members.customer_key is not null as is_member,
     coalesce(present.is_loyal, false) as is_loyal,
+    second_occasions.order_date as second_order_date,
     present.last_order_date,
     present.count_occasions,
-    present.days_since_last_order
+    present.days_since_last_order,
+    present.count_lapses,
+    coalesce(kinds.count_kinds, 0) as count_kinds,
+    coalesce(kinds.count_kinds_in_window, 0) as count_kinds_in_window
 from first_orders
 inner join {{ ref('int_customer_standings') }} as present
     on first_orders.customer_key = present.customer_key and present.standing = 'as_of'
@@ -53,4 +74,7 @@ left join {{ ref('int_customer_standings') }} as earlier
 left join {{ ref('dim_customers') }} as customers on first_orders.customer_key = customers.customer_key
 left join tiers_before on first_orders.customer_key = tiers_before.customer_key
 left join members on first_orders.customer_key = members.customer_key
+left join kinds on first_orders.customer_key = kinds.customer_key
+left join {{ ref('int_customer_occasions') }} as second_occasions
+    on first_orders.customer_key = second_occasions.customer_key and second_occasions.occasion_number = 2
 where first_orders.order_number = 1

@@ -1,4 +1,4 @@
--- Grain: one row per account or guest's order that has an identifier; none of whom was forgotten.
+-- Grain: one row per account or guest's order that has an identifier and a beginning; none of whom was forgotten.
 {%- set identity = var('identity') %}
 with contacts as (
     {{ united('contacts') }}
@@ -8,16 +8,28 @@ accounts as (
     {{ united('customers') }}
 ),
 
+first_orders as (
+    select
+        source_name,
+        customer_id,
+        min(ordered_at) as first_ordered_at
+    from {{ ref('int_orders_united') }}
+    where customer_id is not null
+    group by source_name, customer_id
+),
+
 named as (
     select
         contacts.*,
         'account' as record_kind,
         contacts.customer_id as record_id,
         {{ key_of('contacts.source_name', 'contacts.customer_id') }} as record_name,
-        accounts.created_at as began_at
+        coalesce(accounts.created_at, first_orders.first_ordered_at) as began_at
     from contacts
     left join accounts
         on contacts.source_name = accounts.source_name and contacts.customer_id = accounts.customer_id
+    left join first_orders
+        on contacts.source_name = first_orders.source_name and contacts.customer_id = first_orders.customer_id
     where contacts.customer_id is not null
     {%- if identity.links_guests %}
     union all
@@ -41,6 +53,8 @@ keyed as (
     from named
     where
         coalesce(loyalty_card, mailbox, email, phone, social_handle) is not null
+        -- a link says since when it is one
+        and began_at is not null
         and {{ '1 = 1' if identity.rules else '1 = 0' }}
 )
 

@@ -100,6 +100,7 @@ select
     kept_since_date,
     coalesce(is_win_back, false) as is_win_back,
     max(case when is_win_back then order_date end) over of_customer as last_win_back_date,
+    count(*) filter (where is_win_back) over of_customer as count_win_backs,
     coalesce(
         max(case when enters_loyal_pace then occasion_number end) over of_customer
         >= coalesce(max(case when broke_loyal_pace then occasion_number end) over of_customer, 0),

@@ -1,4 +1,5 @@
--- Grain: one row per period, segment and base: what orders brought, as counts and exact sums.
+-- Grain: one row per period, segment and base: what orders brought, as counts and exact sums. Days are told for the
+-- whole shop only.
 with periods as (
     select * from {{ ref('int_metric_periods') }}
 ),
@@ -13,6 +14,7 @@ bounds as (
 
 period_types as (
     select distinct period_type from periods
+    where period_type <> 'day'
 ),
 
 attributed as (
@@ -34,8 +36,29 @@ in_periods as (
         on attributed.period_type = periods.period_type and attributed.period_start = periods.period_start
 ),
 
-sums as (
+on_days as (
+    select
+        periods.period_type,
+        periods.period_start,
+        orders.customer_key,
+        orders.net_amount
+    from {{ ref('int_orders_segmented') }} as orders
+    inner join periods
+        on orders.order_date = periods.period_start and periods.period_type = 'day'
+),
+
+day_sums as (
+    {{ bases_by_segment('on_days', [], order_bases()) }}
+),
+
+longer_sums as (
     {{ bases_by_segment('in_periods', order_segment_types(), order_bases()) }}  -- noqa: PRS
+),
+
+sums as (
+    select * from day_sums
+    union all
+    select * from longer_sums
 )
 
 {{ bases_in_rows('sums', order_bases()) }}

@@ -62,6 +62,7 @@ select
     occasion_facts.second_order_date,
     occasion_facts.last_order_date,
     cast(date_trunc('month', occasion_facts.first_order_date) as date) as cohort_month,
+    {{ next_anniversary('occasion_facts.first_order_date', as_of_date()) }} as next_anniversary_date,
     coalesce(order_facts.count_orders, 0) as count_orders,
     coalesce(occasion_facts.count_occasions, 0) as count_occasions,
     coalesce(order_facts.count_orders_in_window, 0) as count_orders_in_window,

@@ -8,6 +8,7 @@ select
     standings.expected_gap_days,
     {{ ratio('standings.days_since_last_order', 'standings.expected_gap_days') }} as silence_in_expected_gaps,
     standings.count_occasions_in_window,
+    coalesce(standings.count_lapses, 0) as count_lapses,
     coalesce(standings.is_loyal, false) as is_loyal
 from {{ ref('dim_customers') }} as customers
 left join {{ ref('int_customer_standings') }} as standings

@@ -71,6 +71,7 @@ MACROS = {
     "local_to_utc": "{{ local_to_utc('wall_time') }}",
     "months_between": "{{ months_between('earlier', 'later') }}",
     "months_from_to": "{{ months_from_to('earlier', 'later') }}",
+    "next_anniversary": "{{ next_anniversary('happened', 'after') }}",
     "text": "{{ text('written') }}",
     "number": "{{ number('written') }}",
     "whole_number": "{{ whole_number('written') }}",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import pytest
@@ -43,6 +44,23 @@ def periods(first: dt.date) -> Iterator[tuple[str, dt.date, dt.date, dt.date | N
             start = month_after(start, length)
     yield "trailing_window", WINDOW_START, AS_OF, PREVIOUS_WINDOW_START
     yield "lifetime", first, AS_OF, None
+
+
+def lapses(days: dict[str, list[dt.date]]) -> int:
+    """Silences of more than three expected gaps, the one of the as-of included, with what was known when each began."""
+    closed = [
+        (later.replace(day=1), (later - earlier).days) for dates in days.values() for earlier, later in pairwise(dates)
+    ]
+    count = 0
+    for dates in days.values():
+        gaps = [(later - earlier).days for earlier, later in pairwise(dates)]
+        for number, (date, following) in enumerate(pairwise([*dates, AS_OF])):
+            known = sorted(gap for month, gap in closed if month < date.replace(day=1))
+            expected = known[(len(known) - 1) // 2] if len(known) >= 30 else 90
+            if number >= 3:
+                expected = (number * median(gaps[:number]) + 3 * expected) / (number + 3)
+            count += (following - date).days > 3 * expected
+    return count
 
 
 def recounted(orders: Sequence[Order]) -> dict[tuple[str, str, dt.date], tuple[int, int]]:
@@ -83,6 +101,7 @@ def recounted(orders: Sequence[Order]) -> dict[tuple[str, str, dt.date], tuple[i
             tell("net_per_active_customer", sum(order.net for order in inside), len(active))
         if kind == "lifetime":
             tell("repeat_purchase_rate", sum(len(days[name]) >= 2 for name in active), len(active))
+            tell("abandonment_rate", lapses(days), sum((AS_OF - days[name][0]).days + 1 for name in active))
             tell("mean_days_since_last_order", sum((AS_OF - days[name][-1]).days for name in active), len(active))
         if kind != "trailing_window":
             over = [dates for dates in days.values() if start <= dates[0] <= end and (AS_OF - dates[0]).days > 97]

@@ -243,6 +243,44 @@ def test_months_between_firsts_of_month(answer: Callable[..., Any], earlier: str
     assert answer("months_between", earlier=day(earlier), later=day(later)) == months
 
 
+@pytest.mark.parametrize(
+    ("happened", "after", "anniversary"),
+    [
+        ("2024-02-29", "2025-02-27", "2025-02-28"),
+        ("2024-02-29", "2025-02-28", "2026-02-28"),
+        ("2024-02-29", "2027-12-31", "2028-02-29"),
+        ("2024-02-29", "2028-02-28", "2028-02-29"),
+        ("2096-02-29", "2100-01-01", "2100-02-28"),
+        ("2023-02-28", "2024-02-28", "2025-02-28"),
+        ("2024-12-31", "2024-12-31", "2025-12-31"),
+        ("2023-03-01", "2024-02-29", "2024-03-01"),
+    ],
+)
+def test_an_anniversary_of_a_leap_day_is_the_last_of_february(
+    answer: Callable[..., Any], happened: str, after: str, anniversary: str
+) -> None:
+    assert answer("next_anniversary", happened=day(happened), after=day(after)) == dt.date.fromisoformat(anniversary)
+
+
+def test_anniversaries_are_those_of_the_calendar(con: duckdb.DuckDBPyConnection, macro_sql: dict[str, str]) -> None:
+    def of_year(happened: dt.date, year: int) -> dt.date:
+        try:
+            return happened.replace(year=year)
+        except ValueError:
+            return dt.date(year, 2, 28)
+
+    pairs = con.execute(
+        f"select happened, after, {macro_sql['next_anniversary']} from ("
+        "select date '2019-01-01' + cast(day as integer) as happened, "
+        "date '2019-01-01' + cast(day + (day * 37 + days) % 2900 as integer) as after "
+        "from range(1500) as started (day), range(0, 2900, 290) as waited (days)) as given"
+    ).fetchall()
+    assert len(pairs) == 15_000
+    for happened, after, anniversary in pairs:
+        years = (of_year(happened, year) for year in (after.year, after.year + 1))
+        assert anniversary == min(date for date in years if date > after), (happened, after)
+
+
 def months_of(con: duckdb.DuckDBPyConnection, sql: str, earlier: str, later: str) -> list[str]:
     rows = con.execute(f"select month_start from (select {earlier} as earlier, {later} as later), lateral ({sql})")
     return [str(month) for (month,) in rows.fetchall()]

@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import sqlalchemy as sa
 from database_servers import MARIADB, POSTGRES, MariaDb, Postgres, Server
 
 from dagster_project.sources import sql_connector
@@ -214,9 +215,11 @@ def test_a_connection_that_dies_while_rows_come_is_read_anew(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
     """The server is killed while a slice is on its way, and is back for the next attempt."""
-    from dagster_project.sources import database_tables
+    from dagster_project.sources import database_tables, postgres_copy
 
     monkeypatch.setattr(database_tables, "CHUNK_ROWS", 500)
+    monkeypatch.setattr(postgres_copy, "BLOCK_BYTES", 40_000)
+    monkeypatch.setattr(postgres_copy, "_PIPE_BYTES", 1_000)
     wide = "x" * 40
     insert = "insert into orders select g, 1, '{}', '2025-03-01' from {}"
     numbers = (
@@ -343,6 +346,34 @@ def test_values_arrive_as_the_database_writes_them(server: Server, tmp_path: Pat
     assert {name: first[name] for name in expected} == expected
     assert all(second[name] is None for name in expected)
     assert shop.land().rows_new == 0
+
+
+def test_texts_and_names_that_a_stream_must_quote_arrive_whole(server: Server, tmp_path: Path) -> None:
+    shop = Shop(server, tmp_path, cursor=None)
+    texts = ["", None, " ", "\\.", "\\N", 'a "quoted", one', "two\nlines", "three\r\nlines\n", "\t;|'", "評 😀", "null"]
+    engine = sa.create_engine(server.url)
+    columns = [sa.Column(name, sa.Text()) for name in ("50%(id)s", "a b", "ä;,")]
+    table = sa.Table("orders", sa.MetaData(), sa.Column("id", sa.Integer(), primary_key=True), *columns)
+    table.create(engine)
+    with engine.begin() as con:
+        con.execute(sa.insert(table), [{"id": id_, "a b": text, "ä;,": text} for id_, text in enumerate(texts, 1)])
+    engine.dispose()
+    assert shop.land().rows_new == len(texts)
+    landed = raw_select_sql(shop.table, shop.landing)
+    with duckdb.connect() as con:
+        found = con.execute(f'select "50%(id)s", "a b", "ä;," from ({landed}) order by id::int').fetchall()
+    assert found == [(None, text, text) for text in texts]
+    assert shop.land().rows_new == 0
+
+
+def test_a_row_too_long_for_the_stream_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagster_project.sources import postgres_copy
+
+    if not isinstance(shop.server, Postgres):
+        pytest.skip("only PostgreSQL's rows come as a stream of text")
+    monkeypatch.setattr(postgres_copy, "BLOCK_BYTES", 15)
+    with pytest.raises(SourceError, match=r"a row is longer than 15 bytes.*show the table through a view"):
+        shop.land()
 
 
 @pytest.mark.parametrize(

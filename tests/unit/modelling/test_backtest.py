@@ -23,8 +23,8 @@ def past_of(cdnow, plan, predictions):
 def published(cdnow):
     """The one origin of the published analyses, without lessons."""
     plan = Plan(AS_OF, 273, (CUTOFF,), ())
-    trials = past_of(cdnow, plan, ("orders", "net", "no_order")).trials()
-    champions = {"orders": "mbg_nbd", "net": "mbg_nbd*gamma_gamma_all", "no_order": "mbg_nbd"}
+    trials = past_of(cdnow, plan, ("orders", "net")).trials()
+    champions = {"orders": "mbg_nbd", "net": "mbg_nbd*gamma_gamma_all"}
     return score_table(trials, 273, champions)
 
 
@@ -45,19 +45,12 @@ def test_cdnow_scores_agree_with_independent_measurements(published):
     for grain, measured in expected.items():
         assert by_grain[grain] == pytest.approx(measured, abs=6e-4), grain
     assert by_grain["orders", "zero", "total_bias"] == -1
-    assert by_grain["no_order", "base_rate", "roc_auc"] == 0.5
 
 
 def test_the_grain_of_the_scores(published):
     assert not published.duplicated(GRAIN).any()
     everybody = published.query("segment_type == 'all'")
-    assert set(everybody["model"]) == {
-        *TABLES["orders"],
-        *TABLES["net"],
-        *TABLES["no_order"],
-        "days_since_last_order",
-        "base_rate",
-    }
+    assert set(everybody["model"]) == {*TABLES["orders"], *TABLES["net"]}
     unlearned = everybody.query("model == 'boosted'")
     assert set(unlearned["status"]) == {"not_fitted"}
     assert unlearned["status_reason"].notna().all()
@@ -102,13 +95,6 @@ def test_every_candidate_is_tried_on_cdnow(nested):
     assert set(trials["orders"][0].predicted) == set(TABLES["orders"])
     assert set(trials["net"][0].predicted) == set(TABLES["net"])
     assert all(np.isfinite(said).all() for said in trials["net"][0].predicted.values())
-
-
-def test_no_order_is_scored_on_customers_active_at_the_cutoff(cdnow, cdnow_history):
-    [trial] = past_of(cdnow, Plan(AS_OF, 90, (CUTOFF,), ()), ("no_order",)).trials()["no_order"]
-    days_since = cdnow_history["days_observed"] - cdnow_history["days_first_to_last_order"]
-    assert trial.actual.size == int((days_since < 180).sum())
-    assert set(trial.actual) == {0.0, 1.0}
 
 
 def test_an_empty_plan_has_no_trials(cdnow):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, spearmanr
 
-from dagster_project.modelling import evaluation
+from dagster_project.modelling import evaluation, event_evaluation
 
 AMOUNT_SCORES = [
     evaluation.rmse,
@@ -16,7 +16,12 @@ AMOUNT_SCORES = [
     evaluation.normalised_gini,
     evaluation.top_decile_capture,
 ]
-EVENT_SCORES = [evaluation.roc_auc, evaluation.brier, evaluation.log_loss, evaluation.calibration_error]
+EVENT_SCORES = [
+    event_evaluation.roc_auc,
+    event_evaluation.brier,
+    event_evaluation.log_loss,
+    event_evaluation.calibration_error,
+]
 
 
 def test_errors_of_a_vector_worked_by_hand():
@@ -45,18 +50,18 @@ def test_top_decile_shares_the_customers_tied_at_its_edge():
 
 def test_probabilities_of_a_vector_worked_by_hand():
     happened, probability = [1, 0, 1, 0], [0.8, 0.4, 0.5, 0.1]
-    assert evaluation.brier(happened, probability) == pytest.approx((0.04 + 0.16 + 0.25 + 0.01) / 4)
-    assert evaluation.log_loss(happened, probability) == pytest.approx(-np.log([0.8, 0.6, 0.5, 0.9]).mean())
-    assert evaluation.calibration_error(happened, probability) == pytest.approx((0.2 + 0.4 + 0.5 + 0.1) / 4)
-    assert evaluation.roc_auc(happened, probability) == 1
-    assert evaluation.log_loss([1], [0.0]) == pytest.approx(-np.log(1e-15))
+    assert event_evaluation.brier(happened, probability) == pytest.approx((0.04 + 0.16 + 0.25 + 0.01) / 4)
+    assert event_evaluation.log_loss(happened, probability) == pytest.approx(-np.log([0.8, 0.6, 0.5, 0.9]).mean())
+    assert event_evaluation.calibration_error(happened, probability) == pytest.approx((0.2 + 0.4 + 0.5 + 0.1) / 4)
+    assert event_evaluation.roc_auc(happened, probability) == 1
+    assert event_evaluation.log_loss([1], [0.0]) == pytest.approx(-np.log(1e-15))
 
 
 def test_calibration_error_uses_ten_bins_of_equal_count():
     probability = np.repeat(np.arange(10) / 10, 10)
     happened = np.concatenate([[1] * hits + [0] * (10 - hits) for hits in range(10)])
-    assert evaluation.calibration_error(happened, probability) == pytest.approx(0, abs=1e-12)
-    assert evaluation.calibration_error(happened, np.clip(probability + 0.05, 0, 1)) == pytest.approx(0.05)
+    assert event_evaluation.calibration_error(happened, probability) == pytest.approx(0, abs=1e-12)
+    assert event_evaluation.calibration_error(happened, np.clip(probability + 0.05, 0, 1)) == pytest.approx(0.05)
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -66,11 +71,11 @@ def test_auc_and_spearman_agree_with_scipy_under_ties(rows):
     if happened.min() < happened.max():
         positive, negative = ranking[happened == 1], ranking[happened == 0]
         expected = mannwhitneyu(positive, negative).statistic / (positive.size * negative.size)
-        assert evaluation.roc_auc(happened, ranking) == pytest.approx(expected)
+        assert event_evaluation.roc_auc(happened, ranking) == pytest.approx(expected)
         if ranking.min() < ranking.max():
             assert evaluation.spearman(happened, ranking) == pytest.approx(spearmanr(happened, ranking).statistic)
     else:
-        assert evaluation.roc_auc(happened, ranking) is None
+        assert event_evaluation.roc_auc(happened, ranking) is None
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -93,8 +98,8 @@ def test_scores_without_a_base_are_none():
     assert evaluation.top_decile_capture([0, 0], [1, 2]) is None
     assert evaluation.normalised_gini([2, 2], [1, 2]) is None
     assert evaluation.spearman([0, 1], [2, 2]) is None
-    assert evaluation.roc_auc([1, 1], [0.2, 0.4]) is None
-    assert evaluation.brier([1, 1], [1, 1]) == 0
+    assert event_evaluation.roc_auc([1, 1], [0.2, 0.4]) is None
+    assert event_evaluation.brier([1, 1], [1, 1]) == 0
 
 
 @pytest.mark.parametrize(
@@ -103,4 +108,4 @@ def test_scores_without_a_base_are_none():
 )
 def test_impossible_input_is_refused(actual, predicted, message):
     with pytest.raises(ValueError, match=message):
-        evaluation.brier(actual, predicted)
+        event_evaluation.brier(actual, predicted)

@@ -35,6 +35,7 @@ def test_one_customer_by_hand(marts):
     assert (late["total_net"], early["total_net"]) == (71.0, 35.0), "the refund of 4 is known later, that of 40 never"
     assert (late["last_gap_days"], late["gap_before_last_days"], late["longest_gap_days"]) == (25, 35, 35)
     assert late["total_log_gap"] == pytest.approx(np.log(25) + np.log(35), abs=1e-8)
+    assert late["total_squared_log_gap"] == pytest.approx(np.log(25) ** 2 + np.log(35) ** 2, abs=1e-8)
     assert late["spread_gap_days"] == 5.0
     assert (late["count_occasions_30d"], late["total_net_30d"]) == (2, 61.0)
     assert late["refunded_share"] == pytest.approx(4 / 75)

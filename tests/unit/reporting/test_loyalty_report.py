@@ -82,7 +82,7 @@ def test_headline_card_carries_its_definition_and_links_to_the_table(page):
         ("themes", "2 themes were found"),
         ("themes", "1 theme rose or fell in the last quarter beyond chance"),
         ("themes", "en delivery 40 25.0 % rising"),
-        ("drivers", "1 of 2 facts can be said to move the score"),
+        ("drivers", "1 of 2 facts can be said to move it"),
         ("drivers", "csat service waits 500 0.10 cannot say"),
         ("segments", "The largest segment is champions with 66.7 % of customers"),
         ("segments", "bring 100.0 % of the net revenue"),

@@ -142,6 +142,16 @@ def test_scores_hold_everyone_and_one_champion(night):
     assert set(everyone.loc[everyone["is_champion"], "model"]) == {night.model.champion}
 
 
+def test_no_order_is_asked_of_customers_active_on_the_evening(reading, night):
+    trial = night.record.trials("mbg_nbd")[0]
+    known = customer_features(reading.connection, [trial.cutoff]).df()
+    days_since = known["days_observed"] - known["days_first_to_last_order"]
+    assert trial.actual.size == int((days_since < 2 * SETTINGS.horizon_days).sum())
+    assert set(trial.actual) == {0.0, 1.0}
+    by_base_rate = night.scores.query("model == 'base_rate' and score == 'roc_auc'")["score_value"]
+    assert set(by_base_rate) == {0.5}
+
+
 def test_every_cause_has_words_in_every_language():
     assert set(PHRASES) == set(CAUSE_OF.values()) | {group.name for group in GROUPS}
     for phrases in PHRASES.values():

@@ -146,7 +146,7 @@ def _drawn_ledger(spread):
         came = rng.poisson(expected * np.exp(strays))
         outcomes = pd.DataFrame(
             {"cutoff_date": evening, "customer_key": keys, "count_occasions": came, "total_net": 0.0}
-        )
+        ).assign(days_to_first_occasion=1)
         followed.add_outcomes(con, outcomes, 30, [evening.date()])
     ledger_scores(con, [evening.date() for evening in evenings], AS_OF)
     return con

@@ -6,6 +6,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import brentq
 from scipy.stats import ks_2samp, norm
 from sklearn.linear_model import LogisticRegression
 
@@ -14,7 +15,9 @@ from dagster_project.modelling.ledger.drift import (
     GREAT_KS,
     GREAT_PSI,
     calibration_slope,
+    is_off,
     largest_distance,
+    level_of,
     model_drift,
     stability_index,
 )
@@ -48,6 +51,34 @@ def test_the_slope_is_that_of_another_library():
     assert abs(slope - 0.5) < 3 * error < 0.1
 
 
+def test_the_level_is_that_of_an_equation():
+    """The level is the shift by which as many are expected as came."""
+    said, count = np.array([0.2, 0.5, 0.7]), np.array([300.0, 500.0, 200.0])
+    happened = np.array([80.0, 280.0, 150.0])
+    odds = np.log(said / (1 - said))
+    expected = brentq(lambda shift: (count / (1 + np.exp(-odds - shift))).sum() - happened.sum(), -3, 3)
+    level, error = level_of(said * count, happened, count)
+    assert level == pytest.approx(expected)
+    chance = 1 / (1 + np.exp(-odds - expected))
+    assert error == pytest.approx((count * chance * (1 - chance)).sum() ** -0.5)
+    assert level_of(said, np.zeros(3), count) is None
+
+
+@pytest.mark.parametrize(
+    ("measure", "drift", "error", "rings"),
+    [
+        ("calibration_slope", 0.7, 0.1, True),
+        ("calibration_slope", 0.7, 0.2, False),
+        ("calibration_slope", 0.85, 0.01, False),
+        ("calibration_level", -0.3, 0.09, True),
+        ("calibration_level", 0.3, 0.11, False),
+        ("calibration_level", 0.19, 0.01, False),
+    ],
+)
+def test_an_alarm_is_beyond_its_limits_and_beyond_chance(measure, drift, error, rings):
+    assert is_off(measure, drift, error) == rings
+
+
 @pytest.mark.parametrize(
     ("predicted", "happened"), [([50.0, 50.0], [40.0, 60.0]), ([10.0, 90.0], [0.0, 0.0]), ([10.0, 90.0], [0.0, 100.0])]
 )
@@ -58,8 +89,13 @@ def test_no_slope_where_nothing_determines_it(predicted, happened):
 def test_a_steady_shop_is_quiet_and_a_changed_one_rings(night):
     con, evenings = night.reading.connection, list(night.evenings)
     quiet = night.drift.query("measure != 'calibration_slope'")
-    assert len(quiet) == 6
-    assert set(quiet["measure"]) == {"psi_of_input", "psi_of_prediction", "ks_of_input", "ks_of_prediction"}
+    assert quiet["measure"].value_counts().to_dict() == {
+        "calibration_level": 4,
+        "psi_of_prediction": 2,
+        "ks_of_prediction": 2,
+        "psi_of_input": 1,
+        "ks_of_input": 1,
+    }
     assert not quiet["is_alarming"].any()
     con.execute("begin")
     con.execute(

@@ -1,6 +1,7 @@
 """The ledger of a drawn shop: a function of what was known, graded with what followed."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -110,11 +111,11 @@ def test_kept_evenings_give_the_same_ledger_as_none(open_shop, night, ledger, tm
 
 
 def test_a_change_of_what_was_known_is_predicted_anew(open_shop, tmp_path):
-    con = open_shop()
-    ledger_night(Reading(con, AS_OF), SETTINGS, Kept(tmp_path))
+    con, two_evenings = open_shop(), replace(SETTINGS, count_evenings=2)
+    assert ledger_night(Reading(con, AS_OF), two_evenings, Kept(tmp_path)).count_made == 4, "two are calibrated on"
     con.execute("update marts.fct_orders set gross_amount = gross_amount + 1 where order_date = '2024-11-12'")
-    assert ledger_night(Reading(con, AS_OF), SETTINGS, Kept(tmp_path)).count_made == 1
-    assert ledger_night(Reading(con, AS_OF), SETTINGS, Kept(tmp_path), "other code").count_made == 7
+    assert ledger_night(Reading(con, AS_OF), two_evenings, Kept(tmp_path)).count_made == 2, "it, and its calibration"
+    assert ledger_night(Reading(con, AS_OF), two_evenings, Kept(tmp_path), "other code").count_made == 4
 
 
 def test_scores_are_those_of_another_library(night, ledger):

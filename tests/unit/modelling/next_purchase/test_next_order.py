@@ -1,24 +1,22 @@
 """When customers order next: the truth of drawn shops, hand-computed rhythms, limits."""
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import lognorm
 
 from dagster_project.modelling.next_purchase.next_order import (
     CUSTOMER_NEXT_ORDER,
     HORIZON_DAYS,
-    SHARES,
-    backtest_next_orders,
     fit_next_orders,
     next_orders,
 )
-from dagster_project.modelling.next_purchase.rhythm import Rhythm
+from dagster_project.modelling.next_purchase.next_order_trial import backtest_next_orders
 from dagster_project.modelling.purchase_model import ModelGate
+from dagster_project.modelling.rhythm import HISTORIES, Rhythm
 
 FIRST, AS_OF = dt.date(2022, 1, 1), dt.date(2025, 6, 30)
 GATE = ModelGate(minimum_customers=200)
@@ -98,37 +96,14 @@ def test_everybody_has_one_row_and_dates_in_order(trial):
 
 def test_moments_of_the_rhythm_are_recovered():
     con = shop_of(regular, count=1_500)
-    found = Rhythm.of(con, AS_OF)
+    found = Rhythm.of_shop(con, AS_OF)
     assert found is not None
     assert found.mean == pytest.approx(3.5, abs=0.08)
     assert found.between == pytest.approx(0.36, rel=0.2)
     assert found.within == pytest.approx(0.15**2, rel=0.25)
-
-
-def test_quantiles_are_those_of_a_gap_that_has_lasted_so_long():
-    rhythm, waited = Rhythm(np.log(40.0), 0.25, 0.0), 30.0
-    rows = pd.DataFrame({"count_repeat_occasions": [0], "total_log_gap": [0.0], "days_since_last_order": [waited]})
-    gap = lognorm(s=0.5, scale=40.0)
-    below, within = gap.cdf(waited), gap.cdf(waited + 365) - gap.cdf(waited)
-    expected = gap.ppf(below + SHARES * within) - waited
-    np.testing.assert_allclose(rhythm.days_to_next(rows, SHARES, 365)[0], expected, rtol=1e-9)
-
-
-def test_own_gaps_weigh_more_the_more_there_are():
-    rhythm = Rhythm(np.log(50.0), 0.5, 0.5)
-    rows = pd.DataFrame({"count_repeat_occasions": [0, 1, 99], "total_log_gap": [0.0, np.log(10.0), 99 * np.log(10.0)]})
-    mean, spread = rhythm.of_customers(rows)
-    np.testing.assert_allclose(np.exp(mean[:2]), [50.0, np.sqrt(500.0)])
-    assert np.exp(mean[2]) == pytest.approx(10.0, rel=0.02)
-    assert (np.diff(spread) < 0).all()
-
-
-def test_a_wait_beyond_all_gaps_still_gives_days_within_the_year():
-    rows = pd.DataFrame({"count_repeat_occasions": [5], "total_log_gap": [5 * np.log(3.0)]})
-    rows["days_since_last_order"] = 3_000.0
-    days = Rhythm(np.log(3.0), 0.01, 0.0).days_to_next(rows, SHARES, 365)[0]
-    assert np.isfinite(days).all()
-    assert (np.diff([0, *days, 365]) > 0).all()
+    given = {"cutoff": AS_OF, "counts_zero_value_orders": False}
+    by_rows = Rhythm.of(con.execute(HISTORIES + " select * from histories", given).df())
+    assert asdict(by_rows) == pytest.approx(asdict(found)), "customer by customer as by the engine"
 
 
 def test_too_little_history_says_so_and_dates_nobody():

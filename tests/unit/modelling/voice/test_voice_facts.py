@@ -5,8 +5,10 @@ import datetime as dt
 import duckdb
 import pandas as pd
 import pytest
+from talking_shop import play
 
 from dagster_project.modelling.voice import voice_facts
+from dagster_project.modelling.voice.drivers import satisfaction_drivers
 from dagster_project.modelling.voice.voice_facts import DRIVER_OF_FACT, NONRESPONSE_FACTS
 
 AS_OF = dt.date(2025, 12, 31)
@@ -126,6 +128,46 @@ def test_an_order_still_awaited_is_as_late_as_it_was_when_its_customer_answered(
         "B": -9,
         "C": None,
     }
+
+
+def test_orders_that_nothing_followed_for_a_month_say_whether_one_followed_later(con):
+    """Landmarks of 30 days, 90 to follow: A's first is followed, the last is too young, B's second is not."""
+    put(con, "marts.fct_orders", order("a1", "A", "2025-01-01", 80, ("2025-01-07", "2025-01-20 12:00:00", 13)),
+        order("a2", "A", "2025-05-01", 20), order("a3", "A", "2025-12-01", 20),
+        order("b1", "B", "2025-02-01", 7), order("b2", "B", "2025-02-20", 9),
+        order("b3", "B", "2025-06-21", 5))  # fmt: skip
+    put(con, "marts.fct_support_contacts",
+        ("k1", "A", "complaint", "2025-01-31 11:00:00", "2025-01-31 11:30:00", 0.5),
+        ("k2", "A", "complaint", "2025-01-31 13:00:00", None, None))  # fmt: skip
+    rows = voice_facts.followed_orders(con, AS_OF, 90, 10).set_index("order_net")
+    assert rows["outcome"].to_dict() == {80.0: 100.0, 20.0: 0.0, 9.0: 0.0, 5.0: 0.0}
+    known = rows.loc[80.0]
+    assert known[["count_complaints_30d", "hours_to_first_reply", "days_late"]].tolist() == [1, 0.5, 13]
+    assert set(rows["days_from_order_to_answer"]) == {30}
+
+
+@pytest.mark.parametrize(("odds", "verdict"), [(8.0, "lowers"), (1.0, "cannot_say")])
+def test_what_drives_buying_again_is_what_was_planted(con, odds, verdict):
+    """Each fifth order of 4,000 customers comes three days late; whom that happens to may leave the more easily."""
+    orders = play(4_000, 700, 3, bad_service_odds=odds).orders
+    orders["moment"] = pd.Timestamp("2023-01-01 12:00:00") + pd.to_timedelta(orders["day"], unit="D")
+    con.register("played", orders.reset_index(names="number"))
+    con.execute("""
+        insert into marts.fct_orders by name
+        select 'o' || number as order_key, 'c' || customer as customer_key, moment as ordered_at,
+            moment::date as order_date, 20 + hash(number) % 30 as net_amount,
+            5 as shipping_amount, hash(number, 1) % 3 as discount_amount, 20 as items_amount, 'app' as channel,
+            1 as count_units, true as is_valid,
+            row_number() over (partition by customer order by number) as occasion_number,
+            moment::date + 5 as promised_date, moment + to_days(5 + 3 * is_bad::integer) as delivered_at,
+            3 * is_bad::integer as days_late
+        from played
+    """)
+    found = satisfaction_drivers(voice_facts.followed_orders(con, dt.date(2024, 11, 30), 90, 50_000), DRIVER_OF_FACT)
+    verdicts = found.effects.set_index("fact")["verdict"]
+    assert verdicts["days_late"] == verdict
+    assert (verdicts.drop("days_late") == "cannot_say").all()
+    assert verdict == "cannot_say" or found.importance["driver"][0] == "delivery"
 
 
 def test_posts_of_machines_are_no_texts_and_middling_scores_teach_nothing(con):

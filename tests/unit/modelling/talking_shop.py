@@ -1,8 +1,8 @@
 """A shop whose customers also talk: played person by person with known causes of leaving, straight into marts.
 
 What belongs here: the play and its marts. Everybody buys at a rate of their own until they leave after some purchase.
-After a badly served purchase they leave more easily, if `bad_service_odds` says so. Served badly, some complain. Who is
-still a customer visits; some answer surveys, at random.
+After a badly served purchase they leave more easily, if `bad_service_odds` says so. Service may collapse on one day.
+Served badly, some complain. Who is still a customer visits; some answer surveys, at random.
 """
 
 from __future__ import annotations
@@ -70,7 +70,22 @@ class Played:
     rate: np.ndarray
 
 
-def play(customers: int, days: int, seed: int, bad_service_odds: float) -> Played:
+@dataclass(frozen=True)
+class Service:
+    """How many purchases are badly served.
+
+    Attributes:
+        bad_share: before the collapse.
+        collapse_day: from when on it is another share; infinite for never.
+        bad_share_after: from that day on.
+    """
+
+    bad_share: float = 0.2
+    collapse_day: float = np.inf
+    bad_share_after: float = 0.2
+
+
+def play(customers: int, days: int, seed: int, bad_service_odds: float, service: Service | None = None) -> Played:
     """Everybody's purchases.
 
     Args:
@@ -78,14 +93,17 @@ def play(customers: int, days: int, seed: int, bad_service_odds: float) -> Playe
         days: how long.
         seed: of the chance.
         bad_service_odds: factor of the odds to leave after a badly served purchase; 1 is no effect.
+        service: how many are badly served, and when; one in five where absent.
     """
+    service = service or Service()
     rng = np.random.default_rng(seed)
     rate = rng.gamma(3.0, 1 / 90.0, customers)
     leaving = rng.beta(2.0, 14.0, customers)
     clock = np.sort(rng.random(customers)) * days * 0.9
     left, going, found = np.full(customers, np.inf), np.arange(customers), []
     while going.size:
-        is_bad = rng.random(going.size) < 0.2
+        has_collapsed = clock[going] >= service.collapse_day
+        is_bad = rng.random(going.size) < np.where(has_collapsed, service.bad_share_after, service.bad_share)
         found.append(pd.DataFrame({"customer": going, "day": clock[going].astype(int), "is_bad": is_bad}))
         odds = leaving[going] / (1 - leaving[going]) * np.where(is_bad, bad_service_odds, 1.0)
         leaves = rng.random(going.size) < odds / (1 + odds)

@@ -1,7 +1,9 @@
 """How long a customer usually waits between purchases: their own gaps, shrunk to everybody's.
 
-Belongs here: the moments of all gaps, aggregated by the engine, and one customer's rhythm given them. What follows for
-the next order: `next_order.py`.
+Belongs here: the moments of all gaps, one customer's rhythm given them, and how long they have been silent against it;
+the one definition of a usual gap in what the models publish. Not here: what follows for the next order
+(`next_purchase/next_order.py`), whether somebody has left (`leaving/`), the life cycle that marts count by medians
+(`dbt_models`, M36): there the gap is the one known at the last purchase.
 
 The log of a gap is normal around the customer's own mean, the means are normal around the population's: the one-way
 random-effects model, its variances by the method of moments (Searle, Casella and McCulloch 1992, chapter 3). The mean
@@ -46,7 +48,6 @@ histories as (
         (count(*) - 1)::bigint as count_repeat_occasions,
         date_diff('day', min(occasion_date), max(occasion_date))::bigint as days_first_to_last_order,
         date_diff('day', min(occasion_date), $cutoff::date)::bigint as days_observed,
-        date_diff('day', max(occasion_date), $cutoff::date)::bigint as days_since_last_order,
         coalesce(sum(log_gap), 0)::double / 1e9 as total_log_gap,
         coalesce(sum(log_gap * log_gap), 0)::double / 1e18 as total_squared_log_gap
     from gaps
@@ -54,24 +55,15 @@ histories as (
 )
 """
 )
+
 _MOMENTS = """
+-- Grain: one count of gaps that some customer has
 select
-    count(*) filter (where count_repeat_occasions >= 1) as count_customers,
-    count(*) filter (where count_repeat_occasions >= 2) as count_with_two,
-    sum(count_repeat_occasions) as count_gaps,
-    sum(count_repeat_occasions * count_repeat_occasions) as count_squares,
+    count_repeat_occasions as count_gaps,
+    count(*) as count_customers,
     sum(round(total_log_gap * 1e9)::hugeint)::double / 1e9 as total,
     sum(round(total_squared_log_gap * 1e9)::hugeint)::double / 1e9 as total_squares,
-    sum(round(total_log_gap * total_log_gap / nullif(count_repeat_occasions, 0) * 1e9)::hugeint)::double / 1e9
-        as total_of_means
-from histories
-"""
-
-_BY_COUNT = """
-select
-    count_repeat_occasions::double as count_gaps,
-    count(*)::double as count_customers,
-    sum(round(total_log_gap * 1e9)::hugeint)::double / 1e9 as total
+    sum(round(total_log_gap * total_log_gap * 1e9)::hugeint)::double / 1e9 as total_of_squares
 from histories
 where count_repeat_occasions >= 1
 group by count_repeat_occasions
@@ -94,10 +86,10 @@ class Rhythm:
     between: float
 
     @classmethod
-    def of(
+    def of_shop(
         cls, connection: duckdb.DuckDBPyConnection, cutoff: dt.date, *, counts_zero_value_orders: bool = False
     ) -> Rhythm | None:
-        """The rhythm of a shop; None where too few customers have two gaps, or all gaps are alike.
+        """The rhythm of all customers of an evening; as `of`.
 
         Args:
             connection: as in `purchase_history`.
@@ -105,26 +97,44 @@ class Rhythm:
             counts_zero_value_orders: as in `purchase_history`.
         """
         given = {"cutoff": cutoff, "counts_zero_value_orders": counts_zero_value_orders}
-        [found] = connection.execute(HISTORIES + _MOMENTS, given).fetchall()
-        customers, with_two, gaps, squares, total, total_squares, of_means = (float(one or 0) for one in found)
-        if with_two < MINIMUM_CUSTOMERS or gaps <= customers:
+        return cls._of_moments(connection.execute(HISTORIES + _MOMENTS, given).df())
+
+    @classmethod
+    def of(cls, customers: pd.DataFrame) -> Rhythm | None:
+        """The rhythm of some customers; None where too few of them have two gaps, or all gaps are alike.
+
+        Args:
+            customers: rows of `HISTORIES`, or of `customer_features` at one cut-off.
+        """
+        gaps = customers["count_repeat_occasions"]
+        own = customers["total_log_gap"]
+        sums = pd.DataFrame({"total": own, "total_squares": customers["total_squared_log_gap"]})
+        by_count = sums.assign(count_customers=1, total_of_squares=own**2).groupby(gaps.rename("count_gaps")).sum()
+        return cls._of_moments(by_count.query("count_gaps >= 1").reset_index())
+
+    @classmethod
+    def _of_moments(cls, moments: pd.DataFrame) -> Rhythm | None:
+        """From sums over the customers of each count of gaps."""
+        columns = ("count_gaps", "count_customers", "total", "total_squares", "total_of_squares")
+        count, alike, total, squares, of_squares = (moments[name].to_numpy(dtype=np.float64) for name in columns)
+        customers, gaps = alike.sum(), count @ alike
+        if alike[count >= 2].sum() < MINIMUM_CUSTOMERS:
             return None
-        within = (total_squares - of_means) / (gaps - customers)
+        of_means = (of_squares / count).sum()
+        within = (squares.sum() - of_means) / (gaps - customers)
         if within <= 0:
             return None
-        usual_count = (gaps - squares / gaps) / (customers - 1)
-        of_customers = (of_means - total * total / gaps) / (customers - 1)
+        usual_count = (gaps - (count**2) @ alike / gaps) / (customers - 1)
+        of_customers = (of_means - total.sum() ** 2 / gaps) / (customers - 1)
         between = max((of_customers - within) / usual_count, 0.0)
-        by_count = connection.execute(HISTORIES + _BY_COUNT, given).df().to_numpy(dtype=np.float64)
-        weight = 1 / (between + within / by_count[:, 0])
-        mean = (weight @ (by_count[:, 2] / by_count[:, 0])) / (weight @ by_count[:, 1])
-        return cls(float(mean), within, between)
+        weight = 1 / (between + within / count)
+        return cls(float((weight @ (total / count)) / (weight @ alike)), float(within), float(between))
 
     def of_customers(self, histories: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the log of each customer's next gap, shape (n,) each.
 
         Args:
-            histories: rows of `HISTORIES`.
+            histories: rows of `HISTORIES` or of `customer_features`.
         """
         count = histories["count_repeat_occasions"].to_numpy(dtype=np.float64)
         own = histories["total_log_gap"].to_numpy(dtype=np.float64)
@@ -138,12 +148,12 @@ class Rhythm:
         """Days until the next order of those who order within the horizon, at shares of the chance, shape (n, k).
 
         Args:
-            histories: rows of `HISTORIES`.
+            histories: rows of `HISTORIES` or of `customer_features`.
             shares: of the chance of ordering within the horizon, above 0 and below 1, shape (k,).
             horizon_days: days ahead.
         """
         mean, spread = (one[:, None] for one in self.of_customers(histories))
-        waited = np.maximum(histories["days_since_last_order"].to_numpy(dtype=np.float64), 0.5)[:, None]
+        waited = np.maximum(days_since_last_order(histories), 0.5)[:, None]
         # by the upper tail, which keeps its digits when somebody has waited for long
         begins, ends = (ndtr((mean - np.log(days)) / spread) for days in (waited, waited + horizon_days))
         reached = begins - shares * (begins - ends)
@@ -151,3 +161,35 @@ class Rhythm:
             days = np.exp(mean - spread * ndtri(reached)) - waited
         evenly = shares * horizon_days
         return np.asarray(np.where(begins - ends > 1e-12, np.clip(days, 0, horizon_days), evenly), dtype=np.float64)
+
+
+def usual_gap_days(rhythm: Rhythm | None, histories: pd.DataFrame) -> FloatArray:
+    """Days between orders to expect of each customer, half of their gaps being shorter, shape (n,).
+
+    Args:
+        rhythm: of the evening; without one nothing is usual, and all are NaN.
+        histories: rows of `HISTORIES` or of `customer_features`.
+    """
+    if rhythm is None:
+        return np.full(len(histories), np.nan)
+    return np.asarray(np.exp(rhythm.of_customers(histories)[0]), dtype=np.float64)
+
+
+def gap_multiple(rhythm: Rhythm | None, histories: pd.DataFrame) -> FloatArray:
+    """Days since the last order over the usual gap, shape (n,); NaN without a rhythm.
+
+    Args:
+        rhythm: of the evening.
+        histories: rows of `HISTORIES` or of `customer_features`.
+    """
+    return days_since_last_order(histories) / usual_gap_days(rhythm, histories)
+
+
+def days_since_last_order(histories: pd.DataFrame) -> FloatArray:
+    """Days from the last order to the cut-off, shape (n,).
+
+    Args:
+        histories: rows of `HISTORIES` or of `customer_features`.
+    """
+    since = histories["days_observed"] - histories["days_first_to_last_order"]
+    return np.asarray(since, dtype=np.float64)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from corner_shop import CornerShop
+from drill_report import IS_LONG
 from night_process import die_in, night
 
 from dagster_project.publishing import versions
@@ -25,6 +27,7 @@ def killed_command(shop: CornerShop, at_line: str) -> None:
     assert f"error: another run (process {process.pid}) holds {shop.home}; wait for it to end" in refused.stderr
 
 
+@pytest.mark.skipif(not IS_LONG, reason="two whole nights: drilled by `make drills`")
 def test_a_night_killed_in_its_report_was_published_and_running_it_again_changes_nothing(shop: CornerShop) -> None:
     before = shop.seen()
     report = ("dagster_project.reporting.report:write_report", 1)

@@ -12,7 +12,7 @@ from drill_report import IS_LONG, shown, write_section
 from fault import Fault, faults_of, kills
 from night_process import Ended, night, started_night
 
-RANDOM_KILLS = 200 if IS_LONG else 2
+RANDOM_KILLS = 200 if IS_LONG else 1
 KILLS_BETWEEN_NIGHTS = 10
 SEED = 20_251_230
 USUAL_CPU_SECONDS = 10.0

@@ -14,7 +14,7 @@ from built_night import BuiltNight
 from corner_shop import CornerShop
 from drill_report import IS_LONG, write_section
 
-CELLS_A_FEED = 500 if IS_LONG else 9  # of 23 feeds
+TURNS, CELLS_A_FEED = (2, 500) if IS_LONG else (1, 9)
 NASTY = (
     "", " ", "\t", "null", "NaN", "-inf", "1e999", "1e400", "-0", "+5", "0x1F", "1,234.56", "1.234,56", "\u0661\u0662",
     "\uff11\uff12", "\u066b5", "\u00bd", "9" * 41, "-9223372036854775808", "9223372036854775808", "0.00000000000000001",
@@ -26,7 +26,7 @@ NASTY = (
     "cancelled\u00a0", "EARN", "-1", "11", "0.5", "1;2", "1970-01-01 00:00:00+00",
 )  # fmt: skip
 """Marks, numbers, times and codes at the edge of what a cell can be."""
-TOLD = "Rows of each feed after some of its cells were replaced; all of them are accounted for, and all totals agree."
+TOLD = "The last of two turns, of some 5,000 cells each. All rows are accounted for, and all totals agree."
 EDITS = "edits(_row_number bigint, _file varchar, column_name varchar, cell varchar)"
 
 
@@ -81,8 +81,9 @@ def fates(night: BuiltNight, models: list[str]) -> Counter[str]:
     return found
 
 
-def test_hostile_cells_end_no_model_and_no_row_is_lost(night: BuiltNight) -> None:
-    chance, told, cells = random.Random("hostile cells"), [], 0  # noqa: S311 - not a secret
+@pytest.mark.parametrize("turn", range(TURNS))
+def test_hostile_cells_end_no_model_and_no_row_is_lost(turn: int, night: BuiltNight) -> None:
+    chance, told, cells = random.Random(f"hostile cells {turn}"), [], 0  # noqa: S311 - not a secret
     for feed in night.feeds():
         [(rows,)] = night.con.execute(f"select count(*) from base.{feed}").fetchall()
         judges, count = night.judges_of(feed), min(CELLS_A_FEED, rows)
@@ -93,10 +94,10 @@ def test_hostile_cells_end_no_model_and_no_row_is_lost(night: BuiltNight) -> Non
             assert after.total() == rows * len(judges), feed
             assert not unreconciled(night), feed
         cells += count
-        told.append((feed, rows, count, after["refused"] - before["refused"], after["of later"] - before["of later"]))
-    assert cells >= (8_000 if IS_LONG else 150)
+        told.append((feed, rows, count, after["refused"] - before["refused"]))
+    assert cells >= (5_000 if IS_LONG else 150)
     assert sum(row[3] for row in told) > 0.1 * cells
-    write_section("cells", ("feed", "rows", "cells replaced", "more refused", "more not yet seen"), told, TOLD)
+    write_section("cells", ("feed", "rows", "cells replaced", "more rows refused"), told, TOLD)
 
 
 def unreconciled(night: BuiltNight) -> list[tuple[object, ...]]:

@@ -46,6 +46,58 @@ def test_orders_are_known_in_many_languages(tmp_path: Path, language: str) -> No
     ]
 
 
+LEDGERS = {
+    "en": ("points_ledger.csv", "entry_id,member_id,transaction_type,points,event_date", ("Accrual", "Redemption")),
+    "de": ("Punktekonto.csv", "Buchungsnummer,Kundennummer,Buchungsart,Punkte,Gebucht am", ("Gesammelt", "Eingelöst")),
+    "fr": ("Points fidélité.csv", "ID mouvement,ID client,Type mouvement,Points,Date mouvement", ("Acquis", "Utilisé")),
+    "es": ("Movimientos puntos.csv", "ID movimiento,ID cliente,Tipo movimiento,Puntos,Fecha", ("Ganado", "Canjeado")),
+    "zh": ("點數紀錄.csv", "交易編號,會員編號,異動類別,點數,生效時間", ("獲得", "兌換")),
+}
+"""By language: name, header, and what earns and redeems."""
+
+
+@pytest.mark.parametrize("language", LEDGERS)
+def test_ledgers_of_points_are_known_in_many_languages(tmp_path: Path, language: str) -> None:
+    name, header, kinds = LEDGERS[language]
+    records = "\n".join(f"E{row},C{row % 7},{kinds[row % 2]},{10 + row},2025-01-02 10:00:00" for row in range(40))
+    found, unknown = guessed(tmp_path, {name: f"{header}\n{records}"})
+    assert (list(found), unknown) == (["point_events"], [])
+    ledger = found["point_events"]
+    roles = ("event_id", "customer_id", "event_kind", "points", "effective_at")
+    assert [ledger.column(role) for role in roles] == header.split(",")
+    assert [code_of("event_kind", kind, "point_events") for kind in kinds] == ["earn", "redeem"]
+
+
+def test_events_that_no_ledger_has_are_no_ledger(tmp_path: Path) -> None:
+    records = "\n".join(f"E{row},C{row % 7},{'shown' if row % 2 else 'hidden'},{row},2025-01-02" for row in range(40))
+    found, _ = guessed(tmp_path, {"points.csv": f"event_id,customer_id,event,points,event_date\n{records}"})
+    assert found == {}
+
+
+def test_tickets_rates_and_contacts_are_known_beside_their_events(tmp_path: Path) -> None:
+    found, unknown = guessed(
+        tmp_path,
+        {
+            "tickets.csv": "ticket_id,requester_id,priority,created_at\n"
+            + "".join(f"T{row},C{row % 7},Urgent,2025-01-02 10:00:00\n" for row in range(40)),
+            "ticket_events.csv": "ticket_id,action,timestamp\n"
+            + "".join(f"T{row % 9},{'created' if row < 9 else 'solved'},2025-01-02 10:00:00\n" for row in range(40)),
+            "fx_rates.csv": "date,currency,rate\n"
+            + "".join(f"2025-01-{1 + row:02},USD,0.9{row}\n" for row in range(28)),
+            "kontakte.csv": "Kundennummer,E-Mail,Telefon\n"
+            + "".join(f"C{row},c{row}@example.com,0301234{row:03}\n" for row in range(40)),
+        },
+    )
+    assert unknown == []
+    assert {name: guess.profile.name for name, guess in found.items()} == {
+        "support_contacts": "tickets.csv",
+        "support_events": "ticket_events.csv",
+        "exchange_rates": "fx_rates.csv",
+        "contacts": "kontakte.csv",
+    }
+    assert found["contacts"].column("phone") == "Telefon"
+
+
 def test_sales_that_repeat_their_order_are_flat_lines(tmp_path: Path) -> None:
     records = "\n".join(
         f"{100 + row // 3},P{row},{1 + row % 4},2025-01-02 10:00:00,9.95,C{row // 9}" for row in range(60)

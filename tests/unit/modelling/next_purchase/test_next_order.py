@@ -1,7 +1,7 @@
 """When customers order next: the truth of drawn shops, hand-computed rhythms, limits."""
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import duckdb
 import numpy as np
@@ -16,7 +16,7 @@ from dagster_project.modelling.next_purchase.next_order import (
 )
 from dagster_project.modelling.next_purchase.next_order_trial import backtest_next_orders
 from dagster_project.modelling.purchase_model import ModelGate
-from dagster_project.modelling.rhythm import Rhythm
+from dagster_project.modelling.rhythm import HISTORIES, Rhythm
 
 FIRST, AS_OF = dt.date(2022, 1, 1), dt.date(2025, 6, 30)
 GATE = ModelGate(minimum_customers=200)
@@ -101,6 +101,9 @@ def test_moments_of_the_rhythm_are_recovered():
     assert found.mean == pytest.approx(3.5, abs=0.08)
     assert found.between == pytest.approx(0.36, rel=0.2)
     assert found.within == pytest.approx(0.15**2, rel=0.25)
+    given = {"cutoff": AS_OF, "counts_zero_value_orders": False}
+    by_rows = Rhythm.of(con.execute(HISTORIES + " select * from histories", given).df())
+    assert asdict(by_rows) == pytest.approx(asdict(found)), "customer by customer as by the engine"
 
 
 def test_too_little_history_says_so_and_dates_nobody():

@@ -48,7 +48,7 @@ on_days as (
 ),
 
 day_sums as (
-    {{ bases_by_segment('on_days', [], order_bases()) }}
+    {{ bases_by_segment('on_days', [], order_bases()) }}  -- noqa: PRS
 ),
 
 longer_sums as (

@@ -31,6 +31,7 @@ KINDS: Mapping[str, tuple[str, str | None]] = {
     "moment": (_MOMENT, "a time like 2025-01-31 13:45:00"),
     "day": (_DAY, "a day like 2025-01-31"),
     "whole": ("{{ whole_number('raw.$') }}", "a whole number"),
+    "units": ("{{ whole_amount('raw.$') }}", "a whole number below 100,000,000,000"),
     "money": ("{{ number('raw.$') }}", "a number below 100,000,000,000"),
     "rate": ("try_cast({{ text('raw.$') }} as {{ rate() }})", "a number"),
     "share": ("try_cast({{ text('raw.$') }} as double)", "a number"),

@@ -34,6 +34,9 @@
     end
 {%- endmacro %}
 
+{#- A whole number that is summed, as points and people reached are: no larger than an amount. -#}
+{% macro whole_amount(expression) -%}cast({{ as_amount(whole_number(expression)) }} as bigint){%- endmacro %}
+
 {#- A wall time as it is written: a text with an offset or a zone is none, where a cast would drop the offset. -#}
 {% macro moment(expression) -%}
     {{ return(adapter.dispatch('moment', 'loyalty')(expression)) }}
@@ -130,6 +133,10 @@
 
 {% macro rule_not_a_whole_number(column) -%}
     {{ return(rule_unreadable(column, whole_number(sent(column)), 'a whole number')) }}
+{%- endmacro %}
+
+{% macro rule_not_a_whole_amount(column) -%}
+    {{ return(rule_unreadable(column, whole_amount(sent(column)), 'a whole number below 100,000,000,000')) }}
 {%- endmacro %}
 
 {% macro rule_not_a_moment(column) -%}

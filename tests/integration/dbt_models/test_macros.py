@@ -80,7 +80,9 @@ def test_whole_number_reads_digits_and_a_sign_only(answer: Callable[..., Any], w
         ("", None),
     ],
 )
-def test_number_reads_an_amount_to_four_decimals(answer: Callable[..., Any], written: str, read: Decimal | None) -> None:
+def test_number_reads_an_amount_to_four_decimals(
+    answer: Callable[..., Any], written: str, read: Decimal | None
+) -> None:
     assert answer("number", written=text(written)) == read
 
 

@@ -67,7 +67,13 @@ def bad_night(published_shop: CornerShop, tmp_path_factory: pytest.TempPathFacto
         # an unreadable record has no place among the rows: its number is the line in the file, the header's included
         ("raw.demo__orders", "demo", "orders.csv", orders[-1] + 1, "invalid characters for the encoding"),
         ("stg_demo__order_lines", "demo", "order_lines.csv.gz", lines[0], "`quantity` is not a whole number"),
-        ("stg_demo__order_lines", "demo", "order_lines.csv.gz", lines[1], "`unit_price` is not a number below 100,000,000,000"),
+        (
+            "stg_demo__order_lines",
+            "demo",
+            "order_lines.csv.gz",
+            lines[1],
+            "`unit_price` is not a number below 100,000,000,000",
+        ),
         ("stg_demo__order_lines", "demo", "order_lines.csv.gz", lines[2], "`order_id` names no accepted order"),
         (
             "stg_demo__survey_answers",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dagster_project.onboarding.readings import READING_OF
 from dagster_project.onboarding.shop import HOSTILE, ColumnPlan, FeedPlan
 from dagster_project.onboarding.vocabulary import identifier_kind
-from dagster_project.standard.models import Sent, filled_in
+from dagster_project.standard.models import KINDS, Sent, filled_in
 from dagster_project.standard.tables import StandardTable, standard_tables
 
 DECLARED = frozenset({"contacts", "exchange_rates", "point_events", "support_contacts", "support_events"})
@@ -100,6 +100,8 @@ def pseudonym(sent: str) -> str:
 def _sent(feed: FeedPlan, name: str, kind: str) -> Sent:
     column, written_as = feed.columns[name], feed.guess.matches[name].written_as
     expected = READING_OF[written_as].expected if written_as and kind not in ("text", "code", "capitals") else None
+    if kind == "units":
+        expected = KINDS[kind][1]
     return Sent(column.sent, _read(column, kind), "{{ text(" + column.raw + ") }}", expected)
 
 
@@ -110,6 +112,8 @@ def _read(column: ColumnPlan, kind: str) -> str:
     cases: Mapping[str, str] = {"code": "lower", "capitals": "upper"}
     if kind in cases and not column.sql.startswith(("case", cases[kind])):
         return f"{cases[kind]}({column.sql})"
+    if kind == "units":
+        return column.sql.replace("{{ whole_number(", "{{ whole_amount(")
     if kind in ("rate", "share"):
         precise = column.sql.replace("{{ number(", "{{ text(")
         return f"try_cast({precise} as " + ("{{ rate() }})" if kind == "rate" else "double)")

@@ -85,7 +85,7 @@ READINGS: tuple[Reading, ...] = (
     Reading("whole", frozenset({"whole", "score"}), "regexp_matches($text, '^[+-]?[0-9]{1,18}$')",
             "whole_number($column)", "a whole number"),
     Reading("number", frozenset({"number"}), "regexp_matches($text, '^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)$')",
-            "number($column)", "a number"),
+            "number($column)", "a number below 100,000,000,000"),
     Reading("number_with_comma", frozenset({"number"}),
             "regexp_matches($text, '^[+-]?[0-9]+([.][0-9]{3})*,[0-9]+$|^[+-]?[0-9]+$')",
             "number(decimal_comma($column))", "a number like 1.234,56"),

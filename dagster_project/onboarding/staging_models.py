@@ -135,8 +135,8 @@ class _Writer:
         if "line_amount" in columns:
             amount = _read(columns, "line_amount") or ""
         else:
-            amount = f"{quantity} ~ ' * ' ~ {price}" if quantity else str(price)
-            constants.append(("line_amount", "{{ as_money(" + amount + ") }}"))
+            amount = f"product_amount({quantity}, {price})" if quantity else str(price)
+            constants.append(("line_amount", "{{ " + amount + " }}"))
         if quantity is None:
             constants.append(("quantity", "1"))
         if price is None:
@@ -148,7 +148,11 @@ class _Writer:
         return {
             "columns": list(columns.values()),
             "constants": constants,
-            "rules": [*_rules(feed), *_missing(columns, "line_number", "quantity", "unit_price", "line_amount")],
+            "rules": [
+                *_rules(feed),
+                *_missing(columns, "line_number", "quantity", "unit_price", "line_amount"),
+                *([] if "line_amount" in columns else _no_amount(columns)),
+            ],
             "amount": amount,
             "order_id": _sql(columns["order_id"]),
             "order_id_sent": columns["order_id"].sent,
@@ -193,12 +197,11 @@ class _Writer:
     def _sales(self, feed: FeedPlan) -> Iterator[Model]:
         columns = feed.columns
         quantity, price = _read(columns, "quantity"), _read(columns, "unit_price")
-        rules = [*_rules(feed)]
         given = {
             "columns": list(columns.values()),
             "made": ("line_amount", "is_return"),
-            "rules": rules,
-            "amount": f"{quantity} ~ ' * ' ~ {price}",
+            "rules": [*_rules(feed), *_no_amount(columns)],
+            "amount": f"product_amount({quantity}, {price})",
             "quantity": "{{ " + str(quantity) + " }}",
         }
         yield self._model(feed, "sales_lines", "sales_lines.sql.j2", given)
@@ -250,6 +253,15 @@ def _rules(feed: FeedPlan) -> list[str]:
 
 def _missing(columns: Mapping[str, ColumnPlan], *roles: str) -> list[str]:
     return [f"rule_missing('{columns[role].sent}')" for role in roles if role in columns]
+
+
+def _no_amount(columns: Mapping[str, ColumnPlan]) -> list[str]:
+    """The rule that units times their price is an amount, where a source sends both."""
+    quantity, price = columns.get("quantity"), columns.get("unit_price")
+    if quantity is None or price is None:
+        return []
+    told = f"'{quantity.sent}', '{price.sent}', {_read(columns, 'quantity')}, {_read(columns, 'unit_price')}"
+    return [f"rule_no_amount({told})"]
 
 
 def _numbered(order_id: str) -> str:

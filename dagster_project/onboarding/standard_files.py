@@ -19,7 +19,7 @@ FORMS = {
     "text": "text", "code": "text, in any case", "capitals": "text, in any case",
     "hash": "text, stored as a keyed hash", "day": "day like 2025-01-31",
     "moment": "time like 2025-01-31 13:45:00 by the business clock, or with its offset",
-    "whole": "whole number", "money": "number like 1234.56", "rate": "number like 1.0834",
+    "whole": "whole number", "units": "whole number", "money": "number like 1234.56", "rate": "number like 1.0834",
     "share": "number from 0 to 1", "flag": "true or false",
 }  # fmt: skip
 NEEDS = {"filled": "in each row", "present": "the column; a row may leave it blank", "optional": ""}

@@ -31,7 +31,8 @@ KINDS: Mapping[str, tuple[str, str | None]] = {
     "moment": (_MOMENT, "a time like 2025-01-31 13:45:00"),
     "day": (_DAY, "a day like 2025-01-31"),
     "whole": ("{{ whole_number('raw.$') }}", "a whole number"),
-    "money": ("{{ number('raw.$') }}", "a number"),
+    "units": ("{{ whole_amount('raw.$') }}", "a whole number below 100,000,000,000"),
+    "money": ("{{ number('raw.$') }}", "a number below 100,000,000,000"),
     "rate": ("try_cast({{ text('raw.$') }} as {{ rate() }})", "a number"),
     "share": ("try_cast({{ text('raw.$') }} as double)", "a number"),
     "flag": ("{{ flag('raw.$') }}", "true or false"),
@@ -143,7 +144,7 @@ def _column_sql(table: StandardTable, name: str, sent: Mapping[str, Sent]) -> st
         sql = f"coalesce({sql}, false)"
     if name in table.defaults and (default := filled_in(table.defaults[name], sent)) is not None:
         sql = f"coalesce({sql}, {default})"
-        sql = f"cast({sql} as {{{{ money() }}}})" if column.kind == "money" else sql
+        sql = f"{{{{ as_amount({_expression(sql)}) }}}}" if column.kind == "money" else sql
     if table.known_from.get(name) in sent:
         sql = f"case when {sent[table.known_from[name]].read} < {{{{ as_of_ends_at() }}}} then {sql} end"
     return sql

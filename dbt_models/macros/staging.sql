@@ -19,19 +19,23 @@
 
 {% macro text(expression) -%}nullif(trim(cast({{ expression }} as varchar)), ''){%- endmacro %}
 
-{% macro number(expression) -%}try_cast({{ expression }} as {{ money() }}){%- endmacro %}
+{% macro number(expression) -%}{{ as_amount(expression) }}{%- endmacro %}
 
-{#- A whole number as it is written: `12.5` is none, where a cast would round it. -#}
+{#- A whole number as it is written: `12.5` is none, where a cast would round it. Eighteen digits, so that one more of
+    any size, or its opposite, is one too. -#}
 {% macro whole_number(expression) -%}
     {{ return(adapter.dispatch('whole_number', 'loyalty')(expression)) }}
 {%- endmacro %}
 
 {% macro default__whole_number(expression) -%}
     case
-        when regexp_matches(trim(cast({{ expression }} as varchar)), '^[+-]?[0-9]+$')
+        when regexp_matches(trim(cast({{ expression }} as varchar)), '^[+-]?0*[0-9]{1,18}$')
             then try_cast({{ expression }} as bigint)
     end
 {%- endmacro %}
+
+{#- A whole number that is summed, as points and people reached are: no larger than an amount. -#}
+{% macro whole_amount(expression) -%}cast({{ as_amount(whole_number(expression)) }} as bigint){%- endmacro %}
 
 {#- A wall time as it is written: a text with an offset or a zone is none, where a cast would drop the offset. -#}
 {% macro moment(expression) -%}
@@ -115,11 +119,24 @@
 {%- endmacro %}
 
 {% macro rule_not_a_number(column) -%}
-    {{ return(rule_unreadable(column, number(sent(column)), 'a number')) }}
+    {{ return(rule_unreadable(column, number(sent(column)), 'a number below 100,000,000,000')) }}
+{%- endmacro %}
+
+{#- Units times their price, of two columns and what reads each, where both can be read. -#}
+{% macro rule_no_amount(quantity, price, units=none, unit_price=none) -%}
+    {%- set units, unit_price = units or whole_number(sent(quantity)), unit_price or number(sent(price)) -%}
+    {{ return([
+        '`' ~ quantity ~ '` times `' ~ price ~ '` is no amount that money can hold',
+        units ~ ' is not null and ' ~ unit_price ~ ' is not null and ' ~ product_amount(units, unit_price) ~ ' is null'
+    ]) }}
 {%- endmacro %}
 
 {% macro rule_not_a_whole_number(column) -%}
     {{ return(rule_unreadable(column, whole_number(sent(column)), 'a whole number')) }}
+{%- endmacro %}
+
+{% macro rule_not_a_whole_amount(column) -%}
+    {{ return(rule_unreadable(column, whole_amount(sent(column)), 'a whole number below 100,000,000,000')) }}
 {%- endmacro %}
 
 {% macro rule_not_a_moment(column) -%}

@@ -61,7 +61,7 @@ customer_parts as (
                 -1.0 * strata.count_exposed / strata.count_others
                 * (cast(measured.amount as double) - strata.mean_others)
                 * sqrt(cast(strata.count_others as double) / (strata.count_others - 1))
-        end as decimal(18, 6))) as part
+        end as decimal(22, 6))) as part
     from measured
     inner join strata
         on {{ equal_columns('measured', 'strata', keys + ['stratum']) }}
@@ -74,7 +74,7 @@ errors as (
     select
         {{ keys | join(', ') }},
         count(*) as count_customers,
-        sqrt(cast(sum(cast(part as decimal(19, 6)) * cast(part as decimal(19, 6))) as double)) as total_error
+        sqrt(cast(sum(cast(part as decimal(22, 6)) * cast(part as decimal(22, 6))) as double)) as total_error
     from customer_parts
     group by {{ keys | join(', ') }}
 )

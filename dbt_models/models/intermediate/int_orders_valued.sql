@@ -8,7 +8,8 @@ with line_sums as (
         coalesce(sum(line_amount) filter (where line_kind = 'discount'), 0) as discount_lines_amount,
         coalesce(sum(line_amount) filter (where line_kind = 'fee'), 0) as fee_amount,
         coalesce(sum(line_amount) filter (where line_kind = 'shipping'), 0)
-        + coalesce(sum(shipping_amount), 0) as shipping_lines_amount
+        + coalesce(sum(shipping_amount), 0) as shipping_lines_amount,
+        coalesce(sum(abs(line_amount)), 0) + coalesce(sum(abs(shipping_amount)), 0) as absolute_amount
     from {{ ref('int_order_lines_united') }}
     group by order_key
 ),
@@ -17,7 +18,8 @@ refund_sums as (
     select
         order_key,
         count(*) as count_refunds,
-        sum(refund_amount) as refunded_amount
+        sum(refund_amount) as refunded_amount,
+        sum(abs(refund_amount)) as absolute_amount
     from {{ ref('int_refunds_united') }}
     where order_key is not null
     group by order_key
@@ -52,8 +54,11 @@ own_currency as (
         coalesce(line_sums.fee_amount, 0) as fee_amount,
         coalesce(refund_sums.count_refunds, 0) as count_refunds,
         coalesce(refund_sums.refunded_amount, 0) as refunded_amount,
-        {{ exchange_rate_of('orders.currency_code', 'rates') }} as exchange_rate,
-        case when orders.currency_code <> '{{ var("currency") }}' then rates.rate_date end as exchange_rate_date
+        coalesce(line_sums.absolute_amount, 0) + coalesce(refund_sums.absolute_amount, 0)
+        + abs(coalesce(orders.discount_amount, 0)) + abs(coalesce(orders.shipping_amount, 0))
+        + abs(coalesce(orders.tax_amount, 0)) as absolute_amount,
+        {{ exchange_rate_of('orders.currency_code', 'rates') }} as published_rate,
+        case when orders.currency_code <> '{{ var("currency") }}' then rates.rate_date end as published_on
     from {{ ref('int_orders_united') }} as orders
     left join line_sums on orders.order_key = line_sums.order_key
     left join refund_sums on orders.order_key = refund_sums.order_key
@@ -73,8 +78,18 @@ valued as (
         *,
         {{ as_money(
             'items_amount - discount_amount' ~ (' + shipping_amount' if var('revenue_includes_shipping') else '')
-        ) }} as gross_amount
+        ) }} as gross_amount,
+        {{ in_reporting_currency('absolute_amount', 'published_rate') }} is not null as has_usable_rate
     from own_currency
+),
+
+-- a rate at which the amounts cannot be held is none, for the order as for its lines and refunds
+rated as (
+    select
+        *,
+        case when has_usable_rate then published_rate end as exchange_rate,
+        case when has_usable_rate then published_on end as exchange_rate_date
+    from valued
 )
 
 select
@@ -127,4 +142,4 @@ select
         when gross_amount - refunded_amount <= 0 then 'fully_refunded'
         when customer_key is null then 'guest_unlinked'
     end as exclusion_reason
-from valued
+from rated

@@ -12,7 +12,7 @@ select
     lines.quantity,
     lines.unit_price as original_unit_price,
     lines.line_amount as original_line_amount,
-    {{ as_money('lines.line_amount * orders.exchange_rate') }} as line_amount,
+    {{ in_reporting_currency('lines.line_amount', 'orders.exchange_rate') }} as line_amount,
     orders.exclusion_reason is null as is_valid
 from {{ ref('int_order_lines_united') }} as lines
 inner join {{ ref('int_orders_valued') }} as orders on lines.order_key = orders.order_key

@@ -26,14 +26,21 @@ NASTY = (
     "cancelled\u00a0", "EARN", "-1", "11", "0.5", "1;2", "1970-01-01 00:00:00+00",
 )  # fmt: skip
 """Marks, numbers, times and codes at the edge of what a cell can be."""
+LARGEST = ("99999999999.9999", "9999999999.99999999", "999999999999999999", "-99999999999", "100000000000")
+"""The largest amount, rate and whole number that can be read, what is as far below zero, and an amount too large."""
+CELLS_A_COLUMN = 20
+SUMMED = ("reconciliation", "loyalty_metrics", "cohort_retention", "order_waterfalls", "rfm_segments")
+"""What sums the numbers of all feeds."""
 TOLD = "The last of two turns, of some 5,000 cells each. All rows are accounted for, and all totals agree."
+Edit = tuple[int, str, str, str]
+"""Number and file of a row, the column, and what stands there."""
 EDITS = "edits(_row_number bigint, _file varchar, column_name varchar, cell varchar)"
 
 
 @pytest.fixture(scope="module")
 def night(published_shop: CornerShop) -> BuiltNight:
     built = BuiltNight(published_shop)
-    built.order(["reconciliation"] if IS_LONG else built.staged())
+    built.order([*SUMMED] if IS_LONG else built.staged())
     return built
 
 
@@ -56,10 +63,26 @@ def touched(night: BuiltNight, feed: str, cells: int, chance: random.Random) -> 
     rows = night.con.execute(
         f"select _row_number, _file, {as_text} from base.{feed} order by hash(_row_number, _file), 1, 2 limit {cells}"
     ).fetchall()
-    edits = []
+    edits: list[Edit] = []
     for number, file, *row in rows:
         place = chance.randrange(len(columns))
         edits.append((number, file, columns[place], hostile(row[place], chance)))
+    return edited(night, feed, edits)
+
+
+def with_largest(night: BuiltNight, feed: str, cell: str) -> str:
+    """A query of a feed that has the same cell in some rows of each column, one cell a row."""
+    columns = list(night.columns(feed))
+    rows = night.con.execute(
+        f"select _row_number, _file from base.{feed} order by hash(_row_number, _file), 1, 2 "
+        f"limit {CELLS_A_COLUMN * len(columns)}"
+    ).fetchall()
+    return edited(night, feed, [(*row, columns[place % len(columns)], cell) for place, row in enumerate(rows)])
+
+
+def edited(night: BuiltNight, feed: str, edits: list[Edit]) -> str:
+    """A query of a feed with some cells replaced, all columns as text."""
+    columns = list(night.columns(feed))
     night.con.execute(f"create or replace temp table {EDITS}")
     night.con.executemany("insert into edits values (?, ?, ?, ?)", edits)
     replaced = ", ".join(
@@ -98,6 +121,17 @@ def test_hostile_cells_end_no_model_and_no_row_is_lost(turn: int, night: BuiltNi
     assert cells >= (5_000 if IS_LONG else 150)
     assert sum(row[3] for row in told) > 0.1 * cells
     write_section("cells", ("feed", "rows", "cells replaced", "more rows refused"), told, TOLD)
+
+
+@pytest.mark.parametrize("cell", LARGEST if IS_LONG else LARGEST[:1])
+def test_the_largest_numbers_end_no_model_and_no_row_is_lost(cell: str, night: BuiltNight) -> None:
+    for feed in night.feeds():
+        [(rows,)] = night.con.execute(f"select count(*) from base.{feed}").fetchall()
+        judges = night.judges_of(feed)
+        with night.corrupted(feed, with_largest(night, feed, cell)) as models:
+            night.build_all(models)
+            assert fates(night, judges).total() == rows * len(judges), feed
+            assert not unreconciled(night), feed
 
 
 def unreconciled(night: BuiltNight) -> list[tuple[object, ...]]:

@@ -74,6 +74,7 @@ MACROS = {
     "next_anniversary": "{{ next_anniversary('happened', 'after') }}",
     "text": "{{ text('written') }}",
     "number": "{{ number('written') }}",
+    "product_amount": "{{ product_amount('units', 'price') }}",
     "whole_number": "{{ whole_number('written') }}",
     "moment": "{{ moment('written') }}",
     "yyyymmdd": "try_cast({{ yyyymmdd('written') }} as date)",

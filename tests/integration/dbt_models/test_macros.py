@@ -46,8 +46,10 @@ def day(written: str) -> str:
         ("+3", 3),
         ("-4", -4),
         ("007", 7),
-        ("9223372036854775807", 9223372036854775807),
-        ("9223372036854775808", None),
+        ("-999999999999999999", -999999999999999999),
+        ("0000000000000000000042", 42),
+        ("1000000000000000000", None),
+        ("-9223372036854775808", None),
         ("12.5", None),
         ("12.0", None),
         ("1e3", None),
@@ -69,16 +71,38 @@ def test_whole_number_reads_digits_and_a_sign_only(answer: Callable[..., Any], w
         ("12.5", Decimal("12.5")),
         (" -0.01 ", Decimal("-0.01")),
         ("1.23455", Decimal("1.2346")),
-        ("99999999999999.9999", Decimal("99999999999999.9999")),
-        ("100000000000000", None),
+        ("-99999999999.99994", Decimal("-99999999999.9999")),
+        ("99999999999.99995", None),
+        ("9" * 41, None),
         ("1,5", None),
         ("€5", None),
         ("NaN", None),
         ("", None),
     ],
 )
-def test_number_reads_money_to_four_decimals(answer: Callable[..., Any], written: str, read: Decimal | None) -> None:
+def test_number_reads_an_amount_to_four_decimals(
+    answer: Callable[..., Any], written: str, read: Decimal | None
+) -> None:
     assert answer("number", written=text(written)) == read
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "product"),
+    [
+        ("3", "cast(19.99 as decimal(18, 4))", Decimal("59.97")),
+        ("cast(90000000000.1234 as decimal(18, 4))", "cast(1.037705 as decimal(18, 8))", Decimal("93393450000.1281")),
+        ("cast(50 as decimal(18, 4))", "cast(11000000 as decimal(18, 8))", Decimal(550_000_000)),
+        ("cast(99999999999.9999 as decimal(18, 4))", "cast(9999999999.99999999 as decimal(18, 8))", None),
+        ("cast(1e33 as decimal(38, 4))", "cast(0.00000001 as decimal(18, 8))", None),
+        ("cast(-9223372036854775808 as bigint)", "cast(99999999999.9999 as decimal(18, 4))", None),
+        ("cast(0.0001 as decimal(18, 4))", "cast(0.5 as decimal(18, 8))", Decimal("0.0001")),
+        ("5", "cast(null as decimal(18, 8))", None),
+    ],
+)
+def test_product_amount_is_exact_or_null(
+    answer: Callable[..., Any], left: str, right: str, product: Decimal | None
+) -> None:
+    assert answer("product_amount", units=left, price=right) == product
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from expectations.suite import load_suites
 
 TYPES = {
     "text": "varchar", "code": "varchar", "capitals": "varchar", "hash": "varchar",
-    "moment": "timestamp", "day": "date", "whole": "bigint", "money": "money", "rate": "rate",
+    "moment": "timestamp", "day": "date", "whole": "bigint", "units": "bigint", "money": "money", "rate": "rate",
     "share": "double", "flag": "boolean",
 }  # fmt: skip
 OWN = {"orders": {"updated_at"}, "referrals": {"updated_at"}}

@@ -1,7 +1,9 @@
 -- Grain: one row per public post that names the shop. Its author is a customer where one account alone has the handle.
 {{ config(materialized='staged', meta={'judges': 'demo__social_mentions'}) }}
 {%- set count_likes, count_shares, count_reached = [
-    'try_cast(raw.likes as bigint)', 'try_cast(raw.shares as bigint)', 'try_cast(raw.reach as bigint)'
+    'cast(' ~ as_amount('try_cast(raw.likes as bigint)') ~ ' as bigint)',
+    'cast(' ~ as_amount('try_cast(raw.shares as bigint)') ~ ' as bigint)',
+    'cast(' ~ as_amount('try_cast(raw.reach as bigint)') ~ ' as bigint)'
 ] %}
 
 with owners as (

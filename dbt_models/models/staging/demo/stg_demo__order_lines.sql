@@ -4,7 +4,7 @@
     meta={
         'judges': 'demo__order_lines',
         'reconciled_amount': {
-            'raw': number('raw.quantity') ~ ' * ' ~ number('raw.unit_price'), 'staged': 'line_amount'
+            'raw': product_amount(whole_number('raw.quantity'), number('raw.unit_price')), 'staged': 'line_amount'
         }
     }
 ) }}
@@ -25,7 +25,7 @@ judged as (
         'product' as line_kind,
         {{ whole_number('raw.quantity') }} as quantity,
         {{ number('raw.unit_price') }} as unit_price,
-        {{ as_money(whole_number('raw.quantity') ~ ' * ' ~ number('raw.unit_price')) }} as line_amount,
+        {{ product_amount(whole_number('raw.quantity'), number('raw.unit_price')) }} as line_amount,
         coalesce(orders.ordered_at, order_times.ordered_at) as ordered_at,
         {{ provenance() }},
         {{ refusals([
@@ -36,6 +36,7 @@ judged as (
             rule_not_a_whole_number('quantity'),
             rule_missing('unit_price'),
             rule_not_a_number('unit_price'),
+            rule_no_amount('quantity', 'unit_price'),
             ['`order_id` names no accepted order', 'orders.order_id is null']
         ]) }} as refusals
     from {{ source('raw', 'demo__order_lines') }} as raw

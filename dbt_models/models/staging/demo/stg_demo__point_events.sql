@@ -1,13 +1,13 @@
 -- Grain: one row per event of the points ledger.
 {{ config(
     materialized='staged',
-    meta={'reconciled_amount': {'raw': whole_number('raw.points'), 'staged': 'points'}}
+    meta={'reconciled_amount': {'raw': whole_amount('raw.points'), 'staged': 'points'}}
 ) }}
 
 {%- set gives = ['earn', 'bonus', 'reimburse', 'transfer_in'] %}
 {%- set takes = ['redeem', 'expire', 'reverse_earn', 'transfer_out'] %}
 {%- set event_kind = 'lower(' ~ text('raw.event') ~ ')' %}
-{%- set points = whole_number('raw.points') %}
+{%- set points = whole_amount('raw.points') %}
 
 with judged as (
     select
@@ -33,7 +33,7 @@ with judged as (
             rule_missing('event'),
             rule_not_one_of('event', gives + takes + ['adjust']),
             rule_missing('points'),
-            rule_not_a_whole_number('points'),
+            rule_not_a_whole_amount('points'),
             ['`points` has the sign of another event',
                 "(" ~ points ~ " < 0 and " ~ event_kind ~ " in ('" ~ gives | join("', '") ~ "')) or ("
                 ~ points ~ " > 0 and " ~ event_kind ~ " in ('" ~ takes | join("', '") ~ "'))"],

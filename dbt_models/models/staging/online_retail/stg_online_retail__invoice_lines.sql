@@ -2,7 +2,7 @@
 {{ config(
     materialized='staged',
     meta={'reconciled_amount': {
-        'raw': whole_number('raw.quantity') ~ ' * ' ~ number('raw.price'), 'staged': 'line_amount'
+        'raw': product_amount(whole_number('raw.quantity'), number('raw.price')), 'staged': 'line_amount'
     }}
 ) }}
 
@@ -72,7 +72,7 @@ judged as (
         {{ text('raw.Description') }} as description,
         {{ whole_number('raw.quantity') }} as quantity,
         {{ number('raw.price') }} as unit_price,
-        {{ as_money(whole_number('raw.quantity') ~ ' * ' ~ number('raw.price')) }} as line_amount,
+        {{ product_amount(whole_number('raw.quantity'), number('raw.price')) }} as line_amount,
         {{ local_to_utc(moment('raw.InvoiceDate')) }} as invoiced_at,
         {{ text('raw.' ~ adapter.quote('Customer ID')) }} as customer_id,
         {{ text('raw.Country') }} as country,
@@ -89,6 +89,7 @@ judged as (
             rule_not_a_moment('InvoiceDate'),
             rule_missing('Price'),
             rule_not_a_number('Price'),
+            rule_no_amount('Quantity', 'Price'),
             ['repeats a line of the overlapping sheet', 'coalesce(repeated.is_repeat, false)']
         ]) }} as refusals
     from {{ source('raw', 'online_retail__invoice_lines') }} as raw

@@ -12,6 +12,7 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 
+from dagster_project.catalogue import describe_table, own_table
 from dagster_project.entity_suites import suites_of_staged, suites_of_standard
 from dagster_project.feed_rules import column_rules, quarantine_rules
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
@@ -182,6 +183,7 @@ def explained(broken: list[CheckResult]) -> str:
 def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]) -> None:
     """Keep results in `quality.check_results`, in place of earlier ones of the same checks in this build."""
     con.execute(CHECK_RESULTS)
+    describe_table(con, own_table("quality", "check_results"))
     last = {(found.layer, found.table, found.name, found.engine): asdict(found) for found in results}
     con.register("found_checks", pa.Table.from_pylist(list(last.values()), schema=RESULT))
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import gc
 import json
 import os
 import re
@@ -131,6 +132,16 @@ class Warehouse:
         with duckdb.connect(str(self.path), config=self.engine_config()) as con:
             con.execute(f"attach if not exists {literal(self.scratch_path)} as scratch")
             yield con
+
+    def settle(self) -> None:
+        """Write down what the log of the build still holds, so that its file is whole and may be moved.
+
+        The last connection to close does that; one in a cycle of references, which only the garbage collector closes,
+        keeps the log for as long as it likes.
+        """
+        gc.collect()
+        with duckdb.connect(str(self.path), config=self.engine_config()) as con:
+            con.execute("checkpoint")
 
     def secret(self) -> str:
         """The key of all keyed hashes; see `shop_key`."""

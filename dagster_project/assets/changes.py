@@ -5,22 +5,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.assets.metadata import table_spec, table_written
 from dagster_project.explaining.nights import write_metric_changes
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
 from dagster_project.warehouse import Warehouse
 
-CHANGE_TABLES = {
-    "metric_changes": (
-        "One row per headline and cause: what it adds to the difference from the night before. The parts of a headline "
-        "add up to its difference exactly. Empty on the first night."
-    ),
-    "metric_change_customers": (
-        "One row per headline, cause and customer (null: nobody known): the customer's part of the cause's part. They "
-        "add up to it exactly, too."
-    ),
-}
+CHANGE_TABLES = ("metric_changes", "metric_change_customers")
 READ = {
     "marts": ("fct_orders", "fct_feedback", "fct_customers", "dim_customers", "loyalty_metrics"),
     "models": ("customer_clv",),
@@ -30,17 +21,7 @@ READ = {
 def metric_changes_assets(settings: Settings) -> dg.AssetsDefinition:
     """The comparison with the night before, as one step."""
     deps = [dg.AssetKey([schema, table]) for schema, tables in READ.items() for table in tables]
-    specs = [
-        dg.AssetSpec(
-            ["quality", name],
-            deps=deps,
-            description=text,
-            group_name="publish",
-            owners=OWNERS,
-            kinds={"python", "duckdb"},
-        )
-        for name, text in CHANGE_TABLES.items()
-    ]
+    specs = [table_spec("quality", name, deps, group_name="publish") for name in CHANGE_TABLES]
 
     @dg.multi_asset(name="metric_changes", specs=specs, **nightly(settings))
     def metric_changes(
@@ -51,9 +32,7 @@ def metric_changes_assets(settings: Settings) -> dg.AssetsDefinition:
         with warehouse.connect() as con:
             compared_with = write_metric_changes(con, settings, as_of)
             for spec in specs:
-                metadata = table_metadata(
-                    con, ".".join(spec.key.path), compared_with=compared_with, seconds=time.perf_counter() - began
-                )
-                yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+                seconds = time.perf_counter() - began
+                yield table_written(con, spec.key, compared_with=compared_with, seconds=seconds)
 
     return metric_changes

@@ -36,29 +36,6 @@ CHURN_FACTS = [
         "fct_visits",
     )
 ]
-CHURN_DESCRIPTIONS = {
-    "customer_churn": (
-        "One row per customer: the probability of no order within the churn horizon, by the champion of the back-test "
-        "for active customers, exact under the purchase model for the others. It is not one minus the probability of "
-        "being alive."
-    ),
-    "churn_reasons": (
-        "One row per active customer and cause, at most three: what raises or lowers the chance of leaving most, "
-        "against the mean active customer, and a sentence. None where no purchase model was fitted."
-    ),
-    "churn_ablation": (
-        "One row per kind of feed: what it adds to orders in knowing who leaves, measured on past evenings, with its "
-        "error. `nothing` is an answer."
-    ),
-    "subscription_hazards": (
-        "One row per plan (`all` for all) and number of renewals: who was due next, who left of their own will, whose "
-        "payment failed, and the share that survives, counted and modelled."
-    ),
-    "subscription_churn": (
-        "One row per running subscription: the chances that it ends within the churn horizon, by will and by a failed "
-        "payment, apart."
-    ),
-}
 SUBSCRIPTION_TABLES: Mapping[str, dict[str, str]] = {
     "subscription_hazards": {
         "plan_name": "varchar not null",

@@ -83,7 +83,8 @@ def _events(
             relation = f"{node['database']}.{node['schema']}.{node['alias']}"
             describe_table(con, node)
             yield dg.MaterializeResult(
-                asset_key=translator.get_asset_key(node), metadata=table_metadata(con, relation, seconds=result.seconds)
+                asset_key=translator.get_asset_key(node),
+                metadata=table_metadata(con, relation, node["columns"], seconds=result.seconds),
             )
         record_checks(con, [_check(result, manifest) for result in tests if result.status != "skipped"])
     for result in tests:

@@ -9,8 +9,9 @@ import time
 import dagster as dg
 import duckdb
 
-from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.assets.metadata import OWNERS, table_written
 from dagster_project.assets.models import ORDER_FACTS
+from dagster_project.catalogue import own_table
 from dagster_project.modelling.forecast import REVENUE_FORECAST, revenue_forecast
 from dagster_project.modelling.newcomers import Newcomers
 from dagster_project.modelling.value_settings import REPORTED_DAYS
@@ -32,10 +33,7 @@ def revenue_forecast_asset(settings: Settings) -> dg.AssetsDefinition:
         group_name="models",
         owners=OWNERS,
         kinds={"python", "duckdb"},
-        description=(
-            "One row per measure, horizon and part of the customers (existing, new, all): orders and net expected, "
-            "with intervals. How well such forecasts did is in `models.ledger_scores`."
-        ),
+        description=own_table(*FORECAST_KEY.path)["description"],
     )
     def forecast(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
@@ -44,8 +42,7 @@ def revenue_forecast_asset(settings: Settings) -> dg.AssetsDefinition:
         warehouse.require(as_of)
         with warehouse.connect() as con:
             write_forecast(con, as_of, settings)
-            seconds = time.perf_counter() - began
-            return dg.MaterializeResult(metadata=table_metadata(con, "models.revenue_forecast", seconds=seconds))
+            return table_written(con, FORECAST_KEY, seconds=time.perf_counter() - began)
 
     return forecast
 

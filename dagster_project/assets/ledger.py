@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import dagster as dg
 import duckdb
 
-from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.assets.metadata import table_spec, table_written
 from dagster_project.assets.models import ORDER_FACTS
 from dagster_project.modelling.ledger.by_loyalty import LOYAL_FORECAST_ERRORS
 from dagster_project.modelling.ledger.drift import MODEL_DRIFT
@@ -27,25 +27,7 @@ from dagster_project.publishing.fingerprint import code_fingerprint
 from dagster_project.settings import Settings
 from dagster_project.warehouse import Warehouse, replace_table, replace_table_in_batches
 
-LEDGER_TABLES = {
-    "prediction_ledger": (
-        "One row per month end, prediction, horizon and followed customer, or the shop: what was predicted from what "
-        "was known then, with its interval, and what followed. `status` says whether the horizon has ended; of the "
-        "date of a next order also, that none came (`no_order`)."
-    ),
-    "ledger_scores": (
-        "One row per prediction, horizon, model, month end (null: all together), group of customers and score: how "
-        "good the predictions of the ledger were, beside naive rules."
-    ),
-    "model_drift": (
-        "One row per month end, horizon, measure and subject: how far customers and predictions have moved from three "
-        "months before, and whether probabilities still hold. `is_alarming` fails a check, which is told as an alert."
-    ),
-    "loyal_forecast_errors": (
-        "One row per prediction and horizon: how far forecasts of loyal and other customers were off, in groups of "
-        "which as much was expected, and the difference with its interval. `verdict`: are loyal ones better foreseen?"
-    ),
-}
+LEDGER_TABLES = ("prediction_ledger", "ledger_scores", "model_drift", "loyal_forecast_errors")
 
 
 def ledger_settings(settings: Settings) -> LedgerSettings:
@@ -64,17 +46,7 @@ def ledger_settings(settings: Settings) -> LedgerSettings:
 
 def ledger_assets(settings: Settings) -> dg.AssetsDefinition:
     """The ledger and its scores, as one step."""
-    specs = [
-        dg.AssetSpec(
-            ["models", name],
-            deps=ORDER_FACTS,
-            description=text,
-            group_name="models",
-            owners=OWNERS,
-            kinds={"python", "duckdb"},
-        )
-        for name, text in LEDGER_TABLES.items()
-    ]
+    specs = [table_spec("models", name, ORDER_FACTS) for name in LEDGER_TABLES]
 
     @dg.multi_asset(name="prediction_record", specs=specs, **nightly(settings))
     def prediction_record(
@@ -87,14 +59,13 @@ def ledger_assets(settings: Settings) -> dg.AssetsDefinition:
             kept = Kept(settings.home / "ledger")
             night = recorded(con, ledger_night(reading, ledger_settings(settings), kept, code_fingerprint()))
             for spec in specs:
-                metadata = table_metadata(
+                yield table_written(
                     con,
-                    ".".join(spec.key.path),
+                    spec.key,
                     seconds=time.perf_counter() - began,
                     evenings=len(night.evenings),
                     evenings_predicted_anew=night.count_made,
                 )
-                yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
 
     return prediction_record
 

@@ -13,8 +13,14 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
-from dagster_project.assets.churn import CHURN_DESCRIPTIONS, CHURN_FACTS, churn_settings, churned
-from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.assets.churn import (
+    CHURN_FACTS,
+    CHURN_TABLES,
+    SUBSCRIPTION_TABLES,
+    churn_settings,
+    churned,
+)
+from dagster_project.assets.metadata import table_spec, table_written
 from dagster_project.modelling.champion_errors import LEVELS
 from dagster_project.modelling.purchase_model import ModelGate
 from dagster_project.modelling.shop_totals import ShopValue
@@ -97,6 +103,15 @@ MODEL_SCORES = {
     "status": "varchar not null",
     "status_reason": "varchar",
 }
+PREDICTION_TABLES = (
+    *CHURN_TABLES,
+    "churn_ablation",
+    *SUBSCRIPTION_TABLES,
+    "customer_clv",
+    "value_totals",
+    "model_parameters",
+    "model_scores",
+)
 
 
 def value_settings(settings: Settings) -> ValueSettings:
@@ -123,36 +138,13 @@ def model_gate(settings: Settings) -> ModelGate:
 
 def model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The Python models of a night."""
-    common: dict[str, Any] = {"group_name": "models", "owners": OWNERS, "kinds": {"python", "duckdb"}}
-    night: dict[str, Any] = nightly(settings)
-    return [_prediction_assets(common, night)]
+    return [_prediction_assets(nightly(settings))]
 
 
-def _prediction_assets(common: dict[str, Any], night: dict[str, Any]) -> dg.AssetsDefinition:
-    specs = {
-        name: dg.AssetSpec(["models", name], deps=[*VALUE_FACTS, *CHURN_FACTS], description=text, **common)
-        for name, text in {
-            **CHURN_DESCRIPTIONS,
-            "customer_clv": (
-                "One row per customer: orders, net and discounted margin expected, by the champion of the back-test. "
-                "`status` says whether a model was fitted or cohort averages stand in, and why."
-            ),
-            "value_totals": (
-                "One row per measure and horizon: orders and net expected of all customers so far, with intervals from "
-                "draws of the whole shop; customers still to come are not in it."
-            ),
-            "model_parameters": (
-                "One row per parameter of every certified purchase and spend model, with its error and its drift "
-                "since a fit of 30 days before; none where nothing was fitted."
-            ),
-            "model_scores": (
-                "One row per prediction, model, past cut-off, group of customers and score: the track record that the "
-                "champions were chosen by, baselines beside them. `status` says why a model has no score."
-            ),
-        }.items()
-    }
+def _prediction_assets(night: dict[str, Any]) -> dg.AssetsDefinition:
+    specs = [table_spec("models", name, [*VALUE_FACTS, *CHURN_FACTS]) for name in PREDICTION_TABLES]
 
-    @dg.multi_asset(name="customer_predictions", specs=list(specs.values()), **night)
+    @dg.multi_asset(name="customer_predictions", specs=specs, **night)
     def customer_predictions(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -168,9 +160,8 @@ def _prediction_assets(common: dict[str, Any], night: dict[str, Any]) -> dg.Asse
                 "customer_clv": _told(value, value, seconds),
                 "customer_churn": _told(churn, churn["purchase_model"], time.perf_counter() - began),
             }
-            for name, spec in specs.items():
-                metadata = table_metadata(con, f"models.{name}", **facts.get(name, {}))
-                yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+            for spec in specs:
+                yield table_written(con, spec.key, **facts.get(spec.key.path[-1], {}))
 
     return customer_predictions
 

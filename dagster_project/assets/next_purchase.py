@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
-from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.assets.metadata import table_spec, table_written
 from dagster_project.assets.models import VALUE_FACTS
 from dagster_project.modelling.next_purchase import NEXT_PURCHASE_SCORES, next_kinds, next_order
 from dagster_project.modelling.next_purchase.next_order_trial import backtest_next_orders
@@ -20,35 +20,12 @@ from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
 from dagster_project.warehouse import Warehouse, replace_table, replace_table_in_batches
 
-NEXT_PURCHASE_TABLES = {
-    "customer_next_order": (
-        "One row per customer: whether an order within a year is likely, when it is expected with the days that hold "
-        "it in 80 of 100 cases, and whether the customer is overdue by their own rhythm."
-    ),
-    "customer_next_kinds": (
-        "One row per customer and place, up to five: the kinds of product that the next basket is likeliest to hold. "
-        "Empty where products have no kinds."
-    ),
-    "next_purchase_scores": (
-        "One row per prediction, rule and score: how well each rule told the next order's date and kinds on a past "
-        "evening. Empty where the history is too short."
-    ),
-}
+NEXT_PURCHASE_TABLES = ("customer_next_order", "customer_next_kinds", "next_purchase_scores")
 
 
 def next_purchase_assets(settings: Settings) -> dg.AssetsDefinition:
     """The next purchase, as one step."""
-    specs = [
-        dg.AssetSpec(
-            ["models", name],
-            deps=VALUE_FACTS,
-            description=text,
-            group_name="models",
-            owners=OWNERS,
-            kinds={"python", "duckdb"},
-        )
-        for name, text in NEXT_PURCHASE_TABLES.items()
-    ]
+    specs = [table_spec("models", name, VALUE_FACTS) for name in NEXT_PURCHASE_TABLES]
 
     @dg.multi_asset(name="next_purchase", specs=specs, **nightly(settings))
     def next_purchase(
@@ -59,9 +36,7 @@ def next_purchase_assets(settings: Settings) -> dg.AssetsDefinition:
         with warehouse.connect() as con:
             write_next_purchases(con, as_of, settings)
             for spec in specs:
-                seconds = time.perf_counter() - began
-                metadata = table_metadata(con, ".".join(spec.key.path), seconds=seconds)
-                yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+                yield table_written(con, spec.key, seconds=time.perf_counter() - began)
 
     return next_purchase
 

@@ -46,6 +46,7 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
         with warehouse.connect() as con:
             found = audit(con, expected_checks(settings))
             compared_with = version_compared_with(con)
+        warehouse.settle()
         docs = build_docs(warehouse.work / "gx", settings.home / "data_docs")
         published = settings.home / "published"
         manifest = manifest_of(found, settings, as_of, next_version(published, as_of.isoformat()), compared_with)

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from dagster_project.assets.metadata import OWNERS, table_metadata
+from dagster_project.assets.metadata import table_spec, table_written
 from dagster_project.modelling.voice.nonresponse import NonresponseSettings
 from dagster_project.modelling.voice.sentiment import SentimentSettings
 from dagster_project.modelling.voice.theme_drivers import DRIVER_WORDS
@@ -136,38 +136,6 @@ TABLES: dict[str, dict[str, str]] = {
         "status": "varchar not null",
     },
 }
-_DESCRIPTIONS = {
-    "text_sentiment": (
-        "One row per text that somebody wrote, without the text: how content it is, read by a model that has not "
-        "learnt from it. `status` says why a text was not read."
-    ),
-    "text_sentiment_scores": (
-        "One row per language, model and score: how well held-out rated texts were read, beside a word list and the "
-        "commoner class."
-    ),
-    "text_themes": "One row per text of the window and theme that it mentions.",
-    "feedback_themes": (
-        "One row per theme: its most telling words, how often it is mentioned, since when more, and in what tone. Keys "
-        "last from night to night."
-    ),
-    "feedback_theme_effects": (
-        "One row per theme and instrument: the score less what it would be without the answers that mention the theme."
-    ),
-    "survey_nonresponse": (
-        "One row per survey: its score raw, weighed for who stays silent, and if all the silent were of one kind. "
-        "`assumption` says what the weights rest on."
-    ),
-    "survey_weights": "One row per answer that a weighed score rests on: how many of the invited it stands for.",
-    "satisfaction_drivers": (
-        "One row per instrument and fact known before the answer: how it moves the score, other facts equal; "
-        "`cannot_say` where the interval holds zero. A driver is a candidate for a cause. Instrument `repurchase`: how "
-        "facts known 30 days after an order move the chance in percent of another one in the repeat window after that."
-    ),
-    "satisfaction_driver_importance": (
-        "One row per instrument, or `repurchase`, and driver: its share of what all drivers explain, a mean over all "
-        "orders of entering."
-    ),
-}
 
 
 def voice_settings(settings: Settings) -> VoiceSettings:
@@ -188,20 +156,10 @@ def voice_settings(settings: Settings) -> VoiceSettings:
 
 def voice_assets(settings: Settings) -> dg.AssetsDefinition:
     """The tables of the voice, made in one step."""
-    specs = {
-        name: dg.AssetSpec(
-            ["models", name],
-            deps=FACTS,
-            description=_DESCRIPTIONS[name],
-            group_name="models",
-            owners=OWNERS,
-            kinds={"python", "duckdb"},
-        )
-        for name in TABLES
-    }
+    specs = [table_spec("models", name, FACTS) for name in TABLES]
     night: dict[str, Any] = nightly(settings)
 
-    @dg.multi_asset(name="customer_voice", specs=list(specs.values()), **night)
+    @dg.multi_asset(name="customer_voice", specs=specs, **night)
     def customer_voice(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -210,9 +168,8 @@ def voice_assets(settings: Settings) -> dg.AssetsDefinition:
         with warehouse.connect() as con:
             voiced(con, as_of, voice_settings(settings))
             seconds = time.perf_counter() - began
-            for name, spec in specs.items():
-                metadata = table_metadata(con, f"models.{name}", seconds=seconds)
-                yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+            for spec in specs:
+                yield table_written(con, spec.key, seconds=seconds)
 
     return customer_voice
 

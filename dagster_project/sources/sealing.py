@@ -32,6 +32,8 @@ from dagster_project.sources.readings import BATCH_ROWS
 from dagster_project.sources.tables import SourceError
 
 UNREADABLE_MARK = "?"
+_SOMETHING = r"[^\t-\r\x1c-\x1f\x85\p{Z}]"
+"""What a cell that is not blank holds: anything but white space, as Unicode has it."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,9 @@ class Sealer:
         return f"select * {query}"
 
     def _hashes_sql(self, name: str, kind: IdentifierKind) -> list[str]:
-        form, blank = column("form", name), f"nullif(trim({column('plain', name)}), '')"
-        is_told, hashed = f"({blank} is not null and not _is_forgotten)", self._hash(kind, f"coalesce({form}, {blank})")
+        form, plain = column("form", name), column("plain", name)
+        is_told = f"(coalesce(regexp_matches({plain}, {literal(_SOMETHING)}), false) and not _is_forgotten)"
+        hashed = self._hash(kind, f"coalesce({form}, trim({plain}))")
         mark = f"case when {form} is null then {literal(UNREADABLE_MARK)} else '' end"
         found = [f"case when {is_told} then {mark} || {hashed} end as {column('sealed', name)}"]
         if kind == "email":

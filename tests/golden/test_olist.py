@@ -67,11 +67,13 @@ def test_all_totals_are_reconciled_to_zero(night: duckdb.DuckDBPyConnection) -> 
 def test_late_delivery_leads_what_moves_reviews(night: duckdb.DuckDBPyConnection) -> None:
     """By its share of what is explained, in every draw; each day late costs score, the interval below zero."""
     leading = night.execute(
-        "select driver, ci_low > 0, leads_share from models.satisfaction_driver_importance where importance_rank = 1"
+        "select driver, ci_low > 0, leads_share from models.satisfaction_driver_importance where importance_rank = 1 "
+        "and instrument <> 'repurchase'"
     ).fetchall()
     assert leading == [("delivery", True, 1.0)]
     [(verdict, high)] = night.execute(
-        "select verdict, ci_high from models.satisfaction_drivers where fact = 'days_late'"
+        "select verdict, ci_high from models.satisfaction_drivers where fact = 'days_late' "
+        "and instrument <> 'repurchase'"
     ).fetchall()
     assert verdict == "lowers"
     assert high < 0

@@ -11,6 +11,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 from corner_shop import NIGHT, CornerShop
 
+from dagster_project.catalogue import own_tables
 from dagster_project.nightly import run_night
 from dagster_project.publishing.diff import compare_versions
 from dagster_project.publishing.versions import list_versions
@@ -70,3 +71,29 @@ def test_a_reader_keeps_its_version_through_a_whole_night_and_sees_the_next_when
 
 def versions_of(shop: CornerShop) -> list[str]:
     return [manifest.version for manifest in list_versions(shop.home / "published")]
+
+
+def test_every_table_and_column_that_readers_get_says_what_it_holds(published_shop: CornerShop) -> None:
+    silent = """
+        select schema_name || '.' || table_name from duckdb_tables() where coalesce(comment, '') = ''
+        union all
+        select schema_name || '.' || table_name || '.' || column_name from duckdb_columns()
+        where not internal and coalesce(comment, '') = ''
+        order by all
+    """
+    assert published_shop.query(silent) == []
+    [(columns,)] = published_shop.query("select count(*) from duckdb_columns() where comment is not null")
+    assert columns > 500
+
+
+def test_the_columns_of_tables_that_python_writes_are_those_described_in_their_order(
+    published_shop: CornerShop,
+) -> None:
+    described = {key: list(node["columns"]) for key, node in own_tables().items()}
+    found = published_shop.query("""
+        select schema_name, table_name, list(column_name order by column_index) from duckdb_columns()
+        where not internal
+        group by schema_name, table_name
+    """)
+    written = {(schema, table): columns for schema, table, columns in found if (schema, table) in described}
+    assert written == described

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 
-from dagster_project.catalogue import describe_table
+from dagster_project.assets.metadata import table_written
+from dagster_project.catalogue import NotDescribed, describe_table, own_table, own_tables
 
 
 @pytest.fixture
@@ -48,4 +50,38 @@ def test_tables_that_are_not_published_are_left_alone(con: duckdb.DuckDBPyConnec
 
 def test_a_described_column_that_is_not_there_is_an_error(con: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(duckdb.Error, match="absent"):
-        describe_table(con, node(absent="nothing"))
+        describe_table(con, node(order_key="The key.", absent="nothing"))
+    assert set(comments(con).values()) == {None}
+
+
+def test_a_table_that_python_writes_is_commented_and_told_to_the_ui(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("create schema models; create table models.text_themes (stands_beside varchar, text_key varchar,"
+                " theme_key varchar, strength double)")  # fmt: skip
+    told = table_written(con, dg.AssetKey(["models", "text_themes"]), seconds=1.5)
+    described = own_table("models", "text_themes")
+    words = {name: column["description"] for name, column in described["columns"].items()}
+    rows = con.execute("select column_name, comment from duckdb_columns() where schema_name = 'models'").fetchall()
+    assert dict(rows) == words
+    assert con.execute("select comment from duckdb_tables() where schema_name = 'models'").fetchall() == [
+        (described["description"],)
+    ]
+    assert told.metadata is not None
+    shown = told.metadata["dagster/column_schema"]
+    assert isinstance(shown, dg.TableSchema)
+    assert {column.name: column.description for column in shown.columns} == words
+    assert told.metadata["seconds"] == 1.5
+
+
+def test_a_table_that_nobody_described_is_refused_with_the_place_for_it() -> None:
+    with pytest.raises(NotDescribed, match=r"models\.moods is not described; add it.*_models__sources\.yml"):
+        own_table("models", "moods")
+
+
+def test_every_description_is_a_sentence_of_its_own_column() -> None:
+    told = {
+        f"{schema}.{table}.{name}": column["description"]
+        for (schema, table), node in own_tables().items()
+        for name, column in node["columns"].items()
+    }
+    assert [name for name, text in told.items() if len(text.split()) < 2 or not text.endswith(".")] == []
+    assert [name for name, text in told.items() if " ".join(text.split()) != text] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 from pathlib import Path
 
 import duckdb
@@ -163,6 +164,25 @@ def test_the_customer_key_of_the_environment_wins_and_is_not_written(
     monkeypatch.setenv("LOYALTY_KEY", "given")
     assert warehouse.secret() == "given"
     assert (warehouse.home / "customer_key.secret").read_text() == made
+
+
+def test_a_build_is_settled_whoever_forgot_to_close_it(warehouse: Warehouse) -> None:
+    """A connection in a cycle of references, which nobody but the garbage collector closes."""
+    warehouse.begin(NIGHT, {}, run="one")
+    log = warehouse.path.with_name("warehouse.duckdb.wal")
+    gc.disable()
+    try:
+        cycle: list[object] = [duckdb.connect(str(warehouse.path), config=warehouse.engine_config())]
+        cycle[0].execute("create table marts.kept as select 1 as number")  # type: ignore[attr-defined]
+        cycle.append(cycle)
+        del cycle
+        assert log.exists()
+        warehouse.settle()
+    finally:
+        gc.enable()
+    assert not log.exists()
+    with duckdb.connect(str(warehouse.path), read_only=True) as con:
+        assert con.execute("select number from marts.kept").fetchall() == [(1,)]
 
 
 def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:

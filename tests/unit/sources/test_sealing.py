@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dagster_project.keyed_hashes import keyed_hash_sql, set_keys
@@ -227,6 +227,7 @@ def test_of_several_spellings_the_newest_is_kept(table: SourceTable) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(cells=st.lists(st.text(st.characters(codec="utf-8", exclude_characters='\0\r\n",')), min_size=1, max_size=5))
+@example(["\t", "\x1f", "\x85", "\u3000 \u2028"])
 def test_any_text_is_sealed_or_absent(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
     root = tmp_path_factory.mktemp("any")
     protection = Protection(root / "home", (("email", "email"),))

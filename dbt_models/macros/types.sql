@@ -17,13 +17,13 @@
 {#- One amount, as a source writes it or a product gives it; null where it is too large to be one. -#}
 {% macro as_amount(expression) -%}cast(try_cast({{ expression }} as {{ amount() }}) as {{ money() }}){%- endmacro %}
 
-{#- A product as one amount. Of two decimals of 18 digits DuckDB makes one of 18, which a rate of eight decimals fills at
-    a million; a factor of 19 makes room for all. -#}
+{#- A product as one amount. Of two decimals of 18 digits DuckDB makes one of 18, which a rate of eight decimals fills
+    at a million; a factor of 19 makes room for all. -#}
 {% macro product_amount(left, right) -%}
     {{ as_amount('try_cast(' ~ left ~ ' as decimal(19, 4)) * ' ~ right) }}
 {%- endmacro %}
 
-{#- An amount of the order's own currency at the order's rate; null where there is no rate, or the product no amount. -#}
+{#- An amount of the order's own currency at the order's rate; null without a rate, or where it is no amount. -#}
 {% macro in_reporting_currency(amount, exchange_rate='exchange_rate') -%}
     {{ product_amount(amount, exchange_rate) }}
 {%- endmacro %}

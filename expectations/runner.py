@@ -1,4 +1,4 @@
-"""Evaluates suites with Great Expectations inside DuckDB: the only module that imports the library.
+"""Evaluates suites with Great Expectations inside DuckDB; `custom.py` alone imports the library, too.
 
 The rules run as SQL over the build's own connection: nothing is pulled into pandas, no second connection is opened.
 Over duckdb-engine the library closes its connection before it fetches, and then every rule fails with an exception

@@ -69,6 +69,8 @@ class Identity(Strict):
     `mailbox` takes addresses for the same that one provider delivers to one mailbox, `email` only those that differ in
     case and spaces. Records of which a column of `told_apart_by` differs are two people, whatever they share.
     `never_the_same` lists pairs of records, written `source:customer_id` or `source/guest_order:order_id`.
+    `suggests_merges` asks the extra `[matching]` for pairs of customers who may be one person, for a person to judge:
+    those of at least the probability `suggested_from`.
     """
 
     rules: tuple[IdentityRule, ...] = ("loyalty_card", "mailbox", "phone", "social_handle")
@@ -77,12 +79,22 @@ class Identity(Strict):
     maximum_sharers: int = Field(default=5, ge=2)
     never_the_same: tuple[tuple[str, str], ...] = ()
     compares_rules: bool = True
+    suggests_merges: bool = False
+    suggested_from: float = Field(default=0.9, ge=0.5, lt=1)
 
     @model_validator(mode="after")
     def _pairs_of_two(self) -> Identity:
         for one, other in self.never_the_same:
             if one == other:
                 raise ValueError(f"'never_the_same' holds the pair {one}, {other}: nobody differs from themselves")
+        return self
+
+    @model_validator(mode="after")
+    def _suggests_beside_rules(self) -> Identity:
+        if self.suggests_merges and not self.rules:
+            raise ValueError(
+                "'suggests_merges' learns from what 'rules' link, and there are none; name a rule, or turn it off"
+            )
         return self
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from dagster_project.assets.metadata import table_spec, table_written
+from dagster_project.matching.model import require_splink
 from dagster_project.matching.suggestions import MATCHING_TABLES, write_suggested_merges
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
@@ -18,7 +19,13 @@ READ = {
 
 
 def suggested_merges_assets(settings: Settings) -> dg.AssetsDefinition:
-    """The pairs of customers who may be one person, and the model behind them, as one step."""
+    """The pairs of customers who may be one person, and the model behind them, as one step.
+
+    Raises:
+        MatchingError: merges are to be suggested, and the extra for it is not installed.
+    """
+    if settings.definitions.identity.suggests_merges:
+        require_splink()
     deps = [dg.AssetKey([schema, table]) for schema, tables in READ.items() for table in tables]
     specs = [table_spec("quality", name, deps, group_name="publish") for name in MATCHING_TABLES]
 

@@ -76,6 +76,10 @@ def test_the_least_a_shop_must_say_is_enough(config: Path) -> None:
             {"definitions": {"identity": {"never_the_same": [["shop:a", "shop:a"]]}}},
             "'never_the_same' holds the pair shop:a, shop:a: nobody differs from themselves",
         ),
+        (
+            {"definitions": {"identity": {"rules": [], "suggests_merges": True}}},
+            "'suggests_merges' learns from what 'rules' link, and there are none; name a rule, or turn it off",
+        ),
         ({"waivers": [{"table": "marts.a", "rule": "b", "from": "2026-01-01", "reason": "x"}]}, "until' is missing"),
         ({"waivers": [WAIVER | {"until": "2025-12-31"}]}, "must end on or after its first day and at most 366 days"),
         ({"waivers": [WAIVER | {"until": "2027-01-03"}]}, "must end on or after its first day and at most 366 days"),

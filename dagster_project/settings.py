@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_val
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dagster_project.oversight import Alerts, Strict, Waiver
-from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource, known_time_zone
+from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource, RestSource, known_time_zone
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
@@ -357,6 +357,7 @@ def load_settings(config: Path | str | None = None, **overrides: Any) -> Setting
         settings = Settings(**{**content, **overrides})
     except ValidationError as fault:
         raise SettingsError(f"{path}: {'; '.join(_explained(error) for error in fault.errors())}") from None
+    settings = settings.model_copy(update={"sources": _declared_beside(settings.sources, path.absolute().parent)})
     if settings.shop_folder is None:
         return settings
     folder = (path.absolute().parent / settings.shop_folder.expanduser()).resolve()
@@ -365,6 +366,16 @@ def load_settings(config: Path | str | None = None, **overrides: Any) -> Setting
             f"{path}: shop_folder {str(folder)!r} has no folder 'models' with the shop's staging models"
         )
     return settings.model_copy(update={"shop_folder": folder})
+
+
+def _declared_beside(sources: dict[str, AnySource], folder: Path) -> dict[str, AnySource]:
+    """The sources; a declaration that is a relative YAML file counts from the folder of the settings file."""
+    return {
+        name: source.model_copy(update={"declaration": str(folder / Path(source.declaration).expanduser())})
+        if isinstance(source, RestSource) and source.declaration.endswith((".yaml", ".yml"))
+        else source
+        for name, source in sources.items()
+    }
 
 
 def _config_path(config: Path | str | None) -> Path:

@@ -28,6 +28,8 @@ from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 
 Record = tuple[str, str]
 Pair = frozenset[Record]
+FEEDS = ("customers", "contacts", "guest_contacts", "orders")
+"""What who is one person rests on; the others are not landed."""
 DIGITS = {"mailbox": r"\d{8}", "phone": r"\d{8}$"}
 """In clean feeds these digits are the mailbox and the telephone, however they are written (`names.py`)."""
 
@@ -101,7 +103,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> People:
     simulate(plan, root / "deliveries", Dirt("heavy"))
     write_settings(root / "loyalty.yaml", root / "home", root / "deliveries")
     settings = load_settings(root / "loyalty.yaml")
-    tables, dbt = source_tables(settings), DbtRunner(settings)
+    tables, dbt = [table for table in source_tables(settings) if table.table in FEEDS], DbtRunner(settings)
     for table in tables:
         land(table, settings.home / "landing", dt.datetime.now(dt.UTC))
     dbt.warehouse.begin(plan.last_day, raw_views(tables, settings.home), "test")

@@ -217,12 +217,9 @@ class DbtRunner:
 
         manifest = self._parsed().manifest
         with self.environment():
-            try:
-                outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
-                    [*arguments, "--no-write-json", *self._common_arguments()]
-                )
-            finally:
-                _close_connections()
+            outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
+                [*arguments, "--no-write-json", *self._common_arguments()]
+            )
         if outcome.result is None:
             raise DbtFailed(f"dbt stopped: {without_values(outcome.exception)}")
         return list(outcome.result.results)
@@ -237,7 +234,10 @@ class DbtRunner:
 
     @contextmanager
     def environment(self) -> Iterator[None]:
-        """The variables that profiles.yml and the session plugin read, for the time of one invocation."""
+        """The variables that profiles.yml and the session plugin read, for the time of one invocation.
+
+        Whatever the invocation opened is closed at its end.
+        """
         given = {
             "LOYALTY_WORK": str(self.warehouse.work),
             "LOYALTY_DBT_TARGET": str(self.target),
@@ -249,6 +249,7 @@ class DbtRunner:
         try:
             yield
         finally:
+            _close_connections()
             for name, text in before.items():
                 if text is None:
                     os.environ.pop(name, None)
@@ -282,10 +283,17 @@ class DbtRunner:
 
 
 def _close_connections() -> None:
-    """Let go of the build: the adapter keeps its database open, and then nobody else may replace or rename the file."""
+    """Let go of the build: while its database is open, nobody else may replace or rename the file.
+
+    The adapter forgets its environment without closing it, so a thread or a cycle of references that still has hold of
+    it would keep the database open for as long as it likes. Closing its connection closes all cursors made of it.
+    """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
+    opened = DuckDBConnectionManager._ENV
     DuckDBConnectionManager.close_all_connections()
+    if opened is not None:
+        opened.close()
 
 
 def _message(result: Any) -> str:

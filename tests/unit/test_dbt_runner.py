@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from pathlib import Path
 
 import pytest
@@ -32,8 +31,9 @@ def opened_by_the_adapter(dbt: DbtRunner) -> LocalEnvironment:
 
 
 def open_files(folder: Path) -> list[str]:
-    handles = [path for path in Path("/proc/self/fd").iterdir() if path.exists()]
-    return [path.name for handle in handles if (path := Path(os.readlink(handle))).parent == folder]
+    """What this process has open in a folder."""
+    handles = [handle for handle in Path("/proc/self/fd").iterdir() if handle.exists()]
+    return [path.name for handle in handles if (path := handle.readlink()).parent == folder]
 
 
 def test_a_build_is_closed_though_a_thread_of_dbt_still_has_hold_of_it(dbt: DbtRunner) -> None:
@@ -50,13 +50,16 @@ def test_a_build_is_closed_though_a_thread_of_dbt_still_has_hold_of_it(dbt: DbtR
 
 
 def test_a_build_is_closed_though_the_invocation_failed_and_its_error_is_kept(dbt: DbtRunner) -> None:
-    with pytest.raises(ZeroDivisionError) as kept, dbt.environment():
-        cursor = opened_by_the_adapter(dbt).handle().cursor()
-        cursor.execute("create table marts.half as select 1 as number")
-        raise ZeroDivisionError
+    def failing() -> None:
+        with dbt.environment():
+            cursor = opened_by_the_adapter(dbt).handle().cursor()
+            cursor.execute("create table marts.half as select 1 as number")
+            cursor.execute("select error('a model that fails')")
+
+    with pytest.raises(Exception, match="a model that fails") as kept:
+        failing()
     assert open_files(dbt.warehouse.work) == []
-    assert cursor is not None
-    assert kept is not None
+    assert kept.value.__traceback__ is not None
 
 
 def test_an_invocation_that_opened_nothing_has_nothing_to_close(dbt: DbtRunner) -> None:

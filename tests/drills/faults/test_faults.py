@@ -103,6 +103,8 @@ def drilled(
     known = record.outcomes()
     outcomes = {fault.name: known[fault.name] for fault in faults if fault.name in known}
     assert not {name: outcome for name, outcome in outcomes.items() if "failure" in outcome}
+    if not outcomes:
+        pytest.skip("there was no time for any case, and none is on record: give the drill more DRILLS_MINUTES")
     return outcomes
 
 

@@ -117,6 +117,8 @@ def test_corruptions_of_every_column_are_noticed(night: MutableNight, tmp_path: 
     samples = [known[first::EVERY] for first in range(EVERY if IS_LONG else 1)]
     chosen = {str(case): case for sample in samples for case in sample}
     verdicts = judged(chosen, OutcomeRecord.of("mutations", tmp_path), night)
+    if not verdicts:
+        pytest.skip("there was no time for any case, and none is on record: give the drill more DRILLS_MINUTES")
     harmful = [verdict for verdict in verdicts if verdict.changes_facts]
     survivors = [verdict for verdict in harmful if not verdict.noticed]
     plain = [verdict for verdict in harmful if verdict.rows > USUAL_EDITS]

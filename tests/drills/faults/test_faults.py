@@ -32,14 +32,10 @@ class HurtShop:
     length: float = USUAL_CPU_SECONDS
 
     @classmethod
-    def copy_of(cls, published: CornerShop, root: Path) -> HurtShop:
-        shop = published.copy_to(root / f"shop{sum(1 for _ in root.iterdir())}")
+    def copy_of(cls, published: CornerShop, folder: Path) -> HurtShop:
+        """A shop to which nothing has happened, beside the others that were hurt."""
+        shop = published.copy_to(folder / f"shop{sum(1 for _ in folder.iterdir())}")
         return cls(shop, shop.seen())
-
-    def renewed(self, published: CornerShop) -> None:
-        """Be a shop to which nothing has happened, in a folder of its own."""
-        fresh = self.copy_of(published, self.shop.root.parent)
-        self.shop, self.seen = fresh.shop, fresh.seen
 
     def meets(self, fault: Fault) -> Ended:
         """A night under a fault: readers see what they saw, nothing that was landed is lost."""
@@ -74,29 +70,48 @@ class HurtShop:
         self.seen, self.length = now, ended.cpu_seconds
 
 
+class HurtShops:
+    """The shop that meets all faults, for after each it must be as if nothing had been; another where it is not.
+
+    There is none, and no night was run for it, before the first is asked for.
+    """
+
+    def __init__(self, request: pytest.FixtureRequest, folder: Path) -> None:
+        self._request, self._folder = request, folder
+        self._current: HurtShop | None = None
+
+    @property
+    def current(self) -> HurtShop:
+        if self._current is None:
+            self._current = HurtShop.copy_of(self._request.getfixturevalue("published_shop"), self._folder)
+        return self._current
+
+    def leave(self) -> None:
+        """Let the current one lie for whoever looks into what it has met."""
+        self._current = None
+
+
 @pytest.fixture(scope="module")
-def hurt(published_shop: CornerShop, tmp_path_factory: pytest.TempPathFactory) -> HurtShop:
-    """One shop for all: after each fault it must be as if nothing had been."""
-    return HurtShop.copy_of(published_shop, tmp_path_factory.mktemp("hurt"))
+def shops(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HurtShops:
+    return HurtShops(request, tmp_path_factory.mktemp("hurt"))
 
 
-def drilled(
-    faults: Sequence[Fault], record: OutcomeRecord, hurt: HurtShop, published: CornerShop
-) -> dict[str, dict[str, Any]]:
+def drilled(faults: Sequence[Fault], record: OutcomeRecord, shops: HurtShops) -> dict[str, dict[str, Any]]:
     """What became of nights under these faults: of those on record, and of those that there is time for.
 
     In the long form a whole night follows each.
     """
-    nights = [outcome["night"] for outcome in record.outcomes().values() if "night" in outcome]
-    hurt.length = median(nights) if nights else hurt.length
     for name, fault in record.left({fault.name: fault for fault in faults}):
+        hurt = shops.current
+        nights = [outcome["night"] for outcome in record.outcomes().values() if "night" in outcome]
+        hurt.length = median(nights) if nights else hurt.length
         try:
             ended = hurt.meets(fault)
             if IS_LONG:
                 hurt.runs()
         except AssertionError as broken:
             record.add(name, {"failure": f"{broken}", "shop": f"{hurt.shop.root}"})
-            hurt.renewed(published)
+            shops.leave()
         else:
             step, said = how_it_ended(hurt.shop, ended)
             record.add(name, {"step": step, "said": said, "used": ended.cpu_seconds, "night": hurt.length})
@@ -108,22 +123,20 @@ def drilled(
     return outcomes
 
 
-def test_no_fault_touches_readers_or_what_was_landed(
-    hurt: HurtShop, published_shop: CornerShop, tmp_path: Path
-) -> None:
+def test_no_fault_touches_readers_or_what_was_landed(shops: HurtShops, tmp_path: Path) -> None:
     faults = [fault for fault in FAULTS if fault.is_short or IS_LONG]
-    outcomes = drilled(faults, OutcomeRecord.of("faults", tmp_path), hurt, published_shop)
+    outcomes = drilled(faults, OutcomeRecord.of("faults", tmp_path), shops)
     told = f"{len(outcomes)} of {len(FAULTS)} faults, each with a whole night after it."
     rows = [(name, outcome["step"], outcome["said"]) for name, outcome in outcomes.items()]
     write_section("faults", ["what goes wrong", "the night ends in", "and says"], rows, told)
 
 
 def test_no_moment_to_be_killed_at_touches_readers_and_the_next_night_is_whole(
-    hurt: HurtShop, published_shop: CornerShop, tmp_path: Path
+    shops: HurtShops, tmp_path: Path
 ) -> None:
-    outcomes = drilled(kills(RANDOM_KILLS, SEED), OutcomeRecord.of("kills", tmp_path), hurt, published_shop)
+    outcomes = drilled(kills(RANDOM_KILLS, SEED), OutcomeRecord.of("kills", tmp_path), shops)
     if not IS_LONG:  # one whole night after all that this shop has met
-        hurt.runs()
+        shops.current.runs()
     steps = Counter(outcome["step"] for outcome in outcomes.values())
     told = f"{len(outcomes)} of {RANDOM_KILLS} nights, each with a whole one after it."
     write_section("kills", ["killed in", "nights"], steps.most_common(), told)

@@ -112,7 +112,6 @@ FAULTS = [
         DIES,
         arrange=die_in,
         arguments=("dagster_project.publishing.versions:point_to", 1),
-        is_short=True,
     ),
     Fault(
         "the disk is full as files are landed",

@@ -125,8 +125,9 @@ def drilled(faults: Sequence[Fault], record: OutcomeRecord, shops: HurtShops) ->
 
 def test_no_fault_touches_readers_or_what_was_landed(shops: HurtShops, tmp_path: Path) -> None:
     faults = [fault for fault in FAULTS if fault.is_short or IS_LONG]
-    outcomes = drilled(faults, OutcomeRecord.of("faults", tmp_path), shops)
-    told = f"{len(outcomes)} of {len(FAULTS)} faults, each with a whole night after it."
+    record = OutcomeRecord.of("faults", tmp_path)
+    outcomes = drilled(faults, record, shops)
+    told = f"{len(outcomes)} of {len(FAULTS)} faults, each with a whole night after it, on code `{record.code}`."
     rows = [(name, outcome["step"], outcome["said"]) for name, outcome in outcomes.items()]
     write_section("faults", ["what goes wrong", "the night ends in", "and says"], rows, told)
 
@@ -134,11 +135,12 @@ def test_no_fault_touches_readers_or_what_was_landed(shops: HurtShops, tmp_path:
 def test_no_moment_to_be_killed_at_touches_readers_and_the_next_night_is_whole(
     shops: HurtShops, tmp_path: Path
 ) -> None:
-    outcomes = drilled(kills(RANDOM_KILLS, SEED), OutcomeRecord.of("kills", tmp_path), shops)
+    record = OutcomeRecord.of("kills", tmp_path)
+    outcomes = drilled(kills(RANDOM_KILLS, SEED), record, shops)
     if not IS_LONG:  # one whole night after all that this shop has met
         shops.current.runs()
     steps = Counter(outcome["step"] for outcome in outcomes.values())
-    told = f"{len(outcomes)} of {RANDOM_KILLS} nights, each with a whole one after it."
+    told = f"{len(outcomes)} of {RANDOM_KILLS} nights, each with a whole one after it, on code `{record.code}`."
     write_section("kills", ["killed in", "nights"], steps.most_common(), told)
 
 

@@ -116,13 +116,14 @@ def test_corruptions_of_every_column_are_noticed(night: MutableNight, tmp_path: 
     # every sample is spread over all feeds: where the drill was stopped, too
     samples = [known[first::EVERY] for first in range(EVERY if IS_LONG else 1)]
     chosen = {str(case): case for sample in samples for case in sample}
-    verdicts = judged(chosen, OutcomeRecord.of("mutations", tmp_path), night)
+    record = OutcomeRecord.of("mutations", tmp_path)
+    verdicts = judged(chosen, record, night)
     if not verdicts:
         pytest.skip("there was no time for any case, and none is on record: give the drill more DRILLS_MINUTES")
     harmful = [verdict for verdict in verdicts if verdict.changes_facts]
     survivors = [verdict for verdict in harmful if not verdict.noticed]
     plain = [verdict for verdict in harmful if verdict.rows > USUAL_EDITS]
-    _write(len(known), verdicts, harmful, plain)
+    _write(f"of {len(known):,} corruptions, on code `{record.code}`", verdicts, harmful, plain)
     told = "\n".join(f"{one.case}: {one.rows} rows" for one in survivors)
     assert len(harmful) > len(verdicts) / 2
     assert _share_noticed(plain) >= LEAST_NOTICED, told
@@ -149,10 +150,10 @@ def _share_noticed(verdicts: list[Verdict], without: str = "") -> float:
     return sum(any(found.by != without for found in one.noticed) for one in verdicts) / len(verdicts)
 
 
-def _write(count: int, verdicts: list[Verdict], harmful: list[Verdict], plain: list[Verdict]) -> None:
+def _write(among: str, verdicts: list[Verdict], harmful: list[Verdict], plain: list[Verdict]) -> None:
     by = Counter(judge for verdict in harmful for judge in {found.by for found in verdict.noticed})
     told = (
-        f"{len(verdicts):,} of {count:,} corruptions; {len(harmful):,} change a published fact, and of these "
+        f"{len(verdicts):,} {among}; {len(harmful):,} change a published fact, and of these "
         f"{_share_noticed(harmful):.1%} are noticed; of the {len(plain):,} that touch more than {USUAL_EDITS} rows, "
         f"{_share_noticed(plain):.1%}. Where a feed is no whole export the door has nothing to compare: the others "
         f"alone notice at least {_share_noticed(harmful, without='the door'):.1%}."

@@ -36,6 +36,8 @@ DEFINITION_VARIABLES = (
     "score_scale", "score_full_occasions", "score_full_net", "score_cap_with_complaint",
 )  # fmt: skip
 """The settings under `definitions` that SQL reads as variables of the same name."""
+NOT_OF_SQL = {"suggests_merges", "suggested_from"}
+"""Settings of identity that SQL does not read."""
 PASSED = frozenset({"success", "pass"})
 _PARSED: dict[str, Parsed] = {}
 """What this process has parsed, by the files and the variables that it was parsed from: of any home, for any night."""
@@ -269,7 +271,7 @@ class DbtRunner:
             "sources": sorted(self.settings.sources),
             "staged": staged_entities(self.settings),
             **chosen,
-            "identity": self.settings.definitions.identity.model_dump(mode="json"),
+            "identity": self.settings.definitions.identity.model_dump(mode="json", exclude=NOT_OF_SQL),
             "feed_time_zones": feed_time_zones(self.settings.sources),
             "has_deletions": has_deletions(self.settings.sources),
         }

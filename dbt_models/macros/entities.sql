@@ -27,6 +27,8 @@
             'product_id': 'varchar',
             'product_name': 'varchar',
             'product_kind': 'varchar',
+            'quality_line': 'varchar',
+            'quality_rank': 'bigint',
             'launch_date': 'date',
             'unit_cost': money()
         },

@@ -32,6 +32,11 @@
             'launch_date': 'date',
             'unit_cost': money()
         },
+        'product_prices': {
+            'product_id': 'varchar',
+            'valid_from_date': 'date',
+            'list_price': money()
+        },
         'orders': {
             'order_id': 'varchar',
             'customer_id': 'varchar',

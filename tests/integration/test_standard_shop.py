@@ -16,6 +16,7 @@ FILES: dict[str, str] = {
     "from customers",
     "products": "select product_id, product_name, product_kind, quality_line, "
     "list_position(['basic', 'standard', 'premium'], quality_line) as quality_rank, launched_on as launch_date, unit_cost from products",
+    "product_prices": "select product_id, valid_from as valid_from_date, list_price from product_prices",
     "orders": "select * exclude (status, currency), status as order_status, currency as currency_code from orders",
     "order_lines": "select order_id, line_number, product_id, quantity, unit_price from order_lines",
     "refunds": "select refund_id, order_id, refunded_at, refund_amount, reason as refund_reason from refunds",

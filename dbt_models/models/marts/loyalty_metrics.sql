@@ -178,7 +178,7 @@ found as (
         metric_value,
         ci_low,
         ci_high,
-        {{ 'status_reason' if part in ('valued', 'effects') else 'cast(null as ' ~ dbt.type_string() ~ ') as status_reason' }}
+        {{ 'cast(null as ' ~ dbt.type_string() ~ ') as ' if part in ('multiples', 'quantiles') }}status_reason
     from {{ part }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}

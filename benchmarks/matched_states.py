@@ -4,8 +4,8 @@
 
 The shop is drawn inside DuckDB: a million customers of three years with four purchase occasions, 2.6 answers and half a
 request for help each, 40 % of them members. Ours is the SQL that dbt compiled, from paced occasions to
-`feedback_behaviour`, `bad_contact_behaviour` and `programme_effect`, one table after another as a night builds them, under
-a limit of the engine's memory. Allowed are 6 GB whatever the number of customers.
+`feedback_behaviour`, `bad_contact_behaviour` and `programme_effect`, one table after another as a night builds them,
+under a limit of the engine's memory. Allowed are 6 GB whatever the number of customers.
 
 Prints one JSON line per figure: {"bench", "case", "ours", "other", "other_name", "ratio", "unit", "runs"}; the ratio is
 allowed / ours. Rows and time of each table go to standard error. --quick draws 50,000 customers.

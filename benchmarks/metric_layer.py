@@ -217,9 +217,7 @@ def no_rows(columns: tuple[str, ...]) -> str:
     return "select " + ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in typed) + " where false"
 
 
-def in_order(
-    manifest: Mapping[str, Any], target: Path, wanted: Collection[str], drawn: Collection[str]
-) -> list[Model]:
+def in_order(manifest: Mapping[str, Any], target: Path, wanted: Collection[str], drawn: Collection[str]) -> list[Model]:
     """The wanted models and what they are made of but the drawn tables, parents first."""
     nodes = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     found: dict[str, Model] = {}

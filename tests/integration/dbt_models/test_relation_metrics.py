@@ -1,4 +1,4 @@
-"""Metrics beyond orders and answers (referrals, programme, costs, lines of quality, prices, posts): tiny shops, by hand."""
+"""Metrics of referrals, the programme, costs, lines of quality, prices and posts: tiny shops, counted by hand."""
 
 from __future__ import annotations
 

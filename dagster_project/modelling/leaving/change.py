@@ -1,4 +1,4 @@
-"""Whether customers have lately begun to leave more easily, or less, for no reason that a feed tells.
+"""Whether customers have lately begun to leave more easily, for no reason that a feed tells.
 
 Belongs here: the change, its fit, and what it adds to the chance of no order. Not here: whether it is believed
 (`change_trial.py`), the purchase models themselves (`btyd/beta_geometric.py`).
@@ -34,8 +34,9 @@ STEP_DAYS = 15
 WINDOWS_DAYS = tuple(range(STEP_DAYS, 181, STEP_DAYS))
 """Days back to where a change is looked for: half a year, after which evenings have ended that calibrations learn of it
 from."""
-LARGEST_FACTOR = 8.0
-"""Where the search ends; below, its inverse. Chances to drop out of one in eight become two in three."""
+SMALLEST_FACTOR, LARGEST_FACTOR = 1.5, 8.0
+"""Below the one a change is not worth following, at the other the search ends: chances to drop out of one in eight
+become two in three. That customers leave less easily is not asked: a season that brings them sooner looks the same."""
 CHANCES_AT_FIRST: Mapping[str, int] = {BetaGeo.name: 0, ModifiedBetaGeo.name: 1}
 
 
@@ -59,7 +60,7 @@ OCCASIONS_LATELY = FeatureGroup(
 
 @dataclass(frozen=True)
 class Change:
-    """Since some day purchases count as more chances to drop out, or fewer.
+    """Since some day purchases count as more chances to drop out.
 
     Attributes:
         window_days: how long ago the change was, from the end of the evening that it was fitted on.
@@ -72,9 +73,9 @@ class Change:
     likelihood_ratio: float
 
     @property
-    def is_inner(self) -> bool:
-        """Whether the likelihood is highest within the search, and not at its end."""
-        return 1.01 / LARGEST_FACTOR < self.factor < 0.99 * LARGEST_FACTOR
+    def is_great(self) -> bool:
+        """Whether it is worth following, and a maximum rather than the end of the search."""
+        return SMALLEST_FACTOR <= self.factor < 0.99 * LARGEST_FACTOR
 
     def adds(self, model: FittedPurchaseModel, features: pd.DataFrame, horizon_days: int) -> FloatArray:
         """What the change adds to the log odds of no order within a horizon, shape (n,).
@@ -119,7 +120,7 @@ def fit_change(
     for days in windows_days:
         best = minimize_scalar(
             lambda log_factor, days=days: -seen.log_likelihood(days, float(np.exp(log_factor))),
-            bounds=(-np.log(LARGEST_FACTOR), np.log(LARGEST_FACTOR)),
+            bounds=(0.0, np.log(LARGEST_FACTOR)),
             method="bounded",
             options={"xatol": 1e-2},
         )

@@ -5,9 +5,10 @@ Belongs here: the trial of `change.py` on the newest evening whose outcome is kn
 
 A purchase model is never quite true, so on a long record a change is always found: on Online Retail II and CDNOW with
 likelihood ratios of 20 to 150, and what it said of 90 days was mostly worse. So two things are asked. It must be more
-than chance: the likelihood ratio of the best of several days lies above its 1 in 1,000, by Bonferroni, at a maximum and
-not where the search ends. And it must be of use: with the same day's change, as large as it looked 30 days ago, what
-was said then of the 30 days that have now ended has a log-loss lower by more than two standard errors.
+than chance, and great: the likelihood ratio of the best of several days lies above its 1 in 1,000, by Bonferroni, and
+a purchase counts as half as many chances again or more. And it must be of use: with the same day's change, as large as
+it looked 30 days ago, what was said then of the 30 days that have now ended has a log-loss lower by more than two
+standard errors.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def try_change(
     change = fit_change(model, known)
     if change is None:
         return None
-    is_sure = change.is_inner and change.likelihood_ratio > MOST_BY_CHANCE
+    is_sure = change.is_great and change.likelihood_ratio > MOST_BY_CHANCE
     if not is_sure or change.window_days <= TRIAL_DAYS:
         return ChangeTrial(change)
     earlier = _earlier(reading, settings, customer_share, change.window_days - TRIAL_DAYS)
@@ -118,13 +119,7 @@ class _Earlier:
 
     def of_use(self, reading: Reading, settings: ChurnSettings, customer_share: float) -> tuple[float, float]:
         """Log-loss of active customers with the change less that without, and its standard error."""
-        outcomes = customer_outcomes(
-            reading.connection,
-            [self.cutoff],
-            TRIAL_DAYS,
-            counts_zero_value_orders=reading.counts_zero_value_orders,
-            customer_share=customer_share,
-        )
+        outcomes = customer_outcomes(reading.connection, [self.cutoff], TRIAL_DAYS, reading.scope(customer_share))
         active = is_active(self.features, settings.horizon_days)
         asked = self.features[active].reset_index(drop=True)
         has_left = np.asarray(aligned_outcomes(asked, outcomes)["orders"] == 0, dtype=np.float64)
@@ -138,13 +133,7 @@ class _Earlier:
 def _earlier(reading: Reading, settings: ChurnSettings, customer_share: float, window_days: int) -> _Earlier | None:
     """The evening with the change as it was seen then; None where no model with drop-out at purchases was certified."""
     cutoff, is_counted = reading.as_of - dt.timedelta(days=TRIAL_DAYS), reading.counts_zero_value_orders
-    features = customer_features(
-        reading.connection,
-        [cutoff],
-        counts_zero_value_orders=is_counted,
-        customer_share=customer_share,
-        groups=[OCCASIONS_LATELY],
-    ).df()
+    features = customer_features(reading.connection, [cutoff], reading.scope(customer_share), [OCCASIONS_LATELY]).df()
     if features.empty:
         return None
     fits = fit_models(features, TRIAL_DAYS, settings.purchase_model, stops_at_first=True)

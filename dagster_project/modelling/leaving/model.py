@@ -65,7 +65,7 @@ class LeavingModel:
 
     @property
     def change(self) -> Change | None:
-        """Since when customers leave more easily, or less; None where nothing of the kind is believed."""
+        """Since when customers leave more easily; None where nothing of the kind is believed."""
         return self.change_trial.change if self.change_trial is not None and self.change_trial.is_believed else None
 
     def score(self, features: pd.DataFrame) -> pd.DataFrame:

@@ -78,8 +78,7 @@ def leaving_night(reading: Reading, settings: ChurnSettings) -> LeavingNight:
         plan.horizon_days,
         settings.purchase_model,
         groups,
-        counts_zero_value_orders=counted,
-        customer_share=share,
+        reading.scope(share),
     )
     record = Record(plan, evenings, groups, settings.learning_threads)
     if fits is None or fits.base is None:
@@ -106,13 +105,7 @@ def features_of(
     reading: Reading, cutoff: dt.date, groups: tuple[FeatureGroup, ...], customer_share: float = 1.0
 ) -> duckdb.DuckDBPyRelation:
     """The features of one evening with those of the groups, not fetched yet."""
-    return customer_features(
-        reading.connection,
-        [cutoff],
-        counts_zero_value_orders=reading.counts_zero_value_orders,
-        customer_share=customer_share,
-        groups=groups,
-    )
+    return customer_features(reading.connection, [cutoff], reading.scope(customer_share), groups)
 
 
 def _chosen(tonight: Evening, record: Record, fits: Fits, settings: ChurnSettings) -> LeavingModel:

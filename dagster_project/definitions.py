@@ -47,7 +47,11 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         metric_changes_assets(settings),
     ]
     later = {
-        "after_models_checks": {*resources["dbt"].models_tagged("after_models"), *MATCHING_TABLES, FORECAST_KEY.path[-1]},
+        "after_models_checks": {
+            *resources["dbt"].models_tagged("after_models"),
+            *MATCHING_TABLES,
+            FORECAST_KEY.path[-1],
+        },
         "changes_checks": {*CHANGE_TABLES},
     }
     audited = [key for assets in built for key in assets.keys]

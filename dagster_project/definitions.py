@@ -46,8 +46,14 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         suggested_merges_assets(settings),
         metric_changes_assets(settings),
     ]
-    late = {*CHANGE_TABLES, *MATCHING_TABLES, FORECAST_KEY.path[-1]}
-    after_models = {*resources["dbt"].models_tagged("after_models"), *late}
+    later = {
+        "after_models_checks": {
+            *resources["dbt"].models_tagged("after_models"),
+            *MATCHING_TABLES,
+            FORECAST_KEY.path[-1],
+        },
+        "changes_checks": {*CHANGE_TABLES},
+    }
     audited = [key for assets in built for key in assets.keys]
     job = nightly_job(settings)
     return dg.Definitions(
@@ -58,7 +64,7 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
                 published_version_asset(settings, audited),
                 report_asset(settings),
             ],
-            "asset_checks": check_stages(settings, after_models),
+            "asset_checks": check_stages(settings, later),
             "jobs": [job],
             "schedules": [nightly_schedule(job)],
             "sensors": [alerts_sensor(settings)],

@@ -112,6 +112,8 @@ class Definitions(Strict):
     won_back_days: int = Field(default=90, ge=0)
     gap_prior_weight: float = Field(default=3.0, ge=0)
     adoption_window_days: int = Field(default=90, ge=1)
+    price_rise_share: float = Field(default=0.05, gt=0)
+    price_rise_window_days: int = Field(default=90, ge=1)
     survey_throttle_days: int = Field(default=45, ge=0)
     survey_answer_days: int = Field(default=30, ge=1)
     first_reply_hours: float = Field(default=8.0, gt=0)

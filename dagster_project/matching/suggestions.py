@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.matching.fields import FIELDS, ComparedField
-from dagster_project.matching.model import PairModel, require_splink
+from dagster_project.matching.model import MatchingError, PairModel, require_splink
 from dagster_project.matching.people import add_blocks, add_texts, load_people
 from dagster_project.settings import Settings
 from dagster_project.sources.configured import spelling_of
@@ -76,7 +76,7 @@ def write_suggested_merges(con: duckdb.DuckDBPyConnection, settings: Settings) -
         settings: the shop.
 
     Raises:
-        MatchingError: merges are to be suggested, and Splink is not installed.
+        MatchingError: merges are to be suggested, and Splink is not installed, or the engine cannot.
     """
     if not settings.definitions.identity.suggests_merges:
         outcome = Outcome("off", "definitions.identity.suggests_merges is not set")
@@ -89,18 +89,15 @@ def write_suggested_merges(con: duckdb.DuckDBPyConnection, settings: Settings) -
         has_originals = add_texts(private, originals_path(settings.home) if keeps else None, spelling_of(settings))
         add_blocks(private)
         model = PairModel(private, has_originals=has_originals)
-        if records < MINIMUM_RECORDS or not model.train():
-            outcome = Outcome(
-                "insufficient_data",
-                f"{records} different records are too few, or too few of them agree, to learn from",
-            )
-            _write(con, outcome, None, None)
-            return outcome
-        pairs = likely_pairs(private, model, settings, _parted(con, settings))
-        outcome = Outcome(
-            "fitted", None if has_originals else "originals are dropped, so only what is the same is seen"
-        )
-        _write(con, outcome, model, pairs)
+        is_trained = records >= MINIMUM_RECORDS and model.train()
+        pairs = likely_pairs(private, model, settings, _parted(con, settings)) if is_trained else None
+    if pairs is None:
+        told = f"{records} different records are too few, or too few of them agree, to learn from"
+        outcome = Outcome("insufficient_data", told)
+        _write(con, outcome, None, None)
+        return outcome
+    outcome = Outcome("fitted", None if has_originals else "originals are dropped, so only what is the same is seen")
+    _write(con, outcome, model, pairs)
     return outcome
 
 
@@ -265,11 +262,23 @@ _WITH_FACTS = """
 
 @contextmanager
 def _private_engine(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An engine of its own, in a folder that nobody else may enter; one thread, so that sums come out the same."""
+    """An engine of its own, in a folder that nobody else may enter; one thread, so that sums come out the same.
+
+    Raises:
+        MatchingError: the engine cannot; its message is kept back, as it may quote a name.
+    """
+    from splink.internals.exceptions import SplinkException
+
     home.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=".matching-", dir=home) as folder,
         private_connection(spill_to=Path(folder)) as private,
     ):
         private.execute("set threads = 1")
-        yield private
+        try:
+            yield private
+        except (duckdb.Error, SplinkException) as fault:
+            raise MatchingError(
+                f"merges cannot be suggested ({type(fault).__name__}); look for room on the disk of {home}, or turn "
+                "definitions.identity.suggests_merges off"
+            ) from None

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from dagster_project.matching.people import BLOCKS, LARGEST_BLOCK, add_blocks, a
 from dagster_project.matching.suggestions import WHOLE_MODEL, write_suggested_merges
 from dagster_project.settings import Settings, load_settings
 from dagster_project.sources.identifiers import Spelling
+from dagster_project.sources.originals import originals_path
 from dagster_project.warehouse import Warehouse
 
 IDENTIFIERS = ("loyalty_card", "mailbox", "phone", "social_handle", "full_name", "birthday", "email")
@@ -191,6 +194,17 @@ def test_without_the_extra_the_message_names_it(tmp_path: Path, monkeypatch: pyt
         ),
     ):
         write_suggested_merges(con, chosen)
+
+
+def test_what_fails_is_told_without_quoting_anybody(tmp_path: Path) -> None:
+    pytest.importorskip("splink", reason="needs the extra [matching]")
+    warehouse, chosen = built(tmp_path, suggests_merges=True)
+    pq.write_table(pa.table({"kind": ["name"], "pseudonym": ["full_name"]}), originals_path(tmp_path))
+    with warehouse.connect() as con, pytest.raises(MatchingError, match="cannot be suggested") as caught:
+        write_suggested_merges(con, chosen)
+    assert "full_name" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert not list(tmp_path.glob(".matching-*"))
 
 
 def test_a_model_without_pairs_is_not_trained(engine: duckdb.DuckDBPyConnection) -> None:

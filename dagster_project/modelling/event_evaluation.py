@@ -42,6 +42,40 @@ def roc_auc(happened: npt.ArrayLike, predicted: npt.ArrayLike) -> Score:
     return (rank_sum - count_positive * (count_positive + 1) / 2) / (count_positive * count_negative)
 
 
+def auc_difference(happened: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[float, float] | None:
+    """How much better one ranking of the same customers is than another, and its standard error.
+
+    The error is that of DeLong, DeLong and Clarke-Pearson (1988, "Comparing the areas under two or more correlated
+    receiver operating characteristic curves"): the area is a mean of placements, each customer's share of those of the
+    other kind that they rank rightly against, and the difference of two areas a mean of differences.
+
+    Args:
+        happened: outcomes, shape (n,), 0 or 1.
+        one: any ranking, shape (n,), higher is likelier.
+        other: the same of another.
+
+    Returns:
+        The areas' difference, one less other, and its standard error; None with fewer than two of a kind.
+
+    Raises:
+        ValueError: an outcome is neither 0 nor 1.
+    """
+    pairs = [_scorable_event(happened, ranking) for ranking in (one, other)]
+    if pairs[0] is None or pairs[1] is None:
+        return None
+    has = pairs[0][0] == 1
+    if min(has.sum(), (~has).sum()) < 2:
+        return None
+    moved = []
+    for kind in (has, ~has):
+        placed = [
+            (rankdata(ranking)[kind] - rankdata(ranking[kind])) / (~kind).sum() for _, ranking in (pairs[0], pairs[1])
+        ]
+        moved.append(placed[0] - placed[1])
+    error = np.sqrt(sum(float(part.var(ddof=1)) / part.size for part in moved))
+    return float(moved[0].mean()), float(error)
+
+
 def brier(happened: npt.ArrayLike, probability: npt.ArrayLike) -> Score:
     """Mean squared error of a probability (Brier 1950).
 

@@ -216,6 +216,20 @@ select
 from models.customer_next_order
 """
 
+NEXT_ORDER_RECORD = """
+select
+    model,
+    is_baseline,
+    count_evenings,
+    count_customers,
+    max(score_value) filter (where score = 'mean_absolute_error') as days_off,
+    max(score_value) filter (where score = 'coverage_80') as coverage_80
+from models.ledger_scores
+where prediction = 'days_to_next_order' and predicted_date is null and segment_type = 'all'
+group by model, is_baseline, count_evenings, count_customers
+order by is_baseline, count_evenings desc, model
+"""
+
 NEXT_PURCHASE_SCORES = """
 select prediction, model, is_champion, cutoff_date, horizon_days, segment, count_customers, score, score_value
 from models.next_purchase_scores

@@ -6,8 +6,8 @@ Belongs here: the trial of `change.py` on the newest evening whose outcome is kn
 A purchase model is never quite true, so on a long record a change is always found: on Online Retail II and CDNOW with
 likelihood ratios of 20 to 150, and what it said of 90 days was mostly worse. So two things are asked. It must be more
 than chance, and great: the likelihood ratio of the best of several days lies above its 1 in 1,000, by Bonferroni, and
-a purchase counts as half as many chances again or more. And it must be of use: with the same day's change, as large as
-it looked 30 days ago, what was said then of the 30 days that have now ended has a log-loss lower by more than two
+a purchase counts as half as many chances again or more. And it must be of use: 30 days ago the same day's change was
+great already, and with it what was said then of the 30 days that have now ended has a log-loss lower by more than two
 standard errors.
 """
 
@@ -96,8 +96,8 @@ def try_change(
     if not is_sure or change.window_days <= TRIAL_DAYS:
         return ChangeTrial(change)
     earlier = _earlier(reading, settings, customer_share, change.window_days - TRIAL_DAYS)
-    if earlier is None:
-        return ChangeTrial(change)
+    if earlier is None or not earlier.change.is_great:
+        return ChangeTrial(change, None if earlier is None else earlier.change.factor)
     return ChangeTrial(change, earlier.change.factor, *earlier.of_use(reading, settings, customer_share))
 
 

@@ -70,6 +70,25 @@ def ledger(shop: Published, metrics: Metrics) -> Section:
     )
 
 
+def record_of_leaving(shop: Published) -> str | None:
+    """How chances of no order said on past month ends came true, in a sentence; none where none has come due.
+
+    Args:
+        shop: the published version.
+    """
+    found = [one for one in records_of(shop.rows(model_queries.LEDGER_RECORD), SUBJECTS[-1]) if "brier" in one.scores]
+    if not found:
+        return None
+    record = min(found, key=lambda one: (abs(one.horizon_days - CHURN_DAYS), one.horizon_days))
+    naive = "" if record.best_naive is None else f" (the best rule of thumb: {formats.number(record.best_naive, 3)})"
+    figures = {name: formats.number(record.scores.get(name), 3) for name in ("brier", "roc_auc", "calibration_error")}
+    evenings = formats.plural(record.count_evenings, "past month end")
+    return (
+        f"The purchase model behind these chances was graded on {evenings}, {record.horizon_days} days ahead: "
+        f"Brier {figures['brier']}{naive}, AUC {figures['roc_auc']}, calibration error {figures['calibration_error']}."
+    )
+
+
 def records_of(rows: Sequence[Row], subject: Subject) -> list[Record]:
     """The record of each prediction and horizon.
 

@@ -16,6 +16,11 @@ TITLES = {
     "hit_rate_3": "By the first three",
     "hit_rate_5": "By the first five",
 }
+RECORD_NOTE = (
+    "The record is of month ends whose year is over, and of customers who had come back before and ordered again in "
+    "that year; each rule is off by as many days as its middle date missed the order by, on the mean."
+)
+NO_RECORD_NOTE = "No date said on a past month end has come due yet: dates are graded when the year after it is over."
 SUBJECTS = {"next_order": "Date of the next order", "next_kind": "Kinds in the next basket"}
 
 
@@ -23,8 +28,11 @@ def next_purchase(shop: Published, metrics: Metrics) -> Section:
     """The next purchase, in numbers of customers, and the record of the rules that tell it."""
     title = "When and what customers buy next"
     counts, scores = shop.row(model_queries.NEXT_ORDERS), shop.rows(model_queries.NEXT_PURCHASE_SCORES)
+    record = shop.rows(model_queries.NEXT_ORDER_RECORD)
+    tables, graded = [*_record(record), *_tables(scores)], RECORD_NOTE if record else NO_RECORD_NOTE
     if not counts["count_dated"]:
-        return Section("next", title, "The history is too short to date anybody's next order.", tables=_tables(scores))
+        lead = "The history is too short to date anybody's next order."
+        return Section("next", title, lead, tables=tables, notes=(graded,))
     lead = (
         f"{formats.plural(counts['count_soon'], 'customer')} of {formats.count(counts['count_customers'])} will more "
         "likely than not order within a year, and are expected within 30 days; "
@@ -35,7 +43,23 @@ def next_purchase(shop: Published, metrics: Metrics) -> Section:
         "Dates are of those who order within a year; whether they do is told apart, as a probability. Each rule is "
         "tried on a past evening, on customers who ordered again; the first row speaks tonight."
     )
-    return Section("next", title, lead, tables=_tables(scores), notes=(note,))
+    return Section("next", title, lead, tables=tables, notes=(note, graded))
+
+
+def _record(rows: list[Row]) -> list[Table]:
+    """What became of the dates that were said on past month ends, naive rules last."""
+    body = [
+        (
+            formats.words(row["model"]) + (" (rule of thumb)" if row["is_baseline"] else ""),
+            formats.count(row["count_evenings"]),
+            formats.count(row["count_customers"]),
+            formats.number(row["days_off"], 1),
+            formats.share(row["coverage_80"]),
+        )
+        for row in rows
+    ]
+    columns = ("Rule", "# Month ends", "# Orders", "# Days off", "# 80 % intervals held")
+    return [Table("Dates of next orders said on past month ends", columns, body)] if body else []
 
 
 def _tables(rows: list[Row]) -> list[Table]:

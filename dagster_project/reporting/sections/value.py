@@ -8,6 +8,7 @@ from dagster_project.reporting import charts, formats, model_queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Figure, Section, Table
 from dagster_project.reporting.published import Published, Row
+from dagster_project.reporting.sections.ledger import record_of_leaving
 
 MOST_BINS = 20
 BIN_WIDTHS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05)
@@ -154,6 +155,7 @@ def churn(shop: Published, metrics: Metrics) -> Section:
             f"{metrics.minimum_base()} customers only the number is shown. A reason is a cause that weighs among the "
             "customer's three heaviest; weights are in log odds against the mean active customer. What a feed adds is "
             "measured on past evenings: log-loss without it less with it; a gain within 1.96 errors of 0 is nothing.",
+            record_of_leaving(shop) or "No chance said on a past month end has come due yet.",
         ),
     )
 

@@ -78,6 +78,24 @@ def test_auc_and_spearman_agree_with_scipy_under_ties(rows):
         assert event_evaluation.roc_auc(happened, ranking) is None
 
 
+def test_the_error_of_a_difference_of_areas_is_that_of_a_bootstrap():
+    rng = np.random.default_rng(4)
+    happened = (rng.random(600) < 0.3).astype(float)
+    shared = happened + rng.normal(0, 1, 600)
+    one, other = (shared + rng.normal(0, 0.5, 600)).round(1), (shared + rng.normal(0, 1.5, 600)).round(1)
+    difference, error = event_evaluation.auc_difference(happened, one, other)
+    areas = [event_evaluation.roc_auc(happened, ranking) for ranking in (one, other)]
+    assert difference == pytest.approx(areas[0] - areas[1], abs=1e-12)
+    drawn = []
+    for _ in range(400):
+        rows = rng.integers(0, 600, 600)
+        areas = [event_evaluation.roc_auc(happened[rows], ranking[rows]) for ranking in (one, other)]
+        drawn.append(areas[0] - areas[1])
+    assert error == pytest.approx(np.std(drawn), rel=0.15)
+    assert event_evaluation.auc_difference(happened, one, one) == (0.0, 0.0)
+    assert event_evaluation.auc_difference([1.0, 0.0, 0.0], [3, 2, 1], [1, 2, 3]) is None
+
+
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=50), st.randoms())
 def test_scores_do_not_depend_on_the_order_of_rows(rows, random):

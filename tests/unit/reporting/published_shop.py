@@ -171,7 +171,24 @@ def _contents(has_feedback: bool, is_fitted: bool) -> dict[str, list[tuple]]:
         ],
         "models.model_scores": _scores(is_fitted),
         "models.ledger_scores": [
-            ("net", 90, "existing_customers", "mbg_nbd", False, None, "all", "all", 6, 6, "wape", 0.125)
+            ("net", 90, "existing_customers", "mbg_nbd", False, None, "all", "all", 6, 6, "wape", 0.125),
+            *(
+                ("no_order", 90, "customer", model, is_naive, None, "all", "all", 6, 900, score, amount)
+                for model, is_naive, score, amount in (
+                    ("mbg_nbd", False, "brier", 0.125),
+                    ("mbg_nbd", False, "roc_auc", 0.75),
+                    ("mbg_nbd", False, "calibration_error", 0.0125),
+                    ("cohort_mean", True, "brier", 0.25),
+                )
+            ),
+            *(
+                ("days_to_next_order", 365, "customer", model, is_naive, None, "all", "all", 3, 300, score, amount)
+                for model, is_naive, score, amount in (
+                    ("mbg_nbd", False, "mean_absolute_error", 57.25),
+                    ("mbg_nbd", False, "coverage_80", 0.775),
+                    ("last_gap", True, "mean_absolute_error", 68.125),
+                )
+            ),
         ],
         "models.loyal_forecast_errors": [
             ("orders", 30, 12, 0.125, 0.25, -0.125, -0.2, -0.05, "holds"),

@@ -149,6 +149,7 @@ def test_without_a_change_none_is_more_than_chance():
 def test_occasions_lately_are_those_that_count():
     orders = [("a", 5, "10", None), ("a", 5, "10", None), ("a", 45, "10", None), ("a", 200, "10", None)]
     orders += [("a", 20, "10", "cancelled"), ("b", 29, "10", None), ("b", 30, "10", None), ("c", 10, "10", None)]
+    orders += [("b", -3, "10", None)]
     evening = dt.date(2025, 5, 31)
     with empty_marts() as connection:
         for place, (key, days_ago, amount, reason) in enumerate(orders):
@@ -160,7 +161,7 @@ def test_occasions_lately_are_those_that_count():
     counts = found.set_index("customer_key")[[f"count_occasions_within_{days}d" for days in (15, 30, 45, 60, 180)]]
     assert counts.loc["a"].tolist() == [1, 1, 1, 2, 2]
     assert counts.loc["b"].tolist() == [0, 1, 2, 2, 2]
-    assert list(counts.index) == ["a", "b"], "all that c bought was returned"
+    assert list(counts.index) == ["a", "b"], "all that c bought was returned, and what b buys later is not seen"
 
 
 @pytest.mark.parametrize(

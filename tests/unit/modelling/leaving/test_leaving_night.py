@@ -66,6 +66,7 @@ def test_what_bad_service_and_visits_say_is_found_and_answers_say_nothing(night)
     assert rows.loc[["service", "visits", "all"], "verdict"].tolist() == ["adds"] * 3
     assert rows.loc["feedback", "verdict"] == "nothing"
     assert night.model.champion.startswith("boosted")
+    assert night.model.change_trial is None, "who reads feeds is not asked for a change that no feed tells"
 
 
 def test_without_an_effect_service_adds_nothing():

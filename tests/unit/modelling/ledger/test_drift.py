@@ -10,19 +10,29 @@ from scipy.optimize import brentq
 from scipy.stats import ks_2samp, norm
 from sklearn.linear_model import LogisticRegression
 
+from dagster_project.modelling.ledger.calibration import (
+    Measured,
+    Usual,
+    calibration_slope,
+    is_off,
+    level_of,
+    level_spread,
+    usual_slope,
+)
 from dagster_project.modelling.ledger.drift import (
     DISTANCES,
     GREAT_KS,
+    GREAT_KS_OF_ANY_SEASON,
     GREAT_PSI,
-    calibration_slope,
-    is_off,
+    GREAT_PSI_OF_ANY_SEASON,
     largest_distance,
-    level_of,
     model_drift,
     stability_index,
 )
 from dagster_project.modelling.ledger.evenings import CALIBRATION_DAYS
 from dagster_project.modelling.ledger.predictions import OF_CUSTOMER
+
+AN_EVENING = dt.date(2024, 6, 30)
 
 
 def test_the_index_by_hand():
@@ -65,18 +75,41 @@ def test_the_level_is_that_of_an_equation():
 
 
 @pytest.mark.parametrize(
-    ("measure", "drift", "error", "rings"),
+    ("measure", "drift", "error", "usual", "rings"),
     [
-        ("calibration_slope", 0.7, 0.1, True),
-        ("calibration_slope", 0.7, 0.2, False),
-        ("calibration_slope", 0.85, 0.01, False),
-        ("calibration_level", -0.3, 0.09, True),
-        ("calibration_level", 0.3, 0.11, False),
-        ("calibration_level", 0.19, 0.01, False),
+        ("calibration_slope", 0.7, 0.1, (1.0, 0.0), True),
+        ("calibration_slope", 0.7, 0.2, (1.0, 0.0), False),
+        ("calibration_slope", 0.7, 0.1, (0.8, 0.0), False),
+        ("calibration_slope", 0.7, 0.1, (1.0, 0.2), False),
+        ("calibration_slope", 0.85, 0.01, (1.2, 0.0), False),
+        ("calibration_level", -0.3, 0.09, (0.0, 0.0), True),
+        ("calibration_level", 0.3, 0.11, (0.0, 0.0), False),
+        ("calibration_level", 0.3, 0.05, (0.0, 0.2), False),
+        ("calibration_level", 0.7, 0.05, (0.0, 0.2), True),
+        ("calibration_level", 0.19, 0.01, (0.0, 0.0), False),
     ],
 )
-def test_an_alarm_is_beyond_its_limits_and_beyond_chance(measure, drift, error, rings):
-    assert is_off(measure, drift, error) == rings
+def test_an_alarm_is_far_and_a_surprise(measure, drift, error, usual, rings):
+    assert is_off(measure, drift, error, Usual(*usual)) == rings
+
+
+def test_a_usual_slope_varies_beyond_chance_as_by_hand():
+    earlier = [Measured(AN_EVENING, slope, 0.1) for slope in (1.0, 1.2, 1.6)]
+    centre, spread = usual_slope(earlier)
+    between = 0.28 / 3 - 0.01  # the variance of the three less that of chance
+    assert centre == pytest.approx(3.8 / 3)
+    assert spread == pytest.approx((between + (between + 0.01) / 3) ** 0.5)
+    alike = [Measured(AN_EVENING, 1.2, 0.1)] * 4
+    assert usual_slope(alike) == pytest.approx((1.2, 0.05)), "what varies by less than chance leaves that of the mean"
+    assert usual_slope(earlier[:2]) == (1.0, 0.0), "two are too few"
+
+
+def test_the_spread_of_a_level_is_what_wrong_orders_make():
+    """Everybody's orders are a tenth more than said; the level that is found is the claimed one."""
+    said, count = np.array([0.2, 0.5, 0.9]), np.array([4e4, 5e4, 6e4])
+    came = said**1.1  # exp(-1.1 m)
+    level, _ = level_of(said * count, came * count, count)
+    assert level_spread(said * count, count, np.log(1.1)) == pytest.approx(-level, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +153,8 @@ def test_half_a_deviation_is_a_great_change_in_either_measure():
     steps = norm.ppf((np.arange(100_000) + 0.5) / 100_000)
     assert largest_distance(steps, steps + 0.5) == pytest.approx(GREAT_KS, abs=0.005)
     assert stability_index(steps, steps + 0.5) == pytest.approx(GREAT_PSI, abs=0.02)
+    assert largest_distance(steps, steps + 1) == pytest.approx(GREAT_KS_OF_ANY_SEASON, abs=0.005)
+    assert stability_index(steps, steps + 1) == pytest.approx(GREAT_PSI_OF_ANY_SEASON, rel=0.1)
 
 
 def test_the_limits_leave_chance_its_part():
@@ -141,7 +176,8 @@ def test_a_season_that_comes_each_year_is_no_drift(is_season, rings):
     with duckdb.connect() as con:
         con.execute(
             "create table ledger_predictions (predicted_date date, horizon_days integer, part varchar, "
-            "is_active boolean, days_since_last_order double, orders_predicted double, no_order_predicted double)"
+            "is_active boolean, days_since_last_order double, orders_predicted double, no_order_predicted double, "
+            "orders_level_error double)"
         )
         con.execute(
             "create table ledger_sums (predicted_date date, tenth integer, prediction varchar, horizon_days integer, "
@@ -152,8 +188,8 @@ def test_a_season_that_comes_each_year_is_no_drift(is_season, rings):
             drawn = rng.exponential(60 if is_winter else 20, 800)
             people = pd.DataFrame({"days": drawn})  # noqa: F841 - read by the query
             con.execute(
-                f"insert into ledger_predictions select ?, {CALIBRATION_DAYS}, '{OF_CUSTOMER}', true, days, 1, 0.5 "
-                "from people",
+                f"insert into ledger_predictions select ?, {CALIBRATION_DAYS}, '{OF_CUSTOMER}', true, days, 1, 0.5, "
+                "null from people",
                 [evening],
             )
         last = model_drift(con, YEAR, YEAR[-1]).query(

@@ -4,7 +4,7 @@ What belongs here: which suites run when, how a result is shown, kept and made t
 in `expectations/suites/`, their evaluation is in `expectations/runner.py`.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -89,12 +89,12 @@ def _lenient(suite: Suite) -> Suite:
     return replace(suite, rules=tuple(rules))
 
 
-def check_stages(settings: Settings, after_models: Collection[str]) -> list[dg.AssetChecksDefinition]:
+def check_stages(settings: Settings, later: Mapping[str, Collection[str]]) -> list[dg.AssetChecksDefinition]:
     """The check steps of a night; each runs between the tables that it checks and what is built on them.
 
     Args:
         settings: the shop's settings.
-        after_models: names of the tables outside layer models that are built from its outputs.
+        later: by check step, the tables outside layer models that are made after models and that it checks.
 
     Raises:
         SettingsError: a waiver names no rule of these suites.
@@ -105,11 +105,12 @@ def check_stages(settings: Settings, after_models: Collection[str]) -> list[dg.A
         "raw_checks": [],
         "marts_checks": [],
         "models_checks": [],
-        "after_models_checks": [],
+        **{step: [] for step in later},
     }
+    step_of = {table: step for step, tables in later.items() for table in tables}
     for suite in suites:
         early = "models_checks" if suite.layer == "models" else "raw_checks" if suite.layer == "raw" else "marts_checks"
-        stages["after_models_checks" if suite.table in after_models else early].append(suite)
+        stages[step_of.get(suite.table, early)].append(suite)
     return [_check_stage(name, chosen) for name, chosen in stages.items() if chosen]
 
 

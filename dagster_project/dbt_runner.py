@@ -25,7 +25,8 @@ from dagster_project.warehouse import Warehouse, without_values, write_atomicall
 DEFINITION_VARIABLES = (
     "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",
     "margin_share", "loyal_minimum_occasions", "loyal_gap_multiple", "new_customer_days", "at_risk_gap_multiple",
-    "lapsed_gap_multiple", "won_back_days", "gap_prior_weight", "adoption_window_days",
+    "lapsed_gap_multiple", "won_back_days", "gap_prior_weight", "adoption_window_days", "price_rise_share",
+    "price_rise_window_days",
     "survey_throttle_days", "survey_answer_days", "first_reply_hours", "resolution_hours",
     "is_service_level_in_business_hours", "service_opening_hour", "service_closing_hour", "service_weekdays",
     "service_holidays", "reopen_window_days", "bot_minimum_posts", "bot_text_share", "loyalty_index_average",
@@ -36,6 +37,8 @@ DEFINITION_VARIABLES = (
     "score_scale", "score_full_occasions", "score_full_net", "score_cap_with_complaint",
 )  # fmt: skip
 """The settings under `definitions` that SQL reads as variables of the same name."""
+NOT_OF_SQL = {"suggests_merges", "suggested_from"}
+"""Settings of identity that SQL does not read."""
 PASSED = frozenset({"success", "pass"})
 _PARSED: dict[str, Parsed] = {}
 """What this process has parsed, by the files and the variables that it was parsed from: of any home, for any night."""
@@ -269,7 +272,7 @@ class DbtRunner:
             "sources": sorted(self.settings.sources),
             "staged": staged_entities(self.settings),
             **chosen,
-            "identity": self.settings.definitions.identity.model_dump(mode="json"),
+            "identity": self.settings.definitions.identity.model_dump(mode="json", exclude=NOT_OF_SQL),
             "feed_time_zones": feed_time_zones(self.settings.sources),
             "has_deletions": has_deletions(self.settings.sources),
         }

@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_val
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dagster_project.oversight import Alerts, Strict, Waiver
-from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource, known_time_zone
+from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource, RestSource, known_time_zone
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
@@ -69,6 +69,8 @@ class Identity(Strict):
     `mailbox` takes addresses for the same that one provider delivers to one mailbox, `email` only those that differ in
     case and spaces. Records of which a column of `told_apart_by` differs are two people, whatever they share.
     `never_the_same` lists pairs of records, written `source:customer_id` or `source/guest_order:order_id`.
+    `suggests_merges` asks the extra `[matching]` for pairs of customers who may be one person, for a person to judge:
+    those of at least the probability `suggested_from`.
     """
 
     rules: tuple[IdentityRule, ...] = ("loyalty_card", "mailbox", "phone", "social_handle")
@@ -77,12 +79,22 @@ class Identity(Strict):
     maximum_sharers: int = Field(default=5, ge=2)
     never_the_same: tuple[tuple[str, str], ...] = ()
     compares_rules: bool = True
+    suggests_merges: bool = False
+    suggested_from: float = Field(default=0.9, ge=0.5, lt=1)
 
     @model_validator(mode="after")
     def _pairs_of_two(self) -> Identity:
         for one, other in self.never_the_same:
             if one == other:
                 raise ValueError(f"'never_the_same' holds the pair {one}, {other}: nobody differs from themselves")
+        return self
+
+    @model_validator(mode="after")
+    def _suggests_beside_rules(self) -> Identity:
+        if self.suggests_merges and not self.rules:
+            raise ValueError(
+                "'suggests_merges' learns from what 'rules' link, and there are none; name a rule, or turn it off"
+            )
         return self
 
 
@@ -100,6 +112,8 @@ class Definitions(Strict):
     won_back_days: int = Field(default=90, ge=0)
     gap_prior_weight: float = Field(default=3.0, ge=0)
     adoption_window_days: int = Field(default=90, ge=1)
+    price_rise_share: float = Field(default=0.05, gt=0)
+    price_rise_window_days: int = Field(default=90, ge=1)
     survey_throttle_days: int = Field(default=45, ge=0)
     survey_answer_days: int = Field(default=30, ge=1)
     first_reply_hours: float = Field(default=8.0, gt=0)
@@ -345,6 +359,7 @@ def load_settings(config: Path | str | None = None, **overrides: Any) -> Setting
         settings = Settings(**{**content, **overrides})
     except ValidationError as fault:
         raise SettingsError(f"{path}: {'; '.join(_explained(error) for error in fault.errors())}") from None
+    settings = settings.model_copy(update={"sources": _declared_beside(settings.sources, path.absolute().parent)})
     if settings.shop_folder is None:
         return settings
     folder = (path.absolute().parent / settings.shop_folder.expanduser()).resolve()
@@ -353,6 +368,16 @@ def load_settings(config: Path | str | None = None, **overrides: Any) -> Setting
             f"{path}: shop_folder {str(folder)!r} has no folder 'models' with the shop's staging models"
         )
     return settings.model_copy(update={"shop_folder": folder})
+
+
+def _declared_beside(sources: dict[str, AnySource], folder: Path) -> dict[str, AnySource]:
+    """The sources; a declaration that is a relative YAML file counts from the folder of the settings file."""
+    return {
+        name: source.model_copy(update={"declaration": str(folder / Path(source.declaration).expanduser())})
+        if isinstance(source, RestSource) and source.declaration.endswith((".yaml", ".yml"))
+        else source
+        for name, source in sources.items()
+    }
 
 
 def _config_path(config: Path | str | None) -> Path:

@@ -22,8 +22,8 @@ OWN_MODELS = "shop_models"  # as dbt_project.yml calls the folder of a shop's ow
 STANDARD_MODELS = "standard_models"  # and that of the models of standard tables
 QUESTIONS = "feedback_questions.csv"
 ENTITIES = (
-    "customers", "contacts", "products", "orders", "order_lines", "refunds", "feedback", "survey_invitations",
-    "support_contacts", "support_events", "mentions", "texts", "exchange_rates", "point_events",
+    "customers", "contacts", "products", "product_prices", "orders", "order_lines", "refunds", "feedback",
+    "survey_invitations", "support_contacts", "support_events", "mentions", "texts", "exchange_rates", "point_events",
     "tier_changes", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
 )  # fmt: skip
 

@@ -38,9 +38,10 @@ STEPS = {
     "marts_checks": "checking staging to marts",
     "customer_predictions": "back-tests, customer value and churn",
     "models_checks": "checking models",
-    "dbt_after_models": "customer 360",
+    "dbt_after_models": "metrics, customer 360",
+    "after_models_checks": "checking metrics and what rests on models",
     "metric_changes": "why numbers moved",
-    "after_models_checks": "checking what rests on models",
+    "changes_checks": "checking why numbers moved",
     "publish__published_version": "audit and publish",
     "report__loyalty_report": "report",
 }

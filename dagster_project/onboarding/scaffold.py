@@ -45,7 +45,7 @@ MISSING = {
 }
 """What follows where a feed was not found."""
 NOT_GUESSED = (
-    "survey invitations, mentions, tiers, referrals, campaigns, subscriptions, visits and costs are "
+    "list prices, survey invitations, mentions, tiers, referrals, campaigns, subscriptions, visits and costs are "
     "not guessed: what rests on them says `no_source`; `loyalty init --template` says how they are handed over"
 )
 

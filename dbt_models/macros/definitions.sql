@@ -12,7 +12,7 @@
         'loyalty_index_average', 'loyalty_index_above_average', 'loyalty_index_minimum_items',
         'subscription_grace_days', 'subscription_total_base', 'response_window_days', 'member_active_days',
         'effect_horizon_days', 'lapsed_gap_multiple', 'cost_per_point', 'score_scale', 'score_full_occasions',
-        'score_full_net', 'score_cap_with_complaint'
+        'score_full_net', 'score_cap_with_complaint', 'price_rise_share', 'price_rise_window_days'
     ]) }}
 {%- endmacro %}
 

@@ -27,8 +27,15 @@
             'product_id': 'varchar',
             'product_name': 'varchar',
             'product_kind': 'varchar',
+            'quality_line': 'varchar',
+            'quality_rank': 'bigint',
             'launch_date': 'date',
             'unit_cost': money()
+        },
+        'product_prices': {
+            'product_id': 'varchar',
+            'valid_from_date': 'date',
+            'list_price': money()
         },
         'orders': {
             'order_id': 'varchar',

@@ -18,6 +18,18 @@
 {#- Somebody to compare with, at most, for each customer to whom it happened; more would add little precision. -#}
 {% macro comparisons_per_event() -%}{{ return(5) }}{%- endmacro %}
 
+{#- How many events of a kind are followed, and how many days of others stand ready to be compared with them, of a shop
+    with more: drawn by their keys, the same share of every month, so that a larger shop is followed as a smaller one
+    is. A share among 20,000 events is exact to less than a point. -#}
+{% macro most_events_followed() -%}{{ return(20000) }}{%- endmacro %}
+
+{% macro most_states_compared() -%}{{ return(1000000) }}{%- endmacro %}
+
+{#- Whether a drawn number is among so many of a count. -#}
+{% macro is_among_drawn(draw, most, count) -%}
+    {{ draw }} * cast({{ count }} as bigint) < cast({{ most }} as bigint) * {{ count_drawn_numbers() }}
+{%- endmacro %}
+
 {#- What is compared, of a follow-up: outcome -> amount. Changes are set against the same number of days before. -#}
 {% macro matched_outcomes() -%}
     {{ return({

@@ -34,6 +34,8 @@
         'count_single_kind': counted('count_kinds = 1'),
         'count_multi_kind': counted('count_kinds >= 2'),
         'count_any_kind': counted('count_kinds >= 1'),
+        'count_line_repeaters': counted('is_active and has_bought_in_line_again'),
+        'count_line_upgraders': counted('is_active and has_moved_up_a_line'),
         'count_loyal': counted('is_active and is_loyal'),
         'count_loyal_before': counted("loyalty = 'loyal'"),
         'count_other_before': counted("loyalty = 'other'"),

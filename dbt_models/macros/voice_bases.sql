@@ -97,16 +97,21 @@
     }) }}
 {%- endmacro %}
 
-{#- Of a public post. -#}
+{#- Of a public post; texts are read of those that count as mentions. -#}
 {% macro mention_bases() -%}
-    {{ return({
+    {%- set bases = {
         'count_mentions': counted('is_counted'),
         'count_mentions_by_customers': counted('is_counted and customer_key is not null'),
         'count_posts': counted('true'),
         'count_posts_by_bots': counted('is_bot'),
         'count_posts_by_people': counted('not is_bot'),
-        'total_reached': summed('case when is_bot then 0 else count_reached end')
-    }) }}
+        'total_reached': summed('case when is_bot then 0 else count_reached end'),
+        'count_mentions_read': counted('is_counted and tone_points is not null')
+    } -%}
+    {%- do bases.update(with_squares(
+        'count_mentions_net_tone', 'case when is_counted then coalesce(tone_points, 0) else 0 end'
+    )) -%}
+    {{ return(bases) }}
 {%- endmacro %}
 
 {#- Rows of a relation in each period that holds their day, but for single days. Writes the CTEs that it needs; the last

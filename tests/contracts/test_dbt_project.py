@@ -63,6 +63,7 @@ WITHOUT_UNIT_TESTS = {
     "int_month_bases",
     "int_order_bases",
     "int_order_lines_united",
+    "int_price_rise_bases",
     "int_support_contacts_united",
     "int_survey_invitations_united",
     "int_relation_bases",

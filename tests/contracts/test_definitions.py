@@ -30,6 +30,7 @@ SEEDS = {path.stem for path in (PROJECT_ROOT / "dbt_models" / "seeds").glob("*.c
 JUDGED_WHERE_THEY_END = {
     "int_adoption_bases": "intermediate.int_metric_bases",
     "int_answer_bases": "intermediate.int_metric_bases",
+    "int_base_reasons": "marts.loyalty_metrics",
     "int_compared_events": "intermediate.int_matched_effects",
     "int_compared_states": "intermediate.int_matched_effects",
     "int_contact_bases": "intermediate.int_metric_bases",
@@ -50,6 +51,8 @@ JUDGED_WHERE_THEY_END = {
     "int_identity_links": "intermediate.int_customer_identities",
     "int_identity_records": "intermediate.int_customer_identities",
     "int_invitation_bases": "intermediate.int_metric_bases",
+    "int_line_upgrades": "intermediate.int_metric_bases",
+    "int_list_prices_united": "intermediate.int_price_rises",
     "int_matched_follow_ups": "intermediate.int_matched_effects",
     "int_matched_states": "intermediate.int_matched_effects",
     "int_mention_bases": "intermediate.int_metric_bases",
@@ -59,6 +62,10 @@ JUDGED_WHERE_THEY_END = {
     "int_order_lines_united": "marts.fct_order_lines",
     "int_orders_segmented": "intermediate.int_metric_bases",
     "int_orders_united": "intermediate.int_orders_valued",
+    "int_price_rise_bases": "intermediate.int_metric_bases",
+    "int_price_rise_buyers": "intermediate.int_metric_bases",
+    "int_price_rise_change": "marts.loyalty_metrics",
+    "int_product_prices": "intermediate.int_price_rises",
     "int_refunds_united": "marts.fct_refunds",
     "int_relation_bases": "intermediate.int_metric_bases",
     "int_score_bases": "intermediate.int_metric_bases",
@@ -103,7 +110,10 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
 
     assert tables("marts") == PUBLISHED_MARTS | SEEDS
     assert tables("models") == MODELS
-    assert tables("quality") == {"quarantined_rows", "reconciliation", "metric_changes", "metric_change_customers"}
+    assert tables("quality") == {
+        "quarantined_rows", "reconciliation", "metric_changes", "metric_change_customers", "suggested_merges",
+        "matching_parameters",
+    }  # fmt: skip
     assert tables("publish") == {"published_version"}
     assert tables("report") == {"loyalty_report"}
 

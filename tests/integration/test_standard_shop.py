@@ -14,7 +14,10 @@ from dagster_project.sources.raw_views import raw_select_sql
 FILES: dict[str, str] = {
     "customers": "select customer_id, created_at, country as country_code, acquisition_channel, customer_type "
     "from customers",
-    "products": "select product_id, product_name, product_kind, launched_on as launch_date, unit_cost from products",
+    "products": "select product_id, product_name, product_kind, quality_line, "
+    "list_position(['basic', 'standard', 'premium'], quality_line) as quality_rank, launched_on as launch_date, "
+    "unit_cost from products",
+    "product_prices": "select product_id, valid_from as valid_from_date, list_price from product_prices",
     "orders": "select * exclude (status, currency), status as order_status, currency as currency_code from orders",
     "order_lines": "select order_id, line_number, product_id, quantity, unit_price from order_lines",
     "refunds": "select refund_id, order_id, refunded_at, refund_amount, reason as refund_reason from refunds",
@@ -43,7 +46,7 @@ COMPARED = {
     "fct_orders": "order_id, ordered_at, order_date, order_status, currency_code, gross_amount, net_amount",
     "fct_order_lines": "order_date, line_number, line_kind, product_kind, quantity",
     "fct_refunds": "refund_id, refunded_at, refund_amount, refund_reason, is_linked",
-    "dim_products": "product_id, product_kind, launch_date",
+    "dim_products": "product_id, product_kind, quality_line, quality_rank, launch_date",
     "fct_points_ledger": "event_id, event_kind, points, effective_at",
     "fct_support_contacts": "contact_id, contact_kind, severity, opened_at",
     "fct_subscriptions": "subscription_id, ended_date, end_reason, count_renewals",

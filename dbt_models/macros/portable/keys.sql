@@ -30,3 +30,6 @@
 {% macro default__drawn_number(expression) -%}
     cast('0x' || substr(md5({{ expression }}), 1, 7) as bigint)
 {%- endmacro %}
+
+{#- How many numbers drawn_number may give. -#}
+{% macro count_drawn_numbers() -%}268435456{%- endmacro %}

@@ -1,5 +1,6 @@
 -- Grain: one row per event of a customer with an order by then, and one per customer and month as somebody to compare
--- with, on a day drawn from the customer's key: what was known of the customer at the end of that day.
+-- with, on a day drawn from the customer's key: what was known of the customer at the end of that day. Of a large shop
+-- as many of either as macros/matching.sql says, drawn by their keys.
 with occasions as (
     {{ occasions_adding_up() }}
 ),
@@ -10,18 +11,33 @@ months as (
     where {{ is_followed('month_start', follow_up_horizons()[0]) }}
 ),
 
-drawn as (
+buyers as (
     select
-        customers.customer_key,
         months.month_start,
-        {{ drawn_number(
-            "customers.customer_key || ':' || cast(months.month_start as " ~ dbt.type_string() ~ ")"
-        ) }} as draw
+        customers.customer_key
     from occasions as customers
     cross join months
     where
         customers.occasion_number = 1
         and customers.first_order_date < {{ dbt.dateadd('month', 1, 'months.month_start') }}
+),
+
+drawn as (
+    select
+        customer_key,
+        month_start,
+        {{ drawn_number("customer_key || ':' || cast(month_start as " ~ dbt.type_string() ~ ")") }} as draw
+    from buyers
+),
+
+event_counts as (
+    select
+        events.comparison,
+        events.exposure,
+        count(*) as count_events
+    from {{ ref('int_compared_events') }} as events
+    inner join months on events.month_start = months.month_start
+    group by events.comparison, events.exposure
 ),
 
 days as (
@@ -35,6 +51,8 @@ days as (
         cast(0 as bigint) as draw
     from {{ ref('int_compared_events') }} as events
     inner join months on events.month_start = months.month_start
+    inner join event_counts on events.comparison = event_counts.comparison and events.exposure = event_counts.exposure
+    where {{ is_among_drawn(drawn_number('events.event_key'), most_events_followed(), 'event_counts.count_events') }}
     union all
     select
         customer_key || ':' || cast(month_start as {{ dbt.type_string() }}) as state_key,
@@ -45,6 +63,7 @@ days as (
         month_start,
         draw
     from drawn
+    where {{ is_among_drawn('draw', most_states_compared(), '(select count(*) from buyers)') }}
 ),
 
 states as (

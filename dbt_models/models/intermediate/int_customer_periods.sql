@@ -143,6 +143,8 @@ select
     ) as is_back_within_window,
     segments.is_loyal,
     segments.is_member,
+    paired.period_type = 'lifetime' and segments.has_bought_in_line_again as has_bought_in_line_again,
+    paired.period_type = 'lifetime' and segments.has_moved_up_a_line as has_moved_up_a_line,
     coalesce(referrals.count_referrals, 0) as count_referrals,
     coalesce(referrals.count_converted_referrals, 0) as count_converted_referrals,
     coalesce(referrals.count_rewarded_referrals, 0) as count_rewarded_referrals,

@@ -39,6 +39,14 @@ kinds as (
         group by customer_key, product_kind
     ) as bought
     group by customer_key
+),
+
+upgrades as (
+    select
+        customer_key,
+        bool_or(has_moved_up) as has_moved_up
+    from {{ ref('int_line_upgrades') }}
+    group by customer_key
 )
 
 select
@@ -65,7 +73,9 @@ select
     present.days_since_last_order,
     present.count_lapses,
     coalesce(kinds.count_kinds, 0) as count_kinds,
-    coalesce(kinds.count_kinds_in_window, 0) as count_kinds_in_window
+    coalesce(kinds.count_kinds_in_window, 0) as count_kinds_in_window,
+    upgrades.customer_key is not null as has_bought_in_line_again,
+    coalesce(upgrades.has_moved_up, false) as has_moved_up_a_line
 from first_orders
 inner join {{ ref('int_customer_standings') }} as present
     on first_orders.customer_key = present.customer_key and present.standing = 'as_of'
@@ -75,6 +85,7 @@ left join {{ ref('dim_customers') }} as customers on first_orders.customer_key =
 left join tiers_before on first_orders.customer_key = tiers_before.customer_key
 left join members on first_orders.customer_key = members.customer_key
 left join kinds on first_orders.customer_key = kinds.customer_key
+left join upgrades on first_orders.customer_key = upgrades.customer_key
 left join {{ ref('int_customer_occasions') }} as second_occasions
     on first_orders.customer_key = second_occasions.customer_key and second_occasions.occasion_number = 2
 where first_orders.order_number = 1

@@ -104,6 +104,22 @@ effects as (
     left join {{ ref('programme_effect') }} as programme
         on programme.outcome = 'net_change' and programme.horizon_days = {{ var('effect_horizon_days') }}
     {%- endfor %}
+    union all
+    select
+        'repeat_rate_change_after_price_rise' as effect,
+        'all' as segment_type,
+        'all' as segment,
+        {{ as_money('price_rises.change_difference * price_rises.count_customers_risen') }} as numerator,
+        coalesce(price_rises.count_customers_risen, 0) as count_customers,
+        price_rises.change_difference as effect_size,
+        price_rises.change_difference - 1.959963984540054 * price_rises.standard_error as ci_low,
+        price_rises.change_difference + 1.959963984540054 * price_rises.standard_error as ci_high,
+        case
+            when price_rises.count_customers_risen is null then '{{ no_price_rise() }}'
+            when price_rises.change_difference is null then 'nobody to compare with before or after the price rises'
+        end as status_reason
+    from lifetime  -- noqa: ST11
+    left join {{ ref('int_price_rise_change') }} as price_rises on true
 )
 
 select

@@ -2,7 +2,9 @@
 {%- set feeds = {
     'orders': "select 1 from " ~ ref('int_customer_occasions'),
     'product_kinds': "select 1 from " ~ ref('dim_products') ~ " where product_kind is not null",
+    'quality_lines': "select 1 from " ~ ref('dim_products') ~ " where quality_rank is not null",
     'launch_dates': "select 1 from " ~ ref('dim_products') ~ " where launch_date is not null",
+    'product_prices': "select 1 from " ~ ref('int_product_prices'),
     'discounts': "select 1 from " ~ ref('fct_orders') ~ " where discount_amount <> 0",
     'answers': "select 1 from " ~ ref('fct_feedback'),
     'feedback_replies': "select 1 from " ~ ref('fct_feedback') ~ " where answered_at is not null",

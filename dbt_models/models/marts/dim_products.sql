@@ -22,6 +22,8 @@ select
     sold.product_id,
     named.product_name,
     named.product_kind,
+    named.quality_line,
+    named.quality_rank,
     named.launch_date,
     named.unit_cost
 from sold

@@ -1,4 +1,5 @@
 -- Grain: one row per metric, segment and period; a metric whose feed this shop lacks has one row that says so.
+{{ config(tags=['after_models']) }}
 {%- set names = definition_settings() %}
 {%- set half = names | length // 2 %}
 
@@ -79,9 +80,11 @@ valued as (
             else registry.factor * {{ ratio('counted.numerator', 'counted.denominator') }}
         end as metric_value,
         registry.factor * {{ interval_bound('counted', '-') }} as ci_low,
-        registry.factor * {{ interval_bound('counted', '+') }} as ci_high
+        registry.factor * {{ interval_bound('counted', '+') }} as ci_high,
+        case when coalesce(counted.denominator, 0) = 0 then reasons.reason end as status_reason
     from counted
     inner join registry on counted.metric = registry.metric
+    left join {{ ref('int_base_reasons') }} as reasons on registry.denominator = reasons.base
     where counted.denominator > 0 or counted.segment_type = 'all'
 ),
 
@@ -175,7 +178,7 @@ found as (
         metric_value,
         ci_low,
         ci_high,
-        {{ 'status_reason' if part == 'effects' else 'cast(null as ' ~ dbt.type_string() ~ ') as status_reason' }}
+        {{ 'cast(null as ' ~ dbt.type_string() ~ ') as ' if part in ('multiples', 'quantiles') }}status_reason
     from {{ part }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}

@@ -1,4 +1,6 @@
 -- Grain: one row per claim of the specification and way to measure it: the shop's own number beside it.
+{{ config(tags=['after_models']) }}
+
 {%- set verdict %}
     case
         when metrics.metric_value is null or not metrics.has_minimum_base or metrics.ci_low is null then 'cannot_say'

@@ -1,4 +1,4 @@
-"""Metrics of referrals, subscriptions, messages, costs and the programme: a tiny shop, all figures counted by hand."""
+"""Metrics of referrals, the programme, costs, lines of quality, prices and posts: tiny shops, counted by hand."""
 
 from __future__ import annotations
 
@@ -186,4 +186,121 @@ def test_a_shop_without_such_feeds_says_no_source(shops: TinyShops) -> None:
         "referral_rate", "lifetime_referral_rate", "referral_conversion_rate", "subscription_repurchase_ratio",
         "subscription_churn_rate", "personal_response_multiple", "customer_acquisition_cost", "profit_by_tenure",
         "acquisition_to_retention_cost", "programme_enrolment_rate", "active_member_share", "points_breakage_share",
+        "premium_upgrade_rate", "repeat_rate_after_price_rise", "repeat_rate_change_after_price_rise",
+        "net_mention_sentiment",
     }  # fmt: skip
+
+
+def of_products(*sales: tuple[str, str, str, int]) -> dict[str, list[dict[str, Any]]]:
+    """Orders of one line each: customer, day, product, unit price; a product's kind stands before its blank."""
+    made = tables(shop(*((customer, date, price) for customer, date, _, price in sales)))
+    for order, line, (_, _, product, price) in zip(
+        made["int_orders_valued"], made["fct_order_lines"], sales, strict=True
+    ):
+        order["original_currency_code"] = "EUR"
+        line |= {"product_key": product, "original_unit_price": Decimal(price)}
+    places = {"basic": 1, "premium": 3}
+    made["dim_products"] = [
+        {"product_key": name, "product_kind": name.split()[0], "quality_rank": places.get(name.split()[1])}
+        for name in sorted({sale[2] for sale in sales})
+    ]
+    return made
+
+
+def test_who_moves_up_a_line_is_counted_among_those_who_bought_in_it_again(shops: TinyShops) -> None:
+    """A moves up, B down, C moves up from tea to pots, which is no line of tea, and stays in pots; D came once."""
+    told = read(
+        shops.night(
+            of_products(
+                ("A", "2025-01-01", "tea basic", 5), ("A", "2025-02-01", "tea premium", 9),
+                ("B", "2025-01-01", "tea premium", 9), ("B", "2025-02-01", "tea basic", 5),
+                ("C", "2025-01-01", "tea basic", 5), ("C", "2025-02-01", "pots premium", 9),
+                ("C", "2025-03-01", "pots premium", 9), ("D", "2025-02-01", "tea premium", 9),
+            )
+        )
+    )["premium_upgrade_rate", "all", "all", "lifetime", day("2025-01-01")]  # fmt: skip
+    assert told[:2] == (1, 3)
+
+
+RISE = (
+    # over the rise of 1 June: A and B come back for what rose, C on the first day after the 90
+    ("A", "2025-05-01", "tea risen", 10), ("B", "2025-05-02", "tea risen", 10), ("C", "2025-05-03", "tea risen", 10),
+    ("A", "2025-06-01", "tea risen", 11), ("B", "2025-06-02", "tea risen", 11), ("D", "2025-06-03", "tea risen", 11),
+    ("C", "2025-08-30", "tea same", 7),
+    # up to it: E comes back for something else, F does not
+    ("E", "2025-01-10", "tea risen", 10), ("F", "2025-01-11", "tea risen", 10), ("E", "2025-03-03", "tea same", 7),
+    # of others G comes back both times, H does not
+    ("G", "2025-01-20", "tea same", 7), ("H", "2025-01-21", "tea same", 7), ("G", "2025-05-05", "tea same", 7),
+    ("G", "2025-07-01", "tea same", 7),
+)  # fmt: skip
+
+
+def test_returning_over_a_price_rise_is_set_against_the_window_before_and_against_others(shops: TinyShops) -> None:
+    found = read(shops.night(of_products(*RISE)))
+    after, before, change = (
+        found[f"repeat_rate_{metric}_price_rise", "all", "all", "lifetime", day("2025-01-10")]
+        for metric in ("after", "before", "change_after")
+    )
+    assert after[:2] == (2, 3)
+    assert before[:2] == (1, 2)
+    assert change[2] == pytest.approx((2 / 3 - 1 / 2) - (1 / 2 - 1 / 2))
+    influence = {
+        "A": 1 / 3 / 3, "B": 1 / 3 / 3, "C": -2 / 3 / 3, "E": -(1 / 2) / 2 - (0 - 1 / 2) / 2, "F": 1 / 2 / 2,
+        "G": -(1 - 1 / 2) / 2 + (1 - 1 / 2) / 2, "H": (0 - 1 / 2) / 2,
+    }  # fmt: skip
+    customers = len(influence)
+    error = (sum(part**2 for part in influence.values()) * customers / (customers - 1)) ** 0.5
+    assert change[4] - change[2] == pytest.approx(1.959964 * error, rel=1e-5)
+
+
+def test_a_shop_whose_prices_stood_says_so_and_not_that_it_has_no_prices(shops: TinyShops) -> None:
+    con = shops.night(of_products(*(sale for sale in RISE if sale[1] < "2025-06-01")))
+    rows = con.execute(
+        "select distinct metric_value, status, status_reason from marts.loyalty_metrics where metric like '%price_rise'"
+    ).fetchall()
+    assert rows == [(None, "no_base", "no price rise of which the follow-up is over")]
+
+
+def said_in_public(*tones: tuple[str, str, bool, str | None]) -> dict[str, list[dict[str, Any]]]:
+    """Posts: key, language, counted or not, tone; a post that is not counted is nobody's to read."""
+    reason = "too few good and bad rated texts in this language to learn from"
+    return tables(ORDERS) | {
+        "fct_mentions": [
+            {
+                "mention_key": key, "language_code": language, "is_counted": counted, "is_bot": False,
+                "count_reached": 1, "platform": "forum", "mentioned_date": day("2025-05-01"),
+            }
+            for key, language, counted, _ in tones
+        ],
+        "text_sentiment": [
+            {
+                "stands_beside": "mention", "text_key": key, "language": language, "tone": tone,
+                "status": "read" if tone else "too_little_rated_text", "status_reason": None if tone else reason,
+            }
+            for key, language, counted, tone in tones if counted
+        ] + [{"stands_beside": "feedback", "text_key": "m1", "tone": "negative", "status": "read"}],
+    }  # fmt: skip
+
+
+def test_tone_of_mentions_is_that_of_texts_that_were_read(shops: TinyShops) -> None:
+    """Three glad, one neutral, one angry; of a language that is not read one, and a repost, which counts not at all."""
+    posts = [("m1", "en", True, "positive"), ("m2", "en", True, "positive"), ("m3", "en", True, "positive")]
+    posts += [("m4", "en", True, "neutral"), ("m5", "en", True, "negative"), ("m6", "zh", True, None)]
+    found = read(shops.night(said_in_public(*posts, ("m7", "en", False, "negative"))))
+    told = found["net_mention_sentiment", "all", "all", "month", day("2025-05-01")]
+    assert told[:2] == (2, 5)
+    assert told[2] == pytest.approx(0.4)
+    glad, angry, read_posts = 3.75 / 8, 1.75 / 8, 8
+    error = ((glad + angry - (glad - angry) ** 2) / read_posts) ** 0.5
+    assert told[3:5] == pytest.approx((glad - angry - 1.96 * error, glad - angry + 1.96 * error), abs=1e-4)
+    parts = {key[2] for key in found if key[0] == "net_mention_sentiment" and key[1] == "language"}
+    assert parts == {"en"}
+
+
+def test_tone_of_mentions_that_nothing_can_read_is_unknown_for_the_reason_of_the_reader(shops: TinyShops) -> None:
+    con = shops.night(said_in_public(("m1", "zh", True, None), ("m2", "zh", True, None)))
+    rows = con.execute(
+        "select distinct metric_value, status, status_reason from marts.loyalty_metrics "
+        "where metric = 'net_mention_sentiment'"
+    ).fetchall()
+    assert rows == [(None, "no_base", "too few good and bad rated texts in this language to learn from")]

@@ -17,6 +17,7 @@ GIVEN = (
     "int_orders_valued", "fct_order_lines", "dim_customers", "dim_products", "fct_feedback", "fct_refunds",
     "fct_survey_invitations", "fct_support_contacts", "fct_mentions",
     "fct_points_ledger", "fct_tier_changes", "fct_referrals", "fct_campaign_messages", "fct_subscriptions", "fct_costs",
+    "int_list_prices_united", "text_sentiment",
 )  # fmt: skip
 """The tables that a tiny shop states; everything else that it is asked for is derived from them."""
 
@@ -31,7 +32,8 @@ class TinyShops:
     """
 
     def __init__(self, night: Any, wanted: Sequence[str], as_of: dt.date | None = None) -> None:
-        nodes = {node["name"]: node for node in night.dbt.manifest()["nodes"].values()}
+        manifest = night.dbt.manifest()
+        nodes = {node["name"]: node for node in [*manifest["sources"].values(), *manifest["nodes"].values()]}
         self._schemas = {name: node["schema"] for name, node in nodes.items()}
         order = _in_order(nodes, wanted)
         day = (f"'{night.as_of}'", f"'{as_of or night.as_of}'")
@@ -39,7 +41,7 @@ class TinyShops:
         self._con = duckdb.connect(config={"threads": 1})
         seeds = [name for name, node in nodes.items() if node["resource_type"] == "seed"]
         with night.dbt.warehouse.connect() as built:
-            for schema in ("marts", "intermediate"):
+            for schema in ("marts", "intermediate", "models"):
                 self._con.execute(f"create schema {schema}")
             for name in (*GIVEN, *seeds):
                 database = "scratch." if self._schemas[name] == "intermediate" else ""

@@ -6,6 +6,13 @@ with judged as (
         {{ text('raw.product_id') }} as product_id,
         {{ text('raw.product_name') }} as product_name,
         {{ text('raw.product_kind') }} as product_kind,
+        {{ text('raw.quality_line') }} as quality_line,
+        -- from the cheapest line to the dearest; a line that is not named here has no place among them
+        case {{ text('raw.quality_line') }}
+            when 'basic' then 1
+            when 'standard' then 2
+            when 'premium' then 3
+        end as quality_rank,
         try_cast(raw.launched_on as date) as launch_date,
         {{ number('raw.unit_cost') }} as unit_cost,
         {{ provenance() }},

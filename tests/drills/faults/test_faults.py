@@ -114,7 +114,8 @@ def drilled(faults: Sequence[Fault], record: OutcomeRecord, shops: HurtShops) ->
             shops.leave()
         else:
             step, said = how_it_ended(hurt.shop, ended)
-            record.add(name, {"step": step, "said": said, "used": ended.cpu_seconds, "night": hurt.length})
+            outcome = {"step": step, "said": said, "exitcode": ended.exitcode, "used": ended.cpu_seconds}
+            record.add(name, outcome | {"night": hurt.length})
     known = record.outcomes()
     outcomes = {fault.name: known[fault.name] for fault in faults if fault.name in known}
     assert not {name: outcome for name, outcome in outcomes.items() if "failure" in outcome}
@@ -139,7 +140,9 @@ def test_no_moment_to_be_killed_at_touches_readers_and_the_next_night_is_whole(
     outcomes = drilled(kills(RANDOM_KILLS, SEED), record, shops)
     if not IS_LONG:  # one whole night after all that this shop has met
         shops.current.runs()
-    steps = Counter(outcome["step"] for outcome in outcomes.values())
+    steps = Counter(
+        outcome["step"] if outcome["exitcode"] else "it ended before it was killed" for outcome in outcomes.values()
+    )
     told = f"{len(outcomes)} of {RANDOM_KILLS} nights, each with a whole one after it, on code `{record.code}`."
     write_section("kills", ["killed in", "nights"], steps.most_common(), told)
 

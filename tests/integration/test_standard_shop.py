@@ -15,7 +15,8 @@ FILES: dict[str, str] = {
     "customers": "select customer_id, created_at, country as country_code, acquisition_channel, customer_type "
     "from customers",
     "products": "select product_id, product_name, product_kind, quality_line, "
-    "list_position(['basic', 'standard', 'premium'], quality_line) as quality_rank, launched_on as launch_date, unit_cost from products",
+    "list_position(['basic', 'standard', 'premium'], quality_line) as quality_rank, launched_on as launch_date, "
+    "unit_cost from products",
     "product_prices": "select product_id, valid_from as valid_from_date, list_price from product_prices",
     "orders": "select * exclude (status, currency), status as order_status, currency as currency_code from orders",
     "order_lines": "select order_id, line_number, product_id, quantity, unit_price from order_lines",

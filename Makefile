@@ -11,10 +11,10 @@ run: $(READY)  ## a finished night on the built-in shop, or on CONFIG=...
 	@$(BIN)/loyalty run --config $(CONFIG)
 
 test: $(READY)  ## all tests
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 drills: $(READY)  ## faults, corruptions and readers in their long form; writes docs/reliability.md
-	@DRILLS=long $(BIN)/pytest -n 2 --dist loadfile tests/drills tests/unit/publishing
+	@DRILLS=long $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile tests/drills tests/unit/publishing
 
 lint: $(READY)  ## style, types, SQL, import rules
 	$(BIN)/ruff format --check $(LINTED)
@@ -39,7 +39,7 @@ lock: $(READY)  ## resolve the dependencies anew
 		--no-emit-index-url --all-extras pyproject.toml -o requirements.lock
 
 test-lts: .venv-lts/.ready  ## the tests on DuckDB's long-term line
-	@.venv-lts/bin/pytest -n 2 --dist loadfile
+	@.venv-lts/bin/pytest -n auto --maxprocesses 4 --dist loadfile
 
 clean:  ## remove what was installed and what runs left
 	rm -rf .venv .venv-lts .loyalty

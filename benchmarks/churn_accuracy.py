@@ -89,9 +89,7 @@ def measure(case: str, split: Split, published: Path) -> None:
         features = features_of(reading, split.cutoff, night.groups).df()
         rows = night.model.score(features)
         tell(case, "cpu of the night", time.process_time() - began, None, None, "s")
-        outcomes = customer_outcomes(
-            con, [split.cutoff], split.horizon_days, counts_zero_value_orders=reading.counts_zero_value_orders
-        )
+        outcomes = customer_outcomes(con, [split.cutoff], split.horizon_days, reading.scope())
     has_left = (aligned_outcomes(features, outcomes)["orders"] == 0).to_numpy(dtype=np.float64)
     tell(case, f"champion: {night.model.champion}", None, None, None, "")
     x, t_x, age = (

@@ -177,9 +177,7 @@ def measure(case: str, split: Split, published: Path, peers_python: str | None) 
         ours = pd.concat(scored_customers(reading, night.model), ignore_index=True)
         seconds = time.process_time() - began
         features = reading.features(split.cutoff).df()
-        outcomes = customer_outcomes(
-            con, [split.cutoff], split.horizon_days, counts_zero_value_orders=reading.counts_zero_value_orders
-        )
+        outcomes = customer_outcomes(con, [split.cutoff], split.horizon_days, reading.scope())
     followed = aligned_outcomes(features, outcomes)
     found = scores(followed, ours["predicted_orders"], ours["predicted_net"])
     tell(case, "champion of orders", night.model.champion, None, None, "")

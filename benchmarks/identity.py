@@ -5,8 +5,9 @@
 Ten million identifiers of some four million accounts and guests' orders, drawn inside DuckDB, families and second
 accounts among them; --quick draws 200,000. Ours is all models of identity, built by dbt from staged contacts to the
 customer of each record, under one set of rules, and under all that the sensitivity table compares. The other is one
-bare hash join of the same identifiers with the list of distinct ones, the least that any resolver must do. At the
-door, ours is sealing a Parquet file of contacts in clear, the other copying it. Prints one JSON line per figure:
+bare hash join of the same identifiers with the list of distinct ones, the least that any resolver must do. Merges are
+suggested for a tenth as many, beside resolving them (extra `[matching]`). At the door, ours is sealing a Parquet file
+of contacts in clear, the other copying it. Prints one JSON line per figure:
 {"bench", "case", "ours", "other", "other_name", "ratio", "unit", "runs"}: medians, ratio = other / ours, so that larger
 is better.
 """
@@ -24,6 +25,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dagster_project.dbt_runner import DbtRunner
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -75,7 +80,12 @@ def main() -> None:
     runs = 1 if arguments.quick else arguments.runs
     identifiers = QUICK_IDENTIFIERS if arguments.quick else IDENTIFIERS
     rows = QUICK_DOOR_ROWS if arguments.quick else DOOR_ROWS
-    for case, size in (("one set of rules", identifiers), ("all sets of rules", identifiers), ("door", rows)):
+    for case, size in (
+        ("one set of rules", identifiers),
+        ("all sets of rules", identifiers),
+        ("suggested merges", identifiers // 10),
+        ("door", rows),
+    ):
         command = [sys.executable, __file__, "--once", case, str(size)]
         found = [
             json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
@@ -102,35 +112,8 @@ def main() -> None:
 
 def resolved(identifiers: int, *, compares_rules: bool) -> dict[str, dict[str, object]]:
     """Seconds of the models of identity beside a hash join of the same identifiers, and what they found."""
-    from dagster_project.dbt_runner import DbtRunner
-    from dagster_project.settings import load_settings
-
     with tempfile.TemporaryDirectory() as folder:
-        settings = load_settings(
-            ROOT / "examples" / "demo.yaml",
-            home=Path(folder),
-            definitions={"identity": {"compares_rules": compares_rules}},
-            engine={"memory_limit": "6GB"},
-        )
-        dbt = DbtRunner(settings)
-        dbt.warehouse.begin(NIGHT, {"forgotten_records": "select null::varchar as record_key where false"}, "benchmark")
-        people = PEOPLE.format(people=int(identifiers / IDENTIFIERS_PER_PERSON))
-        with dbt.warehouse.connect() as con:
-            con.execute(f"create table scratch.staging.stg_demo__contacts as {CONTACTS.format(people=people)}")
-            con.execute(
-                "create table scratch.staging.stg_demo__customers as select source_name, customer_id, known_at as "
-                "created_at, null as country_code, null as acquisition_channel, null as customer_type "
-                "from scratch.staging.stg_demo__contacts where customer_id is not null"
-            )
-            con.execute(
-                "create table scratch.intermediate.int_orders_united as select source_name, order_id, null::varchar as "
-                "customer_id, known_at as ordered_at from scratch.staging.stg_demo__contacts where order_id is not null"
-            )
-        results = dbt.build(f"{MODELS} !resource_type:test", NIGHT)
-        failed = [result.message for result in results if not result.has_passed]
-        if failed:
-            raise SystemExit(failed[0])
-        seconds = sum(result.seconds for result in results)
+        dbt, seconds = built(Path(folder), identifiers, compares_rules=compares_rules)
         with dbt.warehouse.connect() as con:
             columns = ("loyalty_card", "mailbox", "phone", "social_handle")
             parts = (
@@ -154,6 +137,66 @@ def resolved(identifiers: int, *, compares_rules: bool) -> dict[str, dict[str, o
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         case: {"ours": seconds, "other": bare, "other_name": "bare hash join", "unit": "s"},
+        "peak memory": {"ours": peak, "other": 0.0, "other_name": "", "unit": "MB"},
+    }
+
+
+def built(folder: Path, identifiers: int, **identity: bool) -> tuple[DbtRunner, float]:
+    """A build of the models of identity from staged contacts, and the seconds of these models."""
+    from dagster_project.dbt_runner import DbtRunner
+    from dagster_project.settings import load_settings
+
+    settings = load_settings(
+        ROOT / "examples" / "demo.yaml",
+        home=folder,
+        definitions={"identity": identity},
+        engine={"memory_limit": "6GB"},
+    )
+    dbt = DbtRunner(settings)
+    dbt.warehouse.begin(NIGHT, {"forgotten_records": "select null::varchar as record_key where false"}, "benchmark")
+    people = PEOPLE.format(people=int(identifiers / IDENTIFIERS_PER_PERSON))
+    with dbt.warehouse.connect() as con:
+        con.execute(f"create table scratch.staging.stg_demo__contacts as {CONTACTS.format(people=people)}")
+        con.execute(
+            "create table scratch.staging.stg_demo__customers as select source_name, customer_id, known_at as "
+            "created_at, null as country_code, null as acquisition_channel, null as customer_type "
+            "from scratch.staging.stg_demo__contacts where customer_id is not null"
+        )
+        con.execute(
+            "create table scratch.intermediate.int_orders_united as select source_name, order_id, null::varchar as "
+            "customer_id, known_at as ordered_at from scratch.staging.stg_demo__contacts where order_id is not null"
+        )
+    results = dbt.build(f"{MODELS} !resource_type:test", NIGHT)
+    failed = [result.message for result in results if not result.has_passed]
+    if failed:
+        raise SystemExit(failed[0])
+    return dbt, sum(result.seconds for result in results)
+
+
+def suggested(identifiers: int) -> dict[str, dict[str, object]]:
+    """Seconds of suggesting merges, from hashes alone, beside the models that resolved the same records."""
+    from dagster_project.matching.suggestions import write_suggested_merges
+
+    with tempfile.TemporaryDirectory() as folder:
+        dbt, resolving = built(Path(folder), identifiers, compares_rules=False, suggests_merges=True)
+        with dbt.warehouse.connect() as con:
+            con.execute(
+                "create table marts.dim_customers as select distinct customer_key "
+                "from scratch.intermediate.int_customer_identities"
+            )
+            con.execute(
+                "create table marts.fct_customers as select customer_key, 0 as count_orders, null::date as "
+                "first_order_date, null::date as last_order_date from marts.dim_customers"
+            )
+            seconds = clocked(lambda: write_suggested_merges(con, dbt.settings))
+            [(records, pairs)] = con.execute(
+                "select count(*), (select count(*) from quality.suggested_merges) "
+                "from scratch.intermediate.int_customer_identities"
+            ).fetchall()
+    case = f"{records:,} records, {pairs:,} pairs"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        case: {"ours": seconds, "other": resolving, "other_name": "resolving them by rules", "unit": "s"},
         "peak memory": {"ours": peak, "other": 0.0, "other_name": "", "unit": "MB"},
     }
 
@@ -201,6 +244,7 @@ def clocked(work: Callable[[], object]) -> float:
 CASES: dict[str, Callable[[int], dict[str, dict[str, object]]]] = {
     "one set of rules": lambda size: resolved(size, compares_rules=False),
     "all sets of rules": lambda size: resolved(size, compares_rules=True),
+    "suggested merges": suggested,
     "door": sealed,
 }
 

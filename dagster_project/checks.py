@@ -174,11 +174,12 @@ def shown(result: CheckResult) -> dg.AssetCheckResult:
 
 
 def explained(broken: list[CheckResult]) -> str:
-    """One line: the first broken rule, what was observed, why it matters, how many more there are."""
-    first = broken[0]
-    others = f"; and {len(broken) - 1} more: {', '.join(result.name for result in broken[1:4])}" if broken[1:] else ""
+    """One line: the rule that most rows break, what was observed, why it matters, how many more there are."""
+    first, *rest = sorted(broken, key=lambda result: -result.failing_rows)
+    others = f"; and {len(rest)} more: {', '.join(result.name for result in rest[:3])}" if rest else ""
     sample = f" ({first.sample})" if first.sample else ""
-    return f"check {first.name} failed on {first.layer}.{first.table}: {first.observed}{sample}. {first.why}{others}"
+    why = first.why.rstrip(".") if rest else first.why
+    return f"check {first.name} failed on {first.layer}.{first.table}: {first.observed}{sample}. {why}{others}"
 
 
 def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]) -> None:

@@ -37,6 +37,8 @@ DEFINITION_VARIABLES = (
     "score_scale", "score_full_occasions", "score_full_net", "score_cap_with_complaint",
 )  # fmt: skip
 """The settings under `definitions` that SQL reads as variables of the same name."""
+NOT_OF_SQL = {"suggests_merges", "suggested_from"}
+"""Settings of identity that SQL does not read."""
 PASSED = frozenset({"success", "pass"})
 _PARSED: dict[str, Parsed] = {}
 """What this process has parsed, by the files and the variables that it was parsed from: of any home, for any night."""
@@ -218,12 +220,9 @@ class DbtRunner:
 
         manifest = self._parsed().manifest
         with self.environment():
-            try:
-                outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
-                    [*arguments, "--no-write-json", *self._common_arguments()]
-                )
-            finally:
-                _close_connections()
+            outcome = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(
+                [*arguments, "--no-write-json", *self._common_arguments()]
+            )
         if outcome.result is None:
             raise DbtFailed(f"dbt stopped: {without_values(outcome.exception)}")
         return list(outcome.result.results)
@@ -238,7 +237,10 @@ class DbtRunner:
 
     @contextmanager
     def environment(self) -> Iterator[None]:
-        """The variables that profiles.yml and the session plugin read, for the time of one invocation."""
+        """The variables that profiles.yml and the session plugin read, for the time of one invocation.
+
+        Whatever the invocation opened is closed at its end.
+        """
         given = {
             "LOYALTY_WORK": str(self.warehouse.work),
             "LOYALTY_DBT_TARGET": str(self.target),
@@ -250,6 +252,7 @@ class DbtRunner:
         try:
             yield
         finally:
+            _close_connections()
             for name, text in before.items():
                 if text is None:
                     os.environ.pop(name, None)
@@ -269,7 +272,7 @@ class DbtRunner:
             "sources": sorted(self.settings.sources),
             "staged": staged_entities(self.settings),
             **chosen,
-            "identity": self.settings.definitions.identity.model_dump(mode="json"),
+            "identity": self.settings.definitions.identity.model_dump(mode="json", exclude=NOT_OF_SQL),
             "feed_time_zones": feed_time_zones(self.settings.sources),
             "has_deletions": has_deletions(self.settings.sources),
         }
@@ -283,10 +286,17 @@ class DbtRunner:
 
 
 def _close_connections() -> None:
-    """Let go of the build: the adapter keeps its database open, and then nobody else may replace or rename the file."""
+    """Let go of the build: while its database is open, nobody else may replace or rename the file.
+
+    The adapter forgets its environment without closing it, so a thread or a cycle of references that still has hold of
+    it would keep the database open for as long as it likes. Closing its connection closes all cursors made of it.
+    """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
+    opened = DuckDBConnectionManager._ENV
     DuckDBConnectionManager.close_all_connections()
+    if opened is not None:
+        opened.close()
 
 
 def _message(result: Any) -> str:

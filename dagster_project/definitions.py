@@ -10,6 +10,7 @@ from dagster_project.assets.changes import CHANGE_TABLES, metric_changes_assets
 from dagster_project.assets.dbt import dbt_stage_assets
 from dagster_project.assets.forecast import FORECAST_KEY, revenue_forecast_asset
 from dagster_project.assets.ledger import ledger_assets
+from dagster_project.assets.matching import suggested_merges_assets
 from dagster_project.assets.models import model_assets
 from dagster_project.assets.next_purchase import next_purchase_assets
 from dagster_project.assets.publish import published_version_asset
@@ -18,6 +19,7 @@ from dagster_project.assets.report import report_asset
 from dagster_project.assets.voice import voice_assets
 from dagster_project.checks import check_stages
 from dagster_project.jobs import nightly_job
+from dagster_project.matching.suggestions import MATCHING_TABLES
 from dagster_project.resources import resources_of
 from dagster_project.schedules import nightly_schedule
 from dagster_project.sensors import alerts_sensor
@@ -41,10 +43,15 @@ def build_definitions(settings: Settings | None = None, **overrides: Any) -> dg.
         next_purchase_assets(settings),
         revenue_forecast_asset(settings),
         voice_assets(settings),
+        suggested_merges_assets(settings),
         metric_changes_assets(settings),
     ]
     later = {
-        "after_models_checks": {*resources["dbt"].models_tagged("after_models"), FORECAST_KEY.path[-1]},
+        "after_models_checks": {
+            *resources["dbt"].models_tagged("after_models"),
+            *MATCHING_TABLES,
+            FORECAST_KEY.path[-1],
+        },
         "changes_checks": {*CHANGE_TABLES},
     }
     audited = [key for assets in built for key in assets.keys]

@@ -52,7 +52,11 @@ def examine(settings: Settings) -> list[Finding]:
     return findings
 
 
-def _packages(_: Settings) -> str:
+def _packages(settings: Settings) -> str:
+    if settings.definitions.identity.suggests_merges:
+        from dagster_project.matching.model import require_splink
+
+        require_splink()
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
     return f"Python {sys.version.split()[0]}, {versions}"
 

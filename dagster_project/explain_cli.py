@@ -155,22 +155,20 @@ def print_changes(before: str, after: str, found: Sequence[Change], movers: Sequ
         ends = [None if end is None else float(end) for end in (own[0].before, own[0].after, own[0].difference)]
         first, last, difference = (shown_number(end, headline.unit) for end in ends)
         out.print(f"\n[bold]{headline.metric}[/bold], {headline.period_type.replace('_', ' ')}: {first} to {last}")
-        _print_table(
-            ("cause", "part", "numerator", "denominator", "customers"),
-            [
-                (
-                    change.cause.replace("_", " "),
-                    "-" if change.part is None else f"{change.part.normalize():+f}",
-                    f"{change.numerator_change.normalize():+f}",
-                    "" if headline.is_total else f"{change.denominator_change.normalize():+f}",
-                    f"{change.count_customers:,}",
-                )
-                for change in own
-                if change.part or change.numerator_change or change.denominator_change
-            ],
-        )
+        causes = [
+            (
+                change.cause.replace("_", " "),
+                "-" if change.part is None else f"{change.part.normalize():+f}",
+                f"{change.numerator_change.normalize():+f}",
+                "" if headline.is_total else f"{change.denominator_change.normalize():+f}",
+                f"{change.count_customers:,}",
+            )
+            for change in own
+            if change.part or change.numerator_change or change.denominator_change
+        ]
+        _print_table(("cause", "part", "numerator", "denominator", "customers"), causes)
         exact = "-" if own[0].difference is None else f"{own[0].difference.normalize():+f}"
-        out.print(f"the parts add up to the difference, {exact} ({difference})")
+        out.print(f"the parts add up to the difference, {exact} ({difference})" if causes else "nothing has moved it")
     _print_table(
         ("customer", "metric", "period", "cause", "part"),
         [("nobody known" if row[0] is None else row[0], *map(str, row[1:])) for row in movers],

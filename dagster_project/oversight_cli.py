@@ -46,7 +46,7 @@ def send_test_message(config: Config = None) -> None:
             mark = "[green]sent[/green]" if fault is None else "[red]failed[/red]"
             out.print(f"{mark}  {escape(fault or name)}")
         if not outcomes:
-            out.print("No channel is set; CONTRIBUTING.md shows `alerts.channels`.")
+            out.print("No channel is set; the README shows `alerts.channels`.")
         if any(fault for _, fault in outcomes):
             raise typer.Exit(1)
 

@@ -29,6 +29,8 @@ RUNS_A_LOOK = 200
 UNBORN = dt.timedelta(minutes=5)  # a run that has just begun may not hold its home yet
 RUN_FAILED, RUN_DIED, CHECK = "run_failed:", "run_died:", "check:"
 CRASHED = "CheckCrashed"
+READERS_KEEP = "Readers keep the version before; the rows are in the build until the next run begins."
+READERS_HAVE = "The night went on; quality.check_results of its version tells of it."
 
 
 @dataclass
@@ -42,6 +44,10 @@ class Sightings:
         """A problem was seen."""
         self.passed.discard(alert.key)
         self.alerts[alert.key] = alert
+
+    def told_first(self) -> list[Alert]:
+        """The problems, what stopped a night before the checks that it names."""
+        return sorted(self.alerts.values(), key=lambda alert: kind_of(alert.key) == CHECK)
 
     def well(self, key: str) -> None:
         """A problem is over; with a kind as key, all problems of that kind are."""
@@ -81,9 +87,9 @@ def run_sightings(settings: Settings, instance: dg.DagsterInstance, outbox: Outb
 
 
 def _run(run: dg.DagsterRun, instance: dg.DagsterInstance, settings: Settings, seen: Sightings) -> None:
-    for event in _events(instance, run.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        _check(event.asset_check_evaluation_data, seen)
     night = _night_of(run)
+    for event in _events(instance, run.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        _check(event.asset_check_evaluation_data, night, seen)
     if run.status == dg.DagsterRunStatus.SUCCESS:
         if run.job_name == NIGHTLY:
             seen.well(RUN_FAILED)
@@ -105,21 +111,22 @@ def _run(run: dg.DagsterRun, instance: dg.DagsterInstance, settings: Settings, s
     )
 
 
-def _check(evaluated: Any, seen: Sightings) -> None:
+def _check(evaluated: Any, night: str, seen: Sightings) -> None:
     """A check that failed, as table, rule, rows and reason; of one that passed, that it did."""
-    name = f"{'.'.join(evaluated.asset_key.path)}:{evaluated.check_name}"
+    table = ".".join(evaluated.asset_key.path)
+    key = f"{CHECK}{table}:{evaluated.check_name}"
     if evaluated.passed:
-        seen.well(f"{CHECK}{name}")
+        seen.well(key)
         return
     rows = evaluated.metadata.get("failing_rows")
-    counted = f"{rows.value} failing rows. " if rows is not None else ""
+    counted = f"{rows.value:,} failing rows on" if rows is not None else "It failed on"
     is_critical = evaluated.severity == dg.AssetCheckSeverity.ERROR
+    left = READERS_KEEP if is_critical else READERS_HAVE
     seen.bad(
         Alert(
-            f"{CHECK}{name}",
-            f"check {evaluated.check_name} failed on {'.'.join(evaluated.asset_key.path)}",
-            f"{counted}{evaluated.description or ''} The rows are in the build, or in the published "
-            "quality.check_results where the night went on.",
+            key,
+            f"check {evaluated.check_name} failed on {table}",
+            " ".join(filter(None, (f"{counted} the night of {night}.", evaluated.description, left))),
             "critical" if is_critical else "warning",
         )
     )

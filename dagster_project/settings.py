@@ -13,26 +13,22 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from dagster_project.definition_settings import Definitions
 from dagster_project.oversight import Alerts, Strict, Waiver
-from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource, known_time_zone
+from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource, RestSource, known_time_zone
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
 NIGHT_HOUR = 3  # late enough for sources to have delivered the day that ended at midnight
 
-IdentityRule = Literal["loyalty_card", "mailbox", "email", "phone", "social_handle"]
-PurchaseModel = Literal["mbg_nbd", "bg_nbd"]
 Language = Literal["en", "zh-Hant", "zh-Hans"]
-TeamName = Annotated[str, Field(pattern=r"^[\w .&/-]{1,80}$")]  # stands in SQL as it is written
-IsoWeekday = Annotated[int, Field(ge=1, le=7)]  # 1 is Monday
-SubscriptionBase = Literal["subscribers", "subscribers_due", "all_customers"]
 
 
 class SettingsError(ValueError):
@@ -52,112 +48,6 @@ class Business(Strict):
     @classmethod
     def _known_time_zone(cls, name: str) -> str:
         return known_time_zone(name)
-
-
-class Gate(Strict):
-    """How much history a model needs before it is fitted; below it, cohort averages stand in, marked."""
-
-    minimum_customers: int = Field(default=500, ge=1)
-    minimum_history_days: int = Field(default=180, ge=1)
-    maximum_days_since_last_order: int = Field(default=30, ge=0)
-    minimum_customers_with_three_occasions: int = Field(default=50, ge=0)
-
-
-class Identity(Strict):
-    """What makes accounts and guests' orders one customer; without `rules` every account is a customer of its own.
-
-    `mailbox` takes addresses for the same that one provider delivers to one mailbox, `email` only those that differ in
-    case and spaces. Records of which a column of `told_apart_by` differs are two people, whatever they share.
-    `never_the_same` lists pairs of records, written `source:customer_id` or `source/guest_order:order_id`.
-    """
-
-    rules: tuple[IdentityRule, ...] = ("loyalty_card", "mailbox", "phone", "social_handle")
-    links_guests: bool = True
-    told_apart_by: tuple[Literal["full_name", "birthday"], ...] = ("full_name", "birthday")
-    maximum_sharers: int = Field(default=5, ge=2)
-    never_the_same: tuple[tuple[str, str], ...] = ()
-    compares_rules: bool = True
-
-    @model_validator(mode="after")
-    def _pairs_of_two(self) -> Identity:
-        for one, other in self.never_the_same:
-            if one == other:
-                raise ValueError(f"'never_the_same' holds the pair {one}, {other}: nobody differs from themselves")
-        return self
-
-
-class Definitions(Strict):
-    """The windows, horizons and rates behind the numbers; each is shown beside the number that it made."""
-
-    active_window_days: int = Field(default=365, ge=1)
-    repeat_window_days: int = Field(default=90, ge=1)
-    late_grace_days: int = Field(default=7, ge=0)
-    loyal_minimum_occasions: int = Field(default=3, ge=2)
-    loyal_gap_multiple: float = Field(default=1.5, gt=0)
-    new_customer_days: int = Field(default=30, ge=0)
-    at_risk_gap_multiple: float = Field(default=1.5, gt=0)
-    lapsed_gap_multiple: float = Field(default=3.0, gt=0)
-    won_back_days: int = Field(default=90, ge=0)
-    gap_prior_weight: float = Field(default=3.0, ge=0)
-    adoption_window_days: int = Field(default=90, ge=1)
-    price_rise_share: float = Field(default=0.05, gt=0)
-    price_rise_window_days: int = Field(default=90, ge=1)
-    survey_throttle_days: int = Field(default=45, ge=0)
-    survey_answer_days: int = Field(default=30, ge=1)
-    first_reply_hours: float = Field(default=8.0, gt=0)
-    resolution_hours: float = Field(default=24.0, gt=0)
-    is_service_level_in_business_hours: bool = True
-    service_opening_hour: float = Field(default=9.0, ge=0, lt=24)
-    service_closing_hour: float = Field(default=18.0, gt=0, le=24)
-    service_weekdays: tuple[IsoWeekday, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
-    service_holidays: tuple[dt.date, ...] = ()
-    reopen_window_days: int = Field(default=7, ge=0)
-    bot_minimum_posts: int = Field(default=4, ge=2)
-    bot_text_share: float = Field(default=0.5, ge=0, lt=1)
-    loyalty_index_average: float = Field(default=40, gt=0, lt=100)
-    loyalty_index_above_average: float = Field(default=75, gt=0, lt=100)
-    loyalty_index_minimum_items: int = Field(default=2, ge=1, le=3)
-    feedback_reply_days: int = Field(default=7, ge=1)
-    follow_up_days: int = Field(default=90, ge=1)
-    detractor_owner: TeamName = "customer success"
-    complaint_owner: TeamName = "customer service"
-    maximum_rate_age_days: int = Field(default=7, ge=0)
-    subscription_grace_days: int = Field(default=14, ge=0)
-    subscription_total_base: SubscriptionBase = "subscribers"
-    response_window_days: int = Field(default=14, ge=1)
-    member_active_days: int = Field(default=90, ge=1)
-    effect_horizon_days: Literal[90, 180, 365] = 180
-    cost_per_point: float = Field(default=0.01, ge=0)
-    score_scale: Literal["anchors", "ranks"] = "anchors"
-    score_full_occasions: int = Field(default=6, ge=1)
-    score_full_net: float = Field(default=500, gt=0)
-    score_cap_with_complaint: float = Field(default=40, ge=0, le=100)
-    minimum_base: int = Field(default=30, ge=1)
-    revenue_includes_shipping: bool = False
-    counts_zero_value_orders: bool = False
-    margin_share: float = Field(default=0.30, gt=0, le=1)
-    annual_discount_rate: float = Field(default=0.10, ge=0)
-    value_horizon_days: int = Field(default=365, ge=12)
-    churn_horizon_days: int = Field(default=90, ge=1)
-    is_churn_horizon_own_rhythm: bool = False
-    lifetime_days: int = Field(default=1825, ge=365)
-    acquisition_cost: float | None = Field(default=None, ge=0)
-    purchase_model: PurchaseModel = "mbg_nbd"
-    is_model_chosen_by_backtest: bool = True
-    gate: Gate = Gate()
-    identity: Identity = Identity()
-
-    @model_validator(mode="after")
-    def _life_holds_the_horizon(self) -> Definitions:
-        if self.lifetime_days < self.value_horizon_days:
-            raise ValueError("'lifetime_days' must be at least 'value_horizon_days'")
-        return self
-
-    @model_validator(mode="after")
-    def _service_opens_before_it_closes(self) -> Definitions:
-        if self.service_opening_hour >= self.service_closing_hour:
-            raise ValueError("'service_opening_hour' must be before 'service_closing_hour'")
-        return self
 
 
 class Learning(Strict):
@@ -347,6 +237,7 @@ def load_settings(config: Path | str | None = None, **overrides: Any) -> Setting
         settings = Settings(**{**content, **overrides})
     except ValidationError as fault:
         raise SettingsError(f"{path}: {'; '.join(_explained(error) for error in fault.errors())}") from None
+    settings = settings.model_copy(update={"sources": _declared_beside(settings.sources, path.absolute().parent)})
     if settings.shop_folder is None:
         return settings
     folder = (path.absolute().parent / settings.shop_folder.expanduser()).resolve()
@@ -355,6 +246,16 @@ def load_settings(config: Path | str | None = None, **overrides: Any) -> Setting
             f"{path}: shop_folder {str(folder)!r} has no folder 'models' with the shop's staging models"
         )
     return settings.model_copy(update={"shop_folder": folder})
+
+
+def _declared_beside(sources: dict[str, AnySource], folder: Path) -> dict[str, AnySource]:
+    """The sources; a declaration that is a relative YAML file counts from the folder of the settings file."""
+    return {
+        name: source.model_copy(update={"declaration": str(folder / Path(source.declaration).expanduser())})
+        if isinstance(source, RestSource) and source.declaration.endswith((".yaml", ".yml"))
+        else source
+        for name, source in sources.items()
+    }
 
 
 def _config_path(config: Path | str | None) -> Path:

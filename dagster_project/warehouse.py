@@ -68,6 +68,7 @@ class Warehouse:
         Raises:
             WarehouseError: the work files cannot be replaced.
         """
+        gc.collect()  # DuckDB waits for ever to attach a file that a failed night of this process still has open
         try:
             if self.work.exists():
                 shutil.rmtree(self.work)
@@ -221,7 +222,8 @@ def replace_table_in_batches(
         batches: frames that have at least the declared columns; what makes them may read from a cursor of `con`.
         columns: column → DuckDB type, in the table's order.
     """
-    replace_tables_in_batches(con, schema, ({table: rows} for rows in batches), {table: columns})
+    with _closed_at_the_end(batches):
+        replace_tables_in_batches(con, schema, ({table: rows} for rows in batches), {table: columns})
     return count_rows(con, f"{identifier(schema)}.{identifier(table)}")
 
 
@@ -251,16 +253,32 @@ def replace_tables_in_batches(
         for table, columns in tables.items():
             declared = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
             con.execute(f"create or replace table {names[table]} ({declared})")
-        for batch in batches:
-            for table, rows in batch.items():
-                con.register("replacing_rows", rows)
-                con.execute(f"insert into {names[table]} select {chosen[table]} from replacing_rows")
-                con.unregister("replacing_rows")
+        with _closed_at_the_end(batches):
+            for batch in batches:
+                for table, rows in batch.items():
+                    con.register("replacing_rows", rows)
+                    con.execute(f"insert into {names[table]} select {chosen[table]} from replacing_rows")
+                    con.unregister("replacing_rows")
         con.execute("commit")
     except BaseException:
         con.execute("rollback")
         con.unregister("replacing_rows")
         raise
+
+
+@contextmanager
+def _closed_at_the_end(batches: Iterable[Any]) -> Iterator[None]:
+    """Close what makes batches, read to its end or not.
+
+    An Arrow reader that is left in the middle keeps its database open though its connection was closed, for as long as
+    the error that ended the reading is remembered.
+    """
+    try:
+        yield
+    finally:
+        close = getattr(batches, "close", None)  # of generators and of Arrow's readers
+        if close is not None:
+            close()
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -55,7 +55,7 @@ def look(settings: Settings, instance: dg.DagsterInstance, now: dt.datetime) -> 
     with opened(folder, write_atomically) as (outbox, keep):
         seen = run_sightings(settings, instance, outbox, now)
         published = _latest_night(settings)
-        alerts = [*seen.alerts.values(), *dead_runs(settings, instance, now), *stale_feeds(_feeds(settings), now)]
+        alerts = [*seen.told_first(), *dead_runs(settings, instance, now), *stale_feeds(_feeds(settings), now)]
         alerts += _late(settings, instance, published, now)
 
         def is_over(key: str) -> bool:

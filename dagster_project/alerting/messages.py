@@ -51,9 +51,9 @@ class Message:
     @property
     def subject(self) -> str:
         """One line: whose shop, how bad, the first title, how many more."""
-        titles = [alert.title for alert in self.alerts] or [f"well again: {title}" for title in self.recovered]
+        titles = [alert.title for alert in self.alerts] or list(self.recovered)
         is_critical = any(alert.severity == "critical" for alert in self.alerts)
-        word = "CRITICAL" if is_critical else "warning" if self.alerts else "recovered"
+        word = "CRITICAL" if is_critical else "warning" if self.alerts else "well again"
         more = f" (and {len(titles) - 1} more)" if titles[1:] else ""
         return _one_line(f"[{self.business}] {word}: {titles[0] if titles else 'test'}{more}")
 

@@ -14,6 +14,7 @@ from dagster_project.assets.models import ORDER_FACTS
 from dagster_project.catalogue import own_table
 from dagster_project.modelling.forecast import REVENUE_FORECAST, revenue_forecast
 from dagster_project.modelling.newcomers import Newcomers
+from dagster_project.modelling.scope import Scope
 from dagster_project.modelling.value_settings import REPORTED_DAYS
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.settings import Settings
@@ -51,6 +52,6 @@ def write_forecast(con: duckdb.DuckDBPyConnection, as_of: dt.date, settings: Set
     """Write the table of a night."""
     chosen = settings.definitions
     longest = max(*REPORTED_DAYS, chosen.value_horizon_days)
-    newcomers = Newcomers.of(con, as_of, longest, counts_zero_value_orders=chosen.counts_zero_value_orders)
+    newcomers = Newcomers.of(con, as_of, longest, Scope(chosen.counts_zero_value_orders))
     totals = con.execute("select * from models.value_totals").df()
     replace_table(con, "models", "revenue_forecast", revenue_forecast(totals, newcomers, as_of), REVENUE_FORECAST)

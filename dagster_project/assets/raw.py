@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from dagster_project.assets.metadata import OWNERS, table_metadata
 from dagster_project.checks import record_checks, shown
@@ -32,6 +33,15 @@ CONTRACT_CHECK = "deliveries_are_written_as_before"
 CONTRACT_WHY = (
     "A column that is renamed or retyped, or a code that is new, is empty or unknown in the models that read it."
 )
+GATHERED = {
+    "unreadable_rows": (
+        "Every record of a source file that could not be read at all, with its line and the reason.", True, "parquet",
+    ),
+    "forgotten_records": (
+        "Accounts and guests' orders that were erased at their owner's wish, by keyed hash.", False, "csv",
+    ),
+}  # fmt: skip
+"""Raw tables of all sources together: their description, whether they come from the sources' files, their kind."""
 
 
 def source_file_assets(settings: Settings) -> list[dg.AssetSpec]:
@@ -51,51 +61,14 @@ def source_file_assets(settings: Settings) -> list[dg.AssetSpec]:
 
 def raw_assets(settings: Settings) -> dg.AssetsDefinition:
     """One asset per source table, landed together; landing begins the night's build."""
-    specs = [
-        dg.AssetSpec(
-            key=raw_key(source, table),
-            group_name="raw",
-            deps=[file_key(source, table)],
-            description=(
-                f"Every row of {chosen.origin} as source {source} sent it, column for column, with its origin. "
-                "Late or wrong when it is missing, cut, or lacks a column: the run then stops here."
-            ),
-            owners=OWNERS,
-            kinds={"duckdb", "parquet"},
-        )
-        for source, described in settings.sources.items()
-        for table, chosen in described.tables.items()
-    ]
-    specs.append(
-        dg.AssetSpec(
-            key=dg.AssetKey(["raw", "unreadable_rows"]),
-            group_name="raw",
-            deps=[
-                file_key(source, table) for source, described in settings.sources.items() for table in described.tables
-            ],
-            description="Every record of a source file that could not be read at all, with its line and the reason.",
-            owners=OWNERS,
-            kinds={"duckdb", "parquet"},
-        )
+
+    @dg.multi_asset(
+        name="raw",
+        specs=[*_source_table_specs(settings), *_gathered_specs(settings)],
+        check_specs=_contract_check_specs(settings),
+        **nightly(settings),
+        can_subset=False,
     )
-
-    specs.append(
-        dg.AssetSpec(
-            key=dg.AssetKey(["raw", "forgotten_records"]),
-            group_name="raw",
-            description="Accounts and guests' orders that were erased at their owner's wish, by keyed hash.",
-            owners=OWNERS,
-            kinds={"duckdb", "csv"},
-        )
-    )
-
-    check_specs = [
-        dg.AssetCheckSpec(CONTRACT_CHECK, asset=raw_key(source, table), description=CONTRACT_WHY)
-        for source, described in settings.sources.items()
-        for table in described.tables
-    ]
-
-    @dg.multi_asset(name="raw", specs=specs, check_specs=check_specs, **nightly(settings), can_subset=False)
     def raw(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
@@ -115,26 +88,70 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
             results = [contract_result(table, counts, dbt) for table, (counts, _) in landed.items()]
             record_checks(con, results)
             yield from (shown(result) for result in results)
-            for table, (counts, seconds) in landed.items():
-                yield dg.MaterializeResult(
-                    asset_key=raw_key(table.source, table.table),
-                    metadata=table_metadata(
-                        con,
-                        f"scratch.raw.{table.source}__{table.table}",
-                        seconds=seconds,
-                        files=counts.files_seen,
-                        new_files=counts.files_new,
-                        files_set_aside=list(counts.set_aside),
-                        unreadable_rows=counts.rejected,
-                        bytes=counts.bytes,
-                    ),
-                )
-            for name in ("unreadable_rows", "forgotten_records"):
+            yield from (_materialised(con, table, *found) for table, found in landed.items())
+            for name in GATHERED:
                 yield dg.MaterializeResult(
                     asset_key=dg.AssetKey(["raw", name]), metadata=table_metadata(con, f"scratch.raw.{name}")
                 )
 
     return raw
+
+
+def _source_table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
+    for source, described in settings.sources.items():
+        for table, chosen in described.tables.items():
+            yield dg.AssetSpec(
+                key=raw_key(source, table),
+                group_name="raw",
+                deps=[file_key(source, table)],
+                description=(
+                    f"Every row of {chosen.origin} as source {source} sent it, column for column, with its origin. "
+                    "Late or wrong when it is missing, cut, or lacks a column: the run then stops here."
+                ),
+                owners=OWNERS,
+                kinds={"duckdb", "parquet"},
+            )
+
+
+def _gathered_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
+    """The tables that are gathered from all sources."""
+    files = [file_key(source, table) for source, described in settings.sources.items() for table in described.tables]
+    for name, (description, is_of_files, kind) in GATHERED.items():
+        yield dg.AssetSpec(
+            key=dg.AssetKey(["raw", name]),
+            group_name="raw",
+            deps=files if is_of_files else [],
+            description=description,
+            owners=OWNERS,
+            kinds={"duckdb", kind},
+        )
+
+
+def _contract_check_specs(settings: Settings) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(CONTRACT_CHECK, asset=raw_key(source, table), description=CONTRACT_WHY)
+        for source, described in settings.sources.items()
+        for table in described.tables
+    ]
+
+
+def _materialised(
+    con: duckdb.DuckDBPyConnection, table: SourceTable, counts: Landed, seconds: float
+) -> dg.MaterializeResult[Any]:
+    """What Dagster is told of a source table that has landed."""
+    return dg.MaterializeResult(
+        asset_key=raw_key(table.source, table.table),
+        metadata=table_metadata(
+            con,
+            f"scratch.raw.{table.source}__{table.table}",
+            seconds=seconds,
+            files=counts.files_seen,
+            new_files=counts.files_new,
+            files_set_aside=list(counts.set_aside),
+            unreadable_rows=counts.rejected,
+            bytes=counts.bytes,
+        ),
+    )
 
 
 def raw_key(source: str, table: str) -> dg.AssetKey:

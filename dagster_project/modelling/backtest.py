@@ -34,6 +34,7 @@ from dagster_project.modelling.level.activity import Activity, SpendActivity, re
 from dagster_project.modelling.level.foreseen import Foreseen
 from dagster_project.modelling.origins import Plan
 from dagster_project.modelling.purchase_model import ModelName
+from dagster_project.modelling.scope import EVERYTHING, Scope
 from dagster_project.modelling.selection import Prediction, Trial
 
 TABLES: Mapping[Prediction, Iterable[str]] = {
@@ -132,9 +133,8 @@ def read_past(
     plan: Plan,
     preferred: ModelName,
     predictions: Sequence[Prediction],
+    scope: Scope = EVERYTHING,
     *,
-    counts_zero_value_orders: bool = False,
-    customer_share: float = 1.0,
     threads: int = 1,
 ) -> Past:
     """The past of a plan, in one pass over the orders each for what was known and what followed.
@@ -144,19 +144,16 @@ def read_past(
         plan: the days.
         preferred: the purchase model that comes first.
         predictions: what is to be predicted.
-        counts_zero_value_orders: as in `purchase_history`.
-        customer_share: share of the customers, by a hash of their key; bounds the memory.
+        scope: as in `customer_features`; its share bounds the memory.
         threads: of LightGBM.
     """
     cutoffs = plan.cutoffs()
-    is_counted, share = counts_zero_value_orders, customer_share
+    is_counted = scope.counts_zero_value_orders
     spent = partial(spend_activity, connection, counts_zero_value_orders=is_counted)
     if not cutoffs:
         return Past(plan, {}, preferred, predictions, spent, threads)
-    features = customer_features(connection, cutoffs, counts_zero_value_orders=is_counted, customer_share=share).df()
-    outcomes = customer_outcomes(
-        connection, cutoffs, plan.horizon_days, counts_zero_value_orders=is_counted, customer_share=share
-    )
+    features = customer_features(connection, cutoffs, scope).df()
+    outcomes = customer_outcomes(connection, cutoffs, plan.horizon_days, scope)
     followed = aligned_outcomes(features, outcomes)
     evenings = {}
     for cutoff in cutoffs:

@@ -18,6 +18,7 @@ import duckdb
 import pandas as pd
 
 from dagster_project.modelling.feature_groups import FeatureGroup, joined
+from dagster_project.modelling.scope import EVERYTHING, Scope
 
 WINDOWS_DAYS = (30, 90, 180, 365)
 """Look-backs of counts and sums: a month, the default churn horizon, half a year, the default value horizon."""
@@ -183,9 +184,7 @@ Spans = dict[str, list[dt.date]]
 def customer_features(
     connection: duckdb.DuckDBPyConnection,
     cutoffs: Sequence[dt.date],
-    *,
-    counts_zero_value_orders: bool = False,
-    customer_share: float = 1.0,
+    scope: Scope = EVERYTHING,
     groups: Sequence[FeatureGroup] = (),
 ) -> duckdb.DuckDBPyRelation:
     """One row per cut-off and customer with a purchase up to it, ordered by both; not fetched yet.
@@ -193,8 +192,7 @@ def customer_features(
     Args:
         connection: a connection that sees `marts.fct_orders`, `marts.fct_order_lines` and `marts.fct_refunds`.
         cutoffs: the days, whole, after which nothing is seen; different ones.
-        counts_zero_value_orders: as in `purchase_history`.
-        customer_share: share of the customers, above 0 to 1; by a hash of the key, so the same customers every night.
+        scope: which orders and customers are read.
         groups: what else to tell than the orders do; the connection sees their tables too.
 
     Returns:
@@ -207,21 +205,19 @@ def customer_features(
         <n>d counts the n days up to the cut-off. After these the columns of the groups, null where one knows nothing.
 
     Raises:
-        ValueError: a cut-off comes twice, or the share is not above 0 to 1.
+        ValueError: a cut-off comes twice.
     """
-    spans = whole_pasts(cutoffs, customer_share)
+    spans = whole_pasts(cutoffs)
     tables, columns, joins = joined(groups)
     sql = OCCASIONS + _FEATURES + _JOINED.format(tables=tables, columns=columns, joins=joins)
-    return occasions_relation(connection, sql, spans, customer_share, counts_zero_value_orders)
+    return occasions_relation(connection, sql, spans, scope)
 
 
 def customer_outcomes(
     connection: duckdb.DuckDBPyConnection,
     cutoffs: Sequence[dt.date],
     horizon_days: int,
-    *,
-    counts_zero_value_orders: bool = False,
-    customer_share: float = 1.0,
+    scope: Scope = EVERYTHING,
 ) -> pd.DataFrame:
     """What customers bought in (cut-off, cut-off + horizon], by the refunds known at its end.
 
@@ -229,22 +225,21 @@ def customer_outcomes(
         connection: as in `customer_features`.
         cutoffs: as in `customer_features`.
         horizon_days: at least 1.
-        counts_zero_value_orders: as in `purchase_history`.
-        customer_share: as in `customer_features`.
+        scope: as in `customer_features`.
 
     Returns:
         cutoff_date, customer_key, count_occasions (from 1), total_net, days_to_first_occasion (from 1); only customers
         who bought, first-time buyers included, ordered by cut-off and customer.
 
     Raises:
-        ValueError: the horizon has no day, a cut-off comes twice, or the share is not above 0 to 1.
+        ValueError: the horizon has no day, or a cut-off comes twice.
     """
     if horizon_days < 1:
         raise ValueError(f"horizon_days is {horizon_days}; expected at least one day after the cut-off")
-    _check(cutoffs, customer_share)
+    _check(cutoffs)
     ends = [cutoff + dt.timedelta(days=horizon_days) for cutoff in cutoffs]
     spans = {"cutoffs": list(cutoffs), "after": list(cutoffs), "until": ends}
-    return occasions_relation(connection, OCCASIONS + _OUTCOMES, spans, customer_share, counts_zero_value_orders).df()
+    return occasions_relation(connection, OCCASIONS + _OUTCOMES, spans, scope).df()
 
 
 def first_order_date(connection: duckdb.DuckDBPyConnection, as_of: dt.date) -> dt.date | None:
@@ -259,26 +254,21 @@ def first_order_date(connection: duckdb.DuckDBPyConnection, as_of: dt.date) -> d
     return first if first is None else dt.date.fromisoformat(str(first))
 
 
-def whole_pasts(cutoffs: Sequence[dt.date], customer_share: float = 1.0) -> Spans:
+def whole_pasts(cutoffs: Sequence[dt.date]) -> Spans:
     """The spans of `OCCASIONS` from the shop's beginning to each cut-off.
 
     Args:
         cutoffs: as in `customer_features`.
-        customer_share: as in `customer_features`.
 
     Raises:
-        ValueError: a cut-off comes twice, or the share is not above 0 to 1.
+        ValueError: a cut-off comes twice.
     """
-    _check(cutoffs, customer_share)
+    _check(cutoffs)
     return {"cutoffs": list(cutoffs), "after": [_BEFORE_EVERYTHING] * len(cutoffs), "until": list(cutoffs)}
 
 
 def occasions_relation(
-    connection: duckdb.DuckDBPyConnection,
-    sql: str,
-    spans: Spans,
-    customer_share: float,
-    counts_zero_value_orders: bool,
+    connection: duckdb.DuckDBPyConnection, sql: str, spans: Spans, scope: Scope
 ) -> duckdb.DuckDBPyRelation:
     """What a statement that begins with `OCCASIONS` says of some spans; not fetched yet.
 
@@ -286,16 +276,11 @@ def occasions_relation(
         connection: as in `customer_features`.
         sql: the statement.
         spans: of the cut-offs.
-        customer_share: as in `customer_features`.
-        counts_zero_value_orders: as in `customer_features`.
+        scope: as in `customer_features`.
     """
-    last_md5 = f"{min(round(customer_share * 16**8), 16**8 - 1):08x}" + "f" * 24
-    given = spans | {"last_md5": last_md5, "counts_zero_value_orders": counts_zero_value_orders}
-    return connection.sql(sql, params=given)
+    return connection.sql(sql, params=spans | scope.parameters())
 
 
-def _check(cutoffs: Sequence[dt.date], customer_share: float) -> None:
+def _check(cutoffs: Sequence[dt.date]) -> None:
     if len(set(cutoffs)) != len(cutoffs):
         raise ValueError(f"cut-offs are {', '.join(map(str, cutoffs))}; expected each once")
-    if not 0 < customer_share <= 1:
-        raise ValueError(f"customer_share is {customer_share}; expected above 0 to 1")

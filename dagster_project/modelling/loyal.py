@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 
 from dagster_project.modelling.features import OCCASIONS, occasions_relation, whole_pasts
+from dagster_project.modelling.scope import EVERYTHING, Scope
 
 _LOYAL = """,
 gaps as (
@@ -54,9 +55,7 @@ def loyal_customers(
     connection: duckdb.DuckDBPyConnection,
     cutoffs: Sequence[dt.date],
     rule: LoyalRule,
-    *,
-    counts_zero_value_orders: bool = False,
-    customer_share: float = 1.0,
+    scope: Scope = EVERYTHING,
 ) -> pd.DataFrame:
     """The loyal customers of each cut-off.
 
@@ -64,19 +63,17 @@ def loyal_customers(
         connection: as in `customer_features`.
         cutoffs: as in `customer_features`.
         rule: when one is loyal.
-        counts_zero_value_orders: as in `purchase_history`.
-        customer_share: as in `customer_features`.
+        scope: as in `customer_features`.
 
     Returns:
         cutoff_date, customer_key, ordered by both.
 
     Raises:
-        ValueError: a cut-off comes twice, or the share is not above 0 to 1.
+        ValueError: a cut-off comes twice.
     """
-    spans = whole_pasts(cutoffs, customer_share)
     sql = OCCASIONS + _LOYAL.format(
         window_days=int(rule.window_days),
         minimum_occasions=int(rule.minimum_occasions),
         gap_multiple=float(rule.gap_multiple),
     )
-    return occasions_relation(connection, sql, spans, customer_share, counts_zero_value_orders).df()
+    return occasions_relation(connection, sql, whole_pasts(cutoffs), scope).df()

@@ -23,6 +23,7 @@ from dagster_project.modelling.level.foreseen import MINIMUM_HISTORY_DAYS, MINIM
 from dagster_project.modelling.level.spend import SPEND_PARTS
 from dagster_project.modelling.level.variation import Moments, told_apart
 from dagster_project.modelling.purchase_history import OCCASIONS
+from dagster_project.modelling.scope import EVERYTHING, Scope
 
 PERIOD_DAYS = 14
 YEAR_DAYS = 365
@@ -100,9 +101,7 @@ class Newcomers:
         connection: duckdb.DuckDBPyConnection,
         cutoff: dt.date,
         longest_days: int,
-        *,
-        counts_zero_value_orders: bool = False,
-        customer_share: float = 1.0,
+        scope: Scope = EVERYTHING,
     ) -> Newcomers | None:
         """What a shop says of them; None before its first order.
 
@@ -110,11 +109,9 @@ class Newcomers:
             connection: as in `purchase_history`.
             cutoff: the last day seen.
             longest_days: horizon.
-            counts_zero_value_orders: as in `purchase_history`.
-            customer_share: as in `customer_features`: only customers of this share are counted, and come.
+            scope: as in `customer_features`: only customers of its share are counted, and come.
         """
-        last_md5 = f"{min(round(customer_share * 16**8), 16**8 - 1):08x}" + "f" * 24
-        given = {"cutoff": cutoff, "counts_zero_value_orders": counts_zero_value_orders, "last_md5": last_md5}
+        given = {"cutoff": cutoff} | scope.parameters()
         before, count = connection.execute(_FIRSTS, given).df().to_numpy(dtype=np.float64).T
         if not before.size:
             return None

@@ -21,6 +21,7 @@ from dagster_project.modelling.fits import Fits, fit_models, prior_parts
 from dagster_project.modelling.level.activity import repeat_activity
 from dagster_project.modelling.origins import Plan, plan_backtest
 from dagster_project.modelling.parameters import DRIFT_DAYS, parameter_table
+from dagster_project.modelling.scope import Scope
 from dagster_project.modelling.scores import score_table
 from dagster_project.modelling.selection import Prediction
 from dagster_project.modelling.shop_totals import ShopValue
@@ -62,12 +63,11 @@ class Reading:
 
     def features(self, cutoff: dt.date, customer_share: float = 1.0) -> duckdb.DuckDBPyRelation:
         """The features of one evening, not fetched yet."""
-        return customer_features(
-            self.connection,
-            [cutoff],
-            counts_zero_value_orders=self.counts_zero_value_orders,
-            customer_share=customer_share,
-        )
+        return customer_features(self.connection, [cutoff], self.scope(customer_share))
+
+    def scope(self, customer_share: float = 1.0) -> Scope:
+        """Which orders are read, and of which share of the customers."""
+        return Scope(self.counts_zero_value_orders, customer_share)
 
     def everybody(self, cutoff: dt.date) -> Everybody:
         """All customers of one evening."""
@@ -80,8 +80,7 @@ class Reading:
             plan,
             settings.purchase_model,
             predictions,
-            counts_zero_value_orders=self.counts_zero_value_orders,
-            customer_share=share,
+            self.scope(share),
             threads=settings.learning_threads,
         )
 

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from dagster_project.onboarding.encodings import guess_encoding
 from dagster_project.sources.compression import compression_of, uncompressed
 from dagster_project.sources.files import find_files
 from dagster_project.sources.load_writer import open_reading
@@ -195,14 +196,7 @@ def _sheets(path: Path) -> list[FileSample]:
 def _dialect(path: Path, file_format: FileFormat) -> tuple[str, str]:
     """The delimiter and the encoding of a text, from its first bytes."""
     head = _head(path)
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    else:
-        encoding = "utf-8-sig" if head.startswith(b"\xef\xbb\xbf") else "utf-8"
-        try:
-            head[:-4].decode(encoding)
-        except UnicodeDecodeError:
-            encoding = "cp1252"
+    encoding = guess_encoding(head)
     text = head.decode(encoding, errors="replace")
     if not text.strip() or "\0" in text:
         raise SourceError(f"{path.name!r} is empty or no text; expected a CSV with a header")

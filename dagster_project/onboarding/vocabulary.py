@@ -98,6 +98,16 @@ def vocabulary() -> Mapping[str, Feed]:
     return {name: _feed(name, described) for name, described in told.items()}
 
 
+def knows(name: str) -> bool:
+    """Whether some feed has a column of exactly this name."""
+    return words(name) in _names_of_columns()
+
+
+@cache
+def _names_of_columns() -> frozenset[frozenset[str]]:
+    return frozenset(names for feed in vocabulary().values() for role in feed.roles.values() for names in role.names)
+
+
 def _feed(name: str, told: dict[str, Any]) -> Feed:
     roles = {
         role: Role(role, said["kind"], _sets([role, *said["names"]]), said.get("required", False))

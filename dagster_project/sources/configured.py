@@ -150,18 +150,23 @@ def _protection(settings: Settings, feed: Feed) -> Protection | None:
     """What is done with a table's direct identifiers; nothing where it names none."""
     if not feed.identifiers:
         return None
-    privacy = settings.privacy
     return Protection(
         home=settings.home,
         identifiers=tuple(feed.identifiers.items()),
         identifies=next(iter(feed.identifies.items()), None),
-        spelling=Spelling(
-            calling_code=privacy.calling_code,
-            trunk_prefix=privacy.trunk_prefix,
-            dotless_domains=privacy.dotless_domains,
-            has_tags=privacy.has_tags,
-        ),
-        keeps_originals=privacy.originals == "kept",
+        spelling=spelling_of(settings),
+        keeps_originals=settings.privacy.originals == "kept",
+    )
+
+
+def spelling_of(settings: Settings) -> Spelling:
+    """What the shop takes for the same address and the same number."""
+    privacy = settings.privacy
+    return Spelling(
+        calling_code=privacy.calling_code,
+        trunk_prefix=privacy.trunk_prefix,
+        dotless_domains=privacy.dotless_domains,
+        has_tags=privacy.has_tags,
     )
 
 

@@ -106,7 +106,7 @@ def mailbox_sql(address: str, spelling: Spelling) -> str:
 
 
 def _clean_email(text: str) -> str:
-    return f"rtrim(lower(regexp_replace({text}, '{_INVISIBLE}', '', 'g')), '.')"
+    return f"rtrim(lower({_without_gaps(text)}), '.')"
 
 
 def _email(clean: str, _: Spelling) -> str:
@@ -151,7 +151,12 @@ def _clean_card(text: str) -> str:
 
 
 def _clean_handle(text: str) -> str:
-    return f"ltrim(lower(regexp_replace({text}, '{_INVISIBLE}', '', 'g')), '@')"
+    return f"ltrim(lower({_without_gaps(text)}), '@')"
+
+
+def _without_gaps(text: str) -> str:
+    """Composed anew: an accent that stood after a space then stands on the letter before it."""
+    return f"nfc_normalize(regexp_replace({text}, '{_INVISIBLE}', '', 'g'))"
 
 
 def _trimmed(text: str) -> str:

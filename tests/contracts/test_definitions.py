@@ -110,7 +110,10 @@ def test_its_marts_and_models_are_exactly_these(graph: dict[dg.AssetKey, dg.Asse
 
     assert tables("marts") == PUBLISHED_MARTS | SEEDS
     assert tables("models") == MODELS
-    assert tables("quality") == {"quarantined_rows", "reconciliation", "metric_changes", "metric_change_customers"}
+    assert tables("quality") == {
+        "quarantined_rows", "reconciliation", "metric_changes", "metric_change_customers", "suggested_merges",
+        "matching_parameters",
+    }  # fmt: skip
     assert tables("publish") == {"published_version"}
     assert tables("report") == {"loyalty_report"}
 

@@ -14,11 +14,13 @@ import yaml
 from dagster_project.assets import changes, churn, ledger, models, voice
 from dagster_project.checks import CHECK_RESULTS
 from dagster_project.cli import app
+from dagster_project.definition_settings import Definitions
+from dagster_project.matching.suggestions import MATCHING_TABLES
 from dagster_project.modelling.forecast import REVENUE_FORECAST
 from dagster_project.modelling.next_purchase import NEXT_PURCHASE_SCORES
 from dagster_project.modelling.next_purchase.next_kinds import CUSTOMER_NEXT_KINDS
 from dagster_project.modelling.next_purchase.next_order import CUSTOMER_NEXT_ORDER
-from dagster_project.settings import PROJECT_ROOT, Definitions
+from dagster_project.settings import PROJECT_ROOT
 from expectations.suite import load_suites
 
 PAGE = PROJECT_ROOT / "docs" / "requirements.md"
@@ -71,6 +73,7 @@ def tables() -> dict[str, set[str]]:
     found["models.next_purchase_scores"] = set(NEXT_PURCHASE_SCORES)
     found |= {f"models.{name}": set(columns) for name, columns in voice.TABLES.items()}
     found |= {f"quality.{name}": set() for name in changes.CHANGE_TABLES}
+    found |= {f"quality.{name}": set(columns) for name, columns in MATCHING_TABLES.items()}
     found["quality.check_results"] = set(re.findall(r"(\w+) (?:varchar|boolean|bigint)", CHECK_RESULTS))
     for path in SEEDS.glob("*.csv"):
         with path.open(encoding="utf-8") as file:

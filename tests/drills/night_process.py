@@ -94,6 +94,7 @@ def started_night(shop: CornerShop, arrange: Arrange | None = None, *arguments: 
 
 
 def _run(config: str, notes: str, arrange: Arrange | None, arguments: tuple[Any, ...]) -> None:
+    os.chdir(Path(config).parent)
     with Path(notes).open("a", encoding="utf-8", buffering=1) as noted:
         if arrange:
             arrange(*arguments)

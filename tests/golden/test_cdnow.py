@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator
+
 import duckdb
 import pytest
-from real_shops import OpenNight
+from real_shops import OpenNight, models_of_a_day
 
-END_OF_CALIBRATION = "1997-09-30"  # the first 39 of 78 weeks
+END_OF_CALIBRATION = dt.date(1997, 9, 30)  # the first 39 of 78 weeks
 
 
 @pytest.fixture(scope="module")
 def night(open_night: OpenNight) -> duckdb.DuckDBPyConnection:
-    return open_night("cdnow", END_OF_CALIBRATION)
+    return open_night("cdnow")
 
 
 @pytest.fixture(scope="module")
-def parameters(night: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[float, float]]:
-    rows = night.execute("select model, parameter, estimate, log_likelihood from models.model_parameters").fetchall()
-    return {(model, parameter): (estimate, fit) for model, parameter, estimate, fit in rows}
+def calibrated(
+    night: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    copy = models_of_a_day(night, "cdnow", END_OF_CALIBRATION, tmp_path_factory.mktemp("calibrated"))
+    with duckdb.connect(str(copy), read_only=True) as con:
+        yield con
+
+
+@pytest.fixture(scope="module")
+def parameters(calibrated: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[float, float]]:
+    found = calibrated.execute("select model, parameter, estimate, log_likelihood from models.model_parameters")
+    return {(model, parameter): (estimate, fit) for model, parameter, estimate, fit in found.fetchall()}
 
 
 @pytest.mark.parametrize(
@@ -42,9 +54,9 @@ def test_spend_parameters_equal_the_published_ones(
 
 
 def test_purchases_of_nothing_are_excluded_from_revenue_and_kept_for_the_model(
-    night: duckdb.DuckDBPyConnection,
+    calibrated: duckdb.DuckDBPyConnection,
 ) -> None:
-    [(customers, scored, excluded)] = night.execute(
+    [(customers, scored, excluded)] = calibrated.execute(
         "select (select count(*) from marts.dim_customers), (select count(*) from models.customer_clv), "
         "(select count(*) from marts.order_exclusions where exclusion_reason = 'zero_value')"
     ).fetchall()
@@ -52,7 +64,6 @@ def test_purchases_of_nothing_are_excluded_from_revenue_and_kept_for_the_model(
     assert excluded > 0
 
 
-def test_the_whole_sample_is_landed_and_reconciled(open_night: OpenNight) -> None:
-    whole = open_night("cdnow")
-    assert whole.execute("select count(*) from marts.fct_orders").fetchall() == [(6_919,)]
-    assert whole.execute("select count(*) from quality.reconciliation where not is_reconciled").fetchall() == [(0,)]
+def test_the_whole_sample_is_landed_and_reconciled(night: duckdb.DuckDBPyConnection) -> None:
+    assert night.execute("select count(*) from marts.fct_orders").fetchall() == [(6_919,)]
+    assert night.execute("select count(*) from quality.reconciliation where not is_reconciled").fetchall() == [(0,)]

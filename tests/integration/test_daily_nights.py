@@ -9,9 +9,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from corner_shop import MAY_BE_EMPTY, CornerShop
+from corner_shop import BESIDE_THE_NIGHT, MAY_BE_EMPTY, CornerShop
 
 from dagster_project.nightly import run_night
+from dagster_project.publishing.versions import Manifest, list_versions
 from dagster_project.sources.simulated_shop import Dirt, Habits, ShopPlan, simulate
 
 PLAN = ShopPlan(customers=500, days=90, seed=41)
@@ -103,3 +104,34 @@ def test_a_night_in_between_knew_only_what_had_been_sent(shops: tuple[CornerShop
     earlier = daily.home / "published" / "versions"
     assert sorted(path.name for path in earlier.iterdir())[0].startswith(EARLIER.isoformat())
     assert daily.query(f"select count(*) > 0 from marts.fct_orders where order_date <= date '{EARLIER}'") == [(True,)]
+
+
+def test_a_night_known_at_an_earlier_moment_is_the_night_of_that_moment(
+    shops: tuple[CornerShop, CornerShop], tmp_path: Path
+) -> None:
+    """Asked again after late and changed rows have come, the earlier night is what it was, table by table."""
+    daily, _ = shops
+    then = _manifest(daily, EARLIER)
+    again = daily.copy_to(tmp_path / "again")
+
+    def known_then(settings: dict[str, Any]) -> None:
+        _daily(settings)
+        settings["known_at"] = dt.datetime.fromisoformat(then.created_at)
+
+    again.configure(known_then)
+    _run(again, EARLIER)
+    now = _manifest(again, EARLIER)
+    assert now.version != then.version
+    before, after = ({name: facts["content_hash"] for name, facts in one.tables.items()} for one in (then, now))
+    assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} <= {BESIDE_THE_NIGHT}
+    assert len(before) > 60
+    orders = f"select count(*) from marts.fct_orders where order_date <= date '{EARLIER}'"
+    assert again.query(orders) < daily.query(orders)
+
+
+def _manifest(shop: CornerShop, night: dt.date) -> Manifest:
+    """Of the latest version of a night."""
+    return max(
+        (found for found in list_versions(shop.home / "published") if found.as_of == night.isoformat()),
+        key=lambda found: found.version,
+    )

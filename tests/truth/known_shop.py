@@ -6,6 +6,7 @@ What belongs here: making the shop, and reading both sides. Comparisons stand in
 from __future__ import annotations
 
 import datetime as dt
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from dagster_project.publishing.versions import current_database
 from dagster_project.settings import DEFAULT_CONFIG, load_settings
 from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 
+HAS_SPLINK = importlib.util.find_spec("splink") is not None
 ONE_CURRENCY = (("DE", "EUR", 0.8), ("AT", "EUR", 0.2))
 """Countries of a shop whose every order is in the reporting currency: the truth is in each person's own."""
 
@@ -41,13 +43,15 @@ class KnownShop:
     def after_one_night(
         cls, root: Path, plan: ShopPlan, dirt: Dirt | None = None, *, resolves_identities: bool = False
     ) -> KnownShop:
-        """Simulate a shop and run the night of its last day; every account is a customer unless said otherwise."""
+        """Simulate a shop and run the night of its last day; every account is a customer unless said otherwise.
+
+        Who resolves identities has merges suggested, too, where the extra for it is installed.
+        """
         simulate(plan, root / "deliveries", dirt)
         write_settings(root / "loyalty.yaml", root / "home", root / "deliveries")
-        if not resolves_identities:
-            settings = yaml.safe_load((root / "loyalty.yaml").read_text(encoding="utf-8"))
-            settings["definitions"]["identity"] = {"rules": []}
-            (root / "loyalty.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+        settings = yaml.safe_load((root / "loyalty.yaml").read_text(encoding="utf-8"))
+        settings["definitions"]["identity"] = {"suggests_merges": HAS_SPLINK} if resolves_identities else {"rules": []}
+        (root / "loyalty.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
         run_night(load_settings(root / "loyalty.yaml"), plan.last_day, None, dg.DagsterInstance.ephemeral())
         return cls(root, plan)
 

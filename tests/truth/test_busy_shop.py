@@ -9,7 +9,7 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from known_shop import ONE_CURRENCY, KnownShop
+from known_shop import HAS_SPLINK, ONE_CURRENCY, KnownShop
 
 from dagster_project.sources.simulated_shop import ShopPlan
 
@@ -70,6 +70,15 @@ def test_every_person_is_one_customer_with_all_their_orders(shop: KnownShop) -> 
         select customer_key, count_orders, total_net, first_order_date, last_order_date
         from warehouse.marts.fct_customers where count_orders > 0 order by 1
     """)
+
+
+@pytest.mark.skipif(not HAS_SPLINK, reason="needs the extra [matching]")
+def test_nobody_is_suggested_where_everybody_was_found(shop: KnownShop) -> None:
+    """There are namesakes, and none who shares more than the name; the night publishes a model and hardly a pair."""
+    assert shop.rows("select distinct status from warehouse.quality.matching_parameters") == [("fitted",)]
+    [(count_customers,)] = shop.rows("select count(*) from warehouse.marts.dim_customers")
+    [(count_suggested,)] = shop.rows("select count(*) from warehouse.quality.suggested_merges")
+    assert count_suggested <= count_customers / 1000
 
 
 def test_merges_name_every_second_account_and_every_later_order_of_a_guest(shop: KnownShop) -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from dagster_project.settings import PROJECT_ROOT, Settings, SettingsError, expand_folder, load_settings
+from dagster_project.source_settings import RestSource
 
 SHOP: dict[str, Any] = {
     "business": {"name": "Shop", "time_zone": "Europe/Berlin", "currency": "EUR", "first_night": dt.date(2024, 6, 1)},
@@ -75,6 +76,10 @@ def test_the_least_a_shop_must_say_is_enough(config: Path) -> None:
         (
             {"definitions": {"identity": {"never_the_same": [["shop:a", "shop:a"]]}}},
             "'never_the_same' holds the pair shop:a, shop:a: nobody differs from themselves",
+        ),
+        (
+            {"definitions": {"identity": {"rules": [], "suggests_merges": True}}},
+            "'suggests_merges' learns from what 'rules' link, and there are none; name a rule, or turn it off",
         ),
         ({"waivers": [{"table": "marts.a", "rule": "b", "from": "2026-01-01", "reason": "x"}]}, "until' is missing"),
         ({"waivers": [WAIVER | {"until": "2025-12-31"}]}, "must end on or after its first day and at most 366 days"),
@@ -223,3 +228,13 @@ def test_what_is_told_and_what_blocks_is_no_part_of_the_fingerprint(config: Path
     assert load(config, waivers=[WAIVER], alerts={"remind_after_hours": 1}).fingerprint() == plain
     assert with_orders(stale_after_hours=4, maximum_quarantined_share=0.5) == plain
     assert with_orders(delimiter=";") != plain
+
+
+def test_a_declaration_of_ones_own_lies_beside_the_settings(config: Path) -> None:
+    """Whatever folder the command is run in; the name of a shipped one stays a name."""
+    service = {"connector": "rest", "base_url": "https://api.example/", "token_variable": "T", "tables": {"orders": {}}}
+    found = load(
+        config, sources={"a": service | {"declaration": "mine.yaml"}, "b": service | {"declaration": "shopify"}}
+    )
+    told = {name: source.declaration for name, source in found.sources.items() if isinstance(source, RestSource)}
+    assert told == {"a": str(config.parent / "mine.yaml"), "b": "shopify"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,7 @@ from dagster_project.warehouse import (
     identifier,
     literal,
     replace_table,
+    replace_table_in_batches,
     without_values,
     write_atomically,
 )
@@ -183,6 +185,26 @@ def test_a_build_is_settled_whoever_forgot_to_close_it(warehouse: Warehouse) -> 
     assert not log.exists()
     with duckdb.connect(str(warehouse.path), read_only=True) as con:
         assert con.execute("select number from marts.kept").fetchall() == [(1,)]
+
+
+def test_a_build_is_closed_though_the_error_that_ended_its_writing_is_remembered(warehouse: Warehouse) -> None:
+    """Batches come from an Arrow reader, which is left in the middle as a row does not fit."""
+    warehouse.begin(NIGHT, {}, run="one")
+
+    def batches(con: duckdb.DuckDBPyConnection) -> Iterator[pd.DataFrame]:
+        for batch in con.sql("select range as number from range(100_000)").to_arrow_reader(1_000):
+            yield batch.to_pandas()
+
+    def write() -> None:
+        with warehouse.connect() as con, con.cursor() as cursor:
+            cursor.execute("create table marts.earlier as select 1 as number")
+            replace_table_in_batches(con, "models", "small", batches(cursor), {"number": "utinyint"})
+
+    with pytest.raises(duckdb.ConversionException) as remembered:
+        write()
+    assert not warehouse.path.with_name("warehouse.duckdb.wal").exists()
+    assert remembered.value.__traceback__ is not None
+    warehouse.begin(NIGHT, {}, run="two")
 
 
 def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -119,10 +119,21 @@ def test_a_check_that_failed_is_told_although_the_run_succeeded(
     look(settings, instance, NOW)
     [message] = told(settings)
     assert message["subject"] == "[Shop] warning: check total_is_positive failed on marts.fct_orders"
-    assert "3 failing rows. A negative total is no sale." in message["text"]
+    said = "3 failing rows on the night of 2025-12-31. A negative total is no sale. The night went on;"
+    assert said in message["text"]
     run_night(instance)
     look(settings, instance, NOW)
     assert told(settings)[1]["recovered"] == ["check total_is_positive failed on marts.fct_orders"]
+
+
+def test_what_stopped_the_night_is_told_before_the_check_that_did(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    run_night(instance, is_passed=False, fault=RuntimeError("check total_is_positive failed on marts.fct_orders"))
+    look(settings, instance, NOW)
+    [message] = told(settings)
+    assert message["subject"] == "[Shop] CRITICAL: the night of 2025-12-31 stopped: marts failed (and 1 more)"
+    assert [alert["key"].partition(":")[0] for alert in message["alerts"]] == ["run_failed", "check"]
 
 
 def test_a_failed_check_is_critical_and_a_crashed_one_is_told_as_neither_pass_nor_failure(
@@ -131,6 +142,7 @@ def test_a_failed_check_is_critical_and_a_crashed_one_is_told_as_neither_pass_no
     run_night(instance, is_passed=False)
     look(settings, instance, NOW)
     assert told(settings)[0]["alerts"][0]["severity"] == "critical"
+    assert "A negative total is no sale. Readers keep the version before;" in told(settings)[0]["text"]
     run_night(instance, fault=CheckCrashed("suite x could not be evaluated"))
     look(settings, instance, NOW)
     assert "a check could not be evaluated" in told(settings)[1]["subject"]

@@ -25,6 +25,7 @@ from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.own_clock import by_own_clock
 from dagster_project.modelling.purchase_model import ModelName
 from dagster_project.modelling.rhythm import Rhythm
+from dagster_project.modelling.scope import EVERYTHING, Scope
 
 OFF_THE_EDGE = 1e-9
 """Probabilities are kept so far off 0 and 1 before odds are taken of them."""
@@ -81,9 +82,7 @@ def past_evenings(
     horizon_days: int,
     preferred: ModelName,
     groups: Sequence[FeatureGroup],
-    *,
-    counts_zero_value_orders: bool = False,
-    customer_share: float = 1.0,
+    scope: Scope = EVERYTHING,
 ) -> dict[dt.date, Evening]:
     """The past evenings on which a purchase model was certified, each read once.
 
@@ -93,18 +92,13 @@ def past_evenings(
         horizon_days: of the label, and of being active.
         preferred: the purchase model that comes first.
         groups: what to know besides orders.
-        counts_zero_value_orders: as in `customer_features`.
-        customer_share: as in `customer_features`.
+        scope: as in `customer_features`.
     """
     if not cutoffs:
         return {}
-    counted, share = counts_zero_value_orders, customer_share
-    features = customer_features(
-        connection, cutoffs, counts_zero_value_orders=counted, customer_share=share, groups=groups
-    ).df()
-    outcomes = customer_outcomes(
-        connection, cutoffs, horizon_days, counts_zero_value_orders=counted, customer_share=share
-    )
+    is_counted = scope.counts_zero_value_orders
+    features = customer_features(connection, cutoffs, scope, groups).df()
+    outcomes = customer_outcomes(connection, cutoffs, horizon_days, scope)
     has_left = (aligned_outcomes(features, outcomes)["orders"] == 0).to_numpy(dtype=np.float64)
     evenings: dict[dt.date, Evening] = {}
     for cutoff in cutoffs:
@@ -112,7 +106,7 @@ def past_evenings(
         known = features[is_then].reset_index(drop=True)
         fits = fit_models(known, horizon_days, preferred, stops_at_first=True)
         if fits.base is not None:
-            fits = by_own_clock(connection, cutoff, fits, known, counts_zero_value_orders=counted)
+            fits = by_own_clock(connection, cutoff, fits, known, counts_zero_value_orders=is_counted)
             evenings[cutoff] = evening_of(cutoff, known, fits, horizon_days, has_left[is_then])
     return evenings
 

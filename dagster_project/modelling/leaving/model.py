@@ -17,6 +17,8 @@ from scipy.special import expit
 from dagster_project.modelling.churn import ChurnSettings, customer_churn, risk_band
 from dagster_project.modelling.histories import FloatArray, distinct_histories
 from dagster_project.modelling.leaving.calibration import Calibration
+from dagster_project.modelling.leaving.change import Change
+from dagster_project.modelling.leaving.change_trial import ChangeTrial
 from dagster_project.modelling.leaving.evenings import log_odds_of
 from dagster_project.modelling.leaving.trees import OVERDUE, PACE, Trees
 from dagster_project.modelling.purchase_model import PurchaseModelFit
@@ -37,9 +39,10 @@ class LeavingModel:
         trees: of the champion; None where it has none.
         weight_of_trees: how much of what they add is believed.
         calibration: of the champion.
-        mean_log_odds: of the purchase model over active customers: what contributions are measured from.
+        mean_log_odds: of the purchase model and its change over active customers: what contributions are measured from.
         typical_days_since: median days since the last order of active customers.
         earlier_history: for cohort shares where there is no model.
+        change_trial: of how easily customers leave lately; None where it was not asked.
     """
 
     as_of: dt.date
@@ -53,11 +56,17 @@ class LeavingModel:
     mean_log_odds: float = 0.0
     typical_days_since: float = 0.0
     earlier_history: pd.DataFrame | None = None
+    change_trial: ChangeTrial | None = None
 
     @property
     def champion(self) -> str:
         """Who speaks of active customers."""
         return self.choices[-1].champion if self.choices else "cohort_share"
+
+    @property
+    def change(self) -> Change | None:
+        """Since when customers leave more easily; None where nothing of the kind is believed."""
+        return self.change_trial.change if self.change_trial is not None and self.change_trial.is_believed else None
 
     def score(self, features: pd.DataFrame) -> pd.DataFrame:
         """One row per customer: the chance of no order within the horizon, by the champion.
@@ -75,10 +84,11 @@ class LeavingModel:
         rows["usual_gap_days"] = usual_gap_days(self.rhythm, features)
         rows["gap_multiple"] = gap_multiple(self.rhythm, features)
         active = rows["is_active"].to_numpy(dtype=np.bool_)
-        if not self.choices or self.champion == self.purchase_fit.name or not active.any():
+        is_plain = self.champion == self.purchase_fit.name and self.change is None
+        if not self.choices or is_plain or not active.any():
             return rows
         probability = rows["probability_no_order"].to_numpy(dtype=np.float64, copy=True)
-        log_odds = log_odds_of(probability[active])
+        log_odds = log_odds_of(probability[active]) + self._added_by_change(features[active])
         if self.trees is not None:
             log_odds = log_odds + self.weight_of_trees * self.trees.log_odds(features[active], self.rhythm)
         probability[active] = expit(self.calibration.of(log_odds))
@@ -91,8 +101,9 @@ class LeavingModel:
         """What each cause adds to the log odds of leaving, against the mean active customer; each of shape (n,).
 
         The purchase model's part falls in two: `pace` is what it would say had the last order been as long ago as is
-        typical of active customers, less its mean; `overdue` is the rest, what the actual wait adds. The trees' part is
-        theirs by cause. All are multiplied by the slope of the calibration, so they add up to what is published.
+        typical of active customers, less its mean; `overdue` is the rest, what the actual wait adds, and what a change
+        adds to it: a wait says more of who leaves easily. The trees' part is theirs by cause. All are multiplied by the
+        slope of the calibration, so they add up to what is published.
 
         Args:
             features: rows of `customer_features` on the night, of active customers.
@@ -113,9 +124,16 @@ class LeavingModel:
             said.append(log_odds_of(chance[one.row_of]))
         by_trees = {} if self.trees is None else self.trees.contributions(features, self.rhythm)
         found = {cause: self.weight_of_trees * part for cause, part in by_trees.items()}
-        found[OVERDUE] = found.get(OVERDUE, 0.0) + said[0] - said[1]
+        found[OVERDUE] = found.get(OVERDUE, 0.0) + said[0] - said[1] + self._added_by_change(features)
         found[PACE] = found.get(PACE, 0.0) + said[1] - self.mean_log_odds
         return {cause: part * self.calibration.slope for cause, part in found.items()}
+
+    def _added_by_change(self, features: pd.DataFrame) -> FloatArray:
+        """What a change adds to the log odds of active customers, shape (n,)."""
+        model = self.purchase_fit.model
+        if self.change is None or model is None:
+            return np.zeros(len(features))
+        return self.change.adds(model, features, self.settings.horizon_days)
 
     def to_dict(self) -> dict[str, Any]:
         """What was believed and why, JSON-able."""
@@ -127,5 +145,6 @@ class LeavingModel:
             "calibration": self.calibration.to_dict(),
             "weight_of_trees": 0.0 if self.trees is None else self.weight_of_trees,
             "count_lesson_rows": 0 if self.trees is None else self.trees.count_rows,
+            "change": None if self.change_trial is None else self.change_trial.to_dict(),
             "groups": [] if self.trees is None else [group.name for group in self.trees.groups],
         }

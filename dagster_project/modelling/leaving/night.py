@@ -14,13 +14,15 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from dagster_project.modelling.churn import ChurnSettings
+from dagster_project.modelling.churn import ChurnSettings, is_active
 from dagster_project.modelling.everybody import fitted_on_all
 from dagster_project.modelling.feature_groups import FeatureGroup, groups_present
 from dagster_project.modelling.features import customer_features, first_order_date
 from dagster_project.modelling.fits import Fits, fit_models
 from dagster_project.modelling.leaving.calibration import Calibration
-from dagster_project.modelling.leaving.candidates import CANDIDATES, Record, chosen, names_tried
+from dagster_project.modelling.leaving.candidates import CANDIDATES, Candidate, Record, chosen, names_tried
+from dagster_project.modelling.leaving.change import OCCASIONS_LATELY
+from dagster_project.modelling.leaving.change_trial import try_change
 from dagster_project.modelling.leaving.evenings import Evening, evening_of, past_evenings
 from dagster_project.modelling.leaving.model import LeavingModel
 from dagster_project.modelling.leaving.reasons import reasons
@@ -61,7 +63,7 @@ def leaving_night(reading: Reading, settings: ChurnSettings) -> LeavingNight:
     count_customers = int(everybody.histories["count_customers"].sum())
     share = min(1.0, settings.maximum_customers / max(count_customers, 1))
     groups = groups_present(reading.connection, reading.as_of)
-    known = features_of(reading, reading.as_of, groups, share).df()
+    known = features_of(reading, reading.as_of, (*groups, OCCASIONS_LATELY), share).df()
     counted = reading.counts_zero_value_orders
     rhythm = Rhythm.of_shop(reading.connection, reading.as_of, counts_zero_value_orders=counted)
     refusal = settings.gate.refusal(everybody.histories)
@@ -76,8 +78,7 @@ def leaving_night(reading: Reading, settings: ChurnSettings) -> LeavingNight:
         plan.horizon_days,
         settings.purchase_model,
         groups,
-        counts_zero_value_orders=counted,
-        customer_share=share,
+        reading.scope(share),
     )
     record = Record(plan, evenings, groups, settings.learning_threads)
     if fits is None or fits.base is None:
@@ -88,6 +89,7 @@ def leaving_night(reading: Reading, settings: ChurnSettings) -> LeavingNight:
         fits = fitted_on_all(fits, [fits.base], everybody)
     tonight = evening_of(reading.as_of, known, fits, settings.horizon_days)
     model = _chosen(replace(tonight, rhythm=rhythm), record, fits, settings)
+    model = _changed(model, reading, known, share)
     base = fits.base or ""
     scores = score_table(
         {"no_order": record.trials(base)},
@@ -95,20 +97,15 @@ def leaving_night(reading: Reading, settings: ChurnSettings) -> LeavingNight:
         {"no_order": model.champion},
         tried={"no_order": names_tried(record, base)},
     )
-    return LeavingNight(model, record, scores, groups)
+    read = groups if model.change is None else (*groups, OCCASIONS_LATELY)
+    return LeavingNight(model, record, scores, read)
 
 
 def features_of(
     reading: Reading, cutoff: dt.date, groups: tuple[FeatureGroup, ...], customer_share: float = 1.0
 ) -> duckdb.DuckDBPyRelation:
     """The features of one evening with those of the groups, not fetched yet."""
-    return customer_features(
-        reading.connection,
-        [cutoff],
-        counts_zero_value_orders=reading.counts_zero_value_orders,
-        customer_share=customer_share,
-        groups=groups,
-    )
+    return customer_features(reading.connection, [cutoff], reading.scope(customer_share), groups)
 
 
 def _chosen(tonight: Evening, record: Record, fits: Fits, settings: ChurnSettings) -> LeavingModel:
@@ -133,6 +130,23 @@ def _chosen(tonight: Evening, record: Record, fits: Fits, settings: ChurnSetting
     trees = record.trees(tonight.cutoff, record.groups_of(candidate)) if candidate.has_trees else None
     weight = candidate.weight_of_trees
     return replace(model, trees=trees, weight_of_trees=weight, calibration=calibration or Calibration())
+
+
+def _changed(model: LeavingModel, reading: Reading, known: pd.DataFrame, share: float) -> LeavingModel:
+    """The same belief with a change in how easily customers leave, where that is believed.
+
+    It is asked of who reads orders alone, as they stand. Feeds tell of what befell customers, and a calibration of how
+    many left after it: with either, what a change has done would be counted twice.
+    """
+    champion, purchase = CANDIDATES.get(model.champion, Candidate()), model.purchase_fit.model
+    if champion.reads_groups or champion.is_calibrated or purchase is None or not model.settings.is_chosen_by_backtest:
+        return model
+    trial = try_change(reading, purchase, known, model.settings, share)
+    if trial is None or not trial.is_believed:
+        return replace(model, change_trial=trial)
+    asked = known[is_active(known, model.settings.horizon_days)].reset_index(drop=True)
+    added = trial.change.adds(purchase, asked, model.settings.horizon_days)
+    return replace(model, change_trial=trial, mean_log_odds=model.mean_log_odds + float(added.mean()))
 
 
 def _without_model(

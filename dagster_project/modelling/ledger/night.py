@@ -85,9 +85,7 @@ def ledger_night(reading: Reading, settings: LedgerSettings, kept: Kept | None =
         ended = [evening for evening in predicted if evening + dt.timedelta(days=days) <= reading.as_of]
         for share, alike in groupby(ended, speaking.share):
             evenings = list(alike)
-            outcomes = customer_outcomes(
-                connection, evenings, days, counts_zero_value_orders=is_counted, customer_share=share
-            )
+            outcomes = customer_outcomes(connection, evenings, days, reading.scope(share))
             followed.add_outcomes(connection, outcomes, days, evenings)
     scores = ledger_scores(connection, predicted, reading.as_of)
     drift = model_drift(connection, predicted, reading.as_of)
@@ -136,14 +134,11 @@ class _Evenings:
         rows = self._found[earlier]
         if rows.empty:
             return None
-        is_counted = self.reading.counts_zero_value_orders
+        con, scope = self.reading.connection, self.reading.scope()
         ended = [days for days in self.settings.horizons_days if days <= CALIBRATION_DAYS]
         return grade_of(
             rows,
-            {
-                days: customer_outcomes(self.reading.connection, [earlier], days, counts_zero_value_orders=is_counted)
-                for days in ended
-            },
+            {days: customer_outcomes(con, [earlier], days, scope) for days in ended},
         )
 
     def _made(self, evening: dt.date, grade: Grade | None) -> pd.DataFrame:
@@ -158,8 +153,7 @@ class _Evenings:
             self.reading.connection,
             evening,
             max(self.settings.horizons_days),
-            counts_zero_value_orders=self.reading.counts_zero_value_orders,
-            customer_share=self.share(evening),
+            self.reading.scope(self.share(evening)),
         )
         return evening_predictions(fits, features, evening, self.settings, grade, newcomers)
 
@@ -172,14 +166,12 @@ class _Evenings:
 
     def _features_of(self, evenings: Sequence[dt.date]) -> list[tuple[dt.date, pd.DataFrame]]:
         """The features of some evenings and who is loyal, in one pass for all that read the same share of customers."""
-        con, is_counted = self.reading.connection, self.reading.counts_zero_value_orders
+        con = self.reading.connection
         found = []
         for share, alike in groupby(evenings, self.share):
-            days = list(alike)
-            rows = customer_features(con, days, counts_zero_value_orders=is_counted, customer_share=share).df()
-            loyal = loyal_customers(
-                con, days, self.settings.loyal, counts_zero_value_orders=is_counted, customer_share=share
-            )
+            days, scope = list(alike), self.reading.scope(share)
+            rows = customer_features(con, days, scope).df()
+            loyal = loyal_customers(con, days, self.settings.loyal, scope)
             rows = rows.merge(loyal, "left", ["cutoff_date", "customer_key"], indicator="is_loyal")
             rows["is_loyal"] = rows["is_loyal"] == "both"
             found += [(day, rows[rows["cutoff_date"] == pd.Timestamp(day)].reset_index(drop=True)) for day in days]

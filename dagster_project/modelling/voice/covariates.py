@@ -7,7 +7,7 @@ Belongs here: scaling, missing values, levels, groups. Does not belong here: wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,9 @@ import pandas as pd
 
 from dagster_project.modelling.histories import FloatArray
 
-MISSING = "_is_missing"
+_MISSING = "_is_missing"
 """Ends the name of a column that says where a number is missing."""
+_MISSING_LEVEL = "missing"
 _RARE_LEVEL_SHARE = 0.02
 """Levels of fewer rows are taken together: their own coefficient would rest on next to nothing."""
 _EXTREME_SHARES = (0.01, 0.99)
@@ -32,12 +33,22 @@ class Covariates:
         names: of the columns.
         origins: the fact that each column was made from.
         units: standard deviation of each column before it was scaled, in the fact's own unit.
+        means: of each column before it was scaled; a share for a level.
     """
 
     values: FloatArray
     names: tuple[str, ...]
     origins: tuple[str, ...]
     units: FloatArray
+    means: FloatArray
+
+
+NO_COVARIATES = Covariates(np.zeros((0, 0)), (), (), np.zeros(0), np.zeros(0))
+
+
+def is_missing(name: str, fact: str) -> bool:
+    """Whether a column of a fact only says where the fact is missing."""
+    return name in {f"{fact}{_MISSING}", f"{fact}={_MISSING_LEVEL}"}
 
 
 def scaled(facts: pd.DataFrame, *, has_curves: bool = False, draws_in: bool = True) -> Covariates:
@@ -64,12 +75,10 @@ def scaled(facts: pd.DataFrame, *, has_curves: bool = False, draws_in: bool = Tr
         if is_told and not any(np.array_equal(values, other) for _, _, other in kept):
             kept.append((name, fact, values))
     if not kept:
-        return Covariates(np.zeros((len(facts), 0)), (), (), np.zeros(0))
+        return replace(NO_COVARIATES, values=np.zeros((len(facts), 0)))
     values = np.column_stack([values for _, _, values in kept])
-    units = values.std(axis=0)
-    return Covariates(
-        (values - values.mean(axis=0)) / units, tuple(k[0] for k in kept), tuple(k[1] for k in kept), units
-    )
+    units, means = values.std(axis=0), values.mean(axis=0)
+    return Covariates((values - means) / units, tuple(k[0] for k in kept), tuple(k[1] for k in kept), units, means)
 
 
 def banded(column: pd.Series, count_bands: int) -> npt.NDArray[np.int64]:
@@ -104,13 +113,13 @@ def _number(fact: str, column: pd.Series, has_curves: bool, draws_in: bool) -> S
     if has_curves:
         columns.append((f"{fact}_squared", (values - centre) ** 2))
     if is_missing.any():
-        columns.append((f"{fact}{MISSING}", is_missing.astype(np.float64)))
+        columns.append((f"{fact}{_MISSING}", is_missing.astype(np.float64)))
     return columns
 
 
 def _levels(fact: str, column: pd.Series) -> Sequence[tuple[str, FloatArray]]:
     """A column per level but the commonest; rare levels are one."""
-    levels = column.astype("str").fillna("missing")
+    levels = column.astype("str").fillna(_MISSING_LEVEL)
     shares = levels.value_counts(normalize=True)
     levels = levels.where(levels.map(shares) >= _RARE_LEVEL_SHARE, "rare")
     ranked = sorted(levels.value_counts().items(), key=lambda found: (-found[1], str(found[0])))

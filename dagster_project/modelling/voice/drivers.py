@@ -8,7 +8,9 @@ memory does not grow with answers. The groups are drawn again some hundred times
 errors that hold where answers of one customer are alike. Effects are ridge coefficients, their intervals hold for all
 facts at once (maximum of the t values over the draws), so that among ten facts without effect mostly none is claimed.
 Importance is each driver's share of the explained variance, averaged over all orders in which drivers can enter
-(Lindeman, Merenda and Gold 1980), beyond what the controls explain.
+(Lindeman, Merenda and Gold 1980), beyond what the controls explain. Each column explains something by chance, and a
+draw of what was drawn by chance as much again; that is taken off (Ezekiel 1930), or a driver of twenty levels would
+seem to matter.
 
 A regression on what happened to happen is no experiment: a driver is a candidate for a cause.
 """
@@ -25,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from dagster_project.modelling.histories import FloatArray
-from dagster_project.modelling.voice.covariates import MISSING, Covariates, scaled
+from dagster_project.modelling.voice.covariates import NO_COVARIATES, Covariates, is_missing, scaled
 from dagster_project.modelling.voice.ngrams import text_hashes
 
 Verdict: TypeAlias = Literal["raises", "lowers", "cannot_say"]
@@ -59,7 +61,7 @@ class Drivers:
 
     Attributes:
         effects: one row per fact; see `satisfaction_drivers`.
-        importance: one row per driver.
+        importance: one row per driver; none where all of them explain no more than chance.
         r_squared: share of the outcome's variance that facts and controls explain; None where nothing was fitted.
         status: `fitted`, `too_few_answers` or `nothing_varies`.
     """
@@ -118,9 +120,9 @@ def satisfaction_drivers(
     rows = _checked(answers, driver_of)
     facts = [fact for fact in driver_of if fact in rows]
     status = "too_few_answers" if len(rows) < settings.minimum_answers else "fitted"
-    covariates = scaled(rows[facts]) if status == "fitted" else Covariates(np.zeros((0, 0)), (), (), np.zeros(0))
+    covariates = scaled(rows[facts]) if status == "fitted" else NO_COVARIATES
     drivers = tuple(
-        CONTROL if name == f"{origin}{MISSING}" else driver_of[origin]  # that a fact is missing is no cause
+        CONTROL if is_missing(name, origin) else driver_of[origin]  # that a fact is missing is no cause
         for origin, name in zip(covariates.origins, covariates.names, strict=True)
     )
     outcome = rows["outcome"].to_numpy(dtype=np.float64)
@@ -135,8 +137,8 @@ def satisfaction_drivers(
     penalty = _best_penalty(whole[0])
     found, varied = _effects(whole, penalty)[0], _effects(draws, penalty)
     effects = _effect_rows(rows, covariates, drivers, found, varied)
-    importance = _importance_rows(drivers, whole, draws)
-    return Drivers(effects, importance, float(importance["r_squared"].iloc[0]), status)
+    importance, r_squared = _importance_rows(drivers, whole, draws)
+    return Drivers(effects, importance, r_squared, status)
 
 
 def _checked(answers: pd.DataFrame, driver_of: Mapping[str, str]) -> pd.DataFrame:
@@ -213,13 +215,12 @@ def _effect_rows(
     reach = float(np.quantile(largest, _LEVEL)) * errors
     low, high = found - reach, found + reach
     verdicts = np.select([low > 0, high < 0], ["raises", "lowers"], "cannot_say")
-    means = [_mean_fact(rows, origin, name) for origin, name in zip(covariates.origins, covariates.names, strict=True)]
     table = pd.DataFrame(
         {
             "driver": drivers,
             "fact": covariates.names,
             "count_answers": len(rows),
-            "mean_fact": means,
+            "mean_fact": covariates.means,
             "effect_per_unit": found / covariates.units,
             "ci_low": low / covariates.units,
             "ci_high": high / covariates.units,
@@ -231,21 +232,19 @@ def _effect_rows(
     return _rounded(table[judged].reset_index(drop=True), EFFECTS)
 
 
-def _mean_fact(rows: pd.DataFrame, origin: str, name: str) -> float:
-    if name == origin:
-        return float(rows[origin].astype("float64").mean())
-    if name == f"{origin}{MISSING}":
-        return float(rows[origin].isna().mean())
-    return float((rows[origin].astype("str") == name.removeprefix(f"{origin}=")).mean())
-
-
-def _importance_rows(drivers: tuple[str, ...], whole: FloatArray, draws: FloatArray) -> pd.DataFrame:
+def _importance_rows(
+    drivers: tuple[str, ...], whole: FloatArray, draws: FloatArray
+) -> tuple[pd.DataFrame, float | None]:
+    """A row per driver, and the variance that drivers and controls explain; no row where drivers explain nothing."""
     names = sorted(set(drivers) - {CONTROL})
     columns = [[place for place, driver in enumerate(drivers) if driver == name] for name in names]
     controls = [place for place, driver in enumerate(drivers) if driver == CONTROL]
-    shares, explained = _importance(whole, controls, columns)
-    varied, _ = _importance(draws, controls, columns)
-    leads = np.bincount(varied.argmax(axis=1), minlength=len(names)) / len(varied)
+    r_squared = round(float(_explained(whole, list(range(len(drivers))), chance=0)[0]), 6)
+    shares = _importance(whole, controls, columns, chance=1)
+    if not shares.any():
+        return _empty(IMPORTANCE), r_squared
+    varied = _importance(draws, controls, columns, chance=2)
+    leads = np.bincount(varied[varied.any(axis=1)].argmax(axis=1), minlength=len(names)) / len(varied)
     low, high = np.quantile(varied, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
     table = pd.DataFrame(
         {
@@ -254,36 +253,51 @@ def _importance_rows(drivers: tuple[str, ...], whole: FloatArray, draws: FloatAr
             "ci_low": low,
             "ci_high": high,
             "leads_share": leads,
-            "r_squared": explained[0],
+            "r_squared": r_squared,
             "status": "fitted",
         }
     )
     table = table.sort_values(["importance_share", "driver"], ascending=[False, True], ignore_index=True)
-    return _rounded(table.assign(importance_rank=np.arange(1, len(names) + 1)), IMPORTANCE)
+    return _rounded(table.assign(importance_rank=np.arange(1, len(names) + 1)), IMPORTANCE), r_squared
 
 
-def _importance(moments: FloatArray, controls: list[int], columns: list[list[int]]) -> tuple[FloatArray, FloatArray]:
-    """Shares of the explained variance per draw and driver, and the R squared of all; see Gromping (2007) on LMG."""
-    among, with_outcome, variance = _centred(moments)
+def _importance(moments: FloatArray, controls: list[int], columns: list[list[int]], chance: int) -> FloatArray:
+    """Shares of the explained variance per draw and driver, see Gromping (2007) on LMG; zeros where none is explained.
+
+    Args:
+        moments: per draw.
+        controls: places of their columns.
+        columns: places of each driver's columns.
+        chance: how many times the outcome was drawn by chance: once, and twice where it was drawn again.
+    """
     count = len(columns)
-
-    def explained(chosen: tuple[int, ...]) -> FloatArray:
-        places = sorted(controls + [place for driver in chosen for place in columns[driver]])
-        if not places:
-            return np.zeros(len(moments))
-        square = among[:, places][:, :, places] + 1e-9 * np.eye(len(places))
-        right = with_outcome[:, places]
-        return (np.linalg.solve(square, right[:, :, None])[:, :, 0] * right).sum(axis=1) / variance
-
-    worth = {chosen: explained(chosen) for size in range(count + 1) for chosen in combinations(range(count), size)}
+    worth = {
+        chosen: _explained(
+            moments, sorted(controls + [place for driver in chosen for place in columns[driver]]), chance
+        )
+        for size in range(count + 1)
+        for chosen in combinations(range(count), size)
+    }
     parts = np.zeros((len(moments), count))
     for driver in range(count):
         for chosen, value in worth.items():
             if driver not in chosen:
                 weight = factorial(len(chosen)) * factorial(count - len(chosen) - 1) / factorial(count)
                 parts[:, driver] += weight * (worth[tuple(sorted((*chosen, driver)))] - value)
-    total = np.maximum(parts.sum(axis=1, keepdims=True), 1e-12)
-    return parts / total, worth[tuple(range(count))]
+    parts = np.maximum(parts, 0)
+    return parts / np.maximum(parts.sum(axis=1, keepdims=True), 1e-12)
+
+
+def _explained(moments: FloatArray, places: list[int], chance: int) -> FloatArray:
+    """The R squared of some columns per draw, less what so many explain by chance (Ezekiel 1930), as often as asked."""
+    if not places:
+        return np.zeros(len(moments))
+    among, with_outcome, variance = _centred(moments)
+    square = among[:, places][:, :, places] + 1e-9 * np.eye(len(places))
+    right = with_outcome[:, places]
+    found = (np.linalg.solve(square, right[:, :, None])[:, :, 0] * right).sum(axis=1) / variance
+    freedom = np.maximum(moments[:, 0, 0] - len(places) - 1, 1)
+    return np.asarray(found - chance * (1 - found) * len(places) / freedom, dtype=np.float64)
 
 
 def _rounded(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ NONRESPONSE_FACTS = [
 ]
 INSTRUMENT_OF_SURVEY = {"relationship": "nps", "transactional": "nps_transactional"}
 DRIVER_OF_FACT = {
+    "product_kind": "product",
     "order_net": "price",
     "shipping_share": "price",
     "discount_share": "promotion",
@@ -162,11 +163,20 @@ asked as (
         and order_date + ($days + $horizon_days)::integer <= $as_of::date
 )
 """
+_MAIN_KIND = """
+select order_key, product_kind
+from marts.fct_order_lines
+where line_kind = 'product' and product_kind is not null
+group by order_key, product_kind
+qualify row_number() over (partition by order_key order by sum(line_amount) desc nulls last, product_kind) = 1
+"""
 _FACTS_OF_ORDERS = f"""
-contacts as ({_CONTACTS})
+contacts as ({_CONTACTS}),
+main_kinds as ({_MAIN_KIND})
 select
     coalesce(asked.customer_key, asked.unit_key) as customer_key,
     asked.outcome,
+    main_kinds.product_kind,
     orders.net_amount::double as order_net,
     orders.shipping_amount::double / nullif(orders.items_amount + orders.shipping_amount, 0) as shipping_share,
     orders.discount_amount::double / nullif(orders.items_amount, 0) as discount_share,
@@ -184,6 +194,7 @@ select
 from asked
 inner join marts.fct_orders as orders on asked.order_key = orders.order_key and orders.ordered_at < asked.asked_at
 inner join contacts on asked.unit_key = contacts.unit_key
+left join main_kinds on asked.order_key = main_kinds.order_key
 order by md5(asked.unit_key), asked.unit_key
 limit $most
 """

@@ -40,7 +40,7 @@ def test_a_long_text_is_cut() -> None:
 def test_a_subject_is_one_line_and_says_how_many_more() -> None:
     alerts = (Alert("a", "one\r\nBcc: x", "t", "warning"), Alert("b", "two", "t", "warning"))
     assert Message(1, "", "Shop", alerts).subject == "[Shop] warning: one Bcc: x (and 1 more)"
-    assert Message(1, "", "Shop", (), ("two",)).subject == "[Shop] recovered: well again: two"
+    assert Message(1, "", "Shop", (), ("two",)).subject == "[Shop] well again: two"
 
 
 def test_a_text_lists_twenty_problems_and_counts_the_others() -> None:

@@ -13,6 +13,7 @@ import pytest
 from dagster_project.modelling.btyd import ModifiedBetaGeo
 from dagster_project.modelling.features import WINDOWS_DAYS, customer_features
 from dagster_project.modelling.purchase_history import future_purchases, purchase_history
+from dagster_project.modelling.scope import Scope
 
 CDNOW_CUTOFF = dt.date(1997, 9, 30)
 CDNOW_END = dt.date(1998, 6, 30)
@@ -168,7 +169,7 @@ def features_of(history_of, as_features) -> Callable[..., pd.DataFrame]:
 
 @pytest.fixture(scope="session")
 def cdnow_features(cdnow) -> pd.DataFrame:
-    return customer_features(cdnow, [CDNOW_CUTOFF], counts_zero_value_orders=True).df()
+    return customer_features(cdnow, [CDNOW_CUTOFF], Scope(counts_zero_value_orders=True)).df()
 
 
 @pytest.fixture(scope="session")

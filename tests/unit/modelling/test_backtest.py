@@ -8,6 +8,7 @@ import pytest
 
 from dagster_project.modelling.backtest import TABLES, read_past
 from dagster_project.modelling.origins import Plan, plan_backtest
+from dagster_project.modelling.scope import Scope
 from dagster_project.modelling.scores import score_table
 
 CUTOFF = dt.date(1997, 9, 30)
@@ -16,7 +17,7 @@ GRAIN = ["prediction", "model", "cutoff_date", "segment_type", "segment", "score
 
 
 def past_of(cdnow, plan, predictions):
-    return read_past(cdnow, plan, "mbg_nbd", predictions, counts_zero_value_orders=True)
+    return read_past(cdnow, plan, "mbg_nbd", predictions, Scope(counts_zero_value_orders=True))
 
 
 @pytest.fixture(scope="module")

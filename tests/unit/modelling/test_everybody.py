@@ -9,6 +9,7 @@ from dagster_project.modelling.candidates import parts_of
 from dagster_project.modelling.everybody import Everybody, fitted_on_all
 from dagster_project.modelling.features import customer_features
 from dagster_project.modelling.fits import fit_models, prior_parts
+from dagster_project.modelling.scope import Scope
 from dagster_project.modelling.spend import GammaGamma
 from dagster_project.modelling.value_night import Reading, value_night
 from dagster_project.modelling.value_settings import ValueSettings
@@ -19,16 +20,14 @@ HISTORY = ("count_repeat_occasions", "days_first_to_last_order", "days_observed"
 
 @pytest.fixture(scope="module")
 def half(cdnow):
-    return fit_models(
-        customer_features(cdnow, [DAY], counts_zero_value_orders=True, customer_share=0.5).df(), 91, "mbg_nbd"
-    )
+    return fit_models(customer_features(cdnow, [DAY], Scope(True, 0.5)).df(), 91, "mbg_nbd")
 
 
 def test_named_models_are_those_of_all_customers_and_others_stay(cdnow, half):
     everybody = Everybody(cdnow, DAY, counts_zero_value_orders=True)
     names = ["mbg_nbd", "mbg_cnbd_k", "gamma_gamma", "zero"]
     found = fitted_on_all(half, names, everybody)
-    rows = customer_features(cdnow, [DAY], counts_zero_value_orders=True).df()
+    rows = customer_features(cdnow, [DAY], Scope(counts_zero_value_orders=True)).df()
     log_gap = rows["total_log_gap"].sum()
     for name in names[:2]:
         whole = PURCHASE_MODELS[name].fit(*(rows[column] for column in HISTORY), total_log_gap=log_gap)

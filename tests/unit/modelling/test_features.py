@@ -8,6 +8,7 @@ import pytest
 
 from dagster_project.modelling.features import customer_features, customer_outcomes
 from dagster_project.modelling.purchase_history import future_purchases, purchase_history
+from dagster_project.modelling.scope import EVERYTHING, Scope
 
 DAY = dt.date(2026, 1, 31)
 EARLIER = dt.date(2026, 1, 10)
@@ -23,8 +24,8 @@ ORDERS = [
 REFUNDS = [("r1", "2", dt.date(2026, 1, 15), "4.00"), ("r2", "4", dt.date(2026, 2, 3), "40.00")]
 
 
-def of(connection, cutoffs, **options):
-    return customer_features(connection, cutoffs, **options).df()
+def of(connection, cutoffs, scope=EVERYTHING):
+    return customer_features(connection, cutoffs, scope).df()
 
 
 def test_one_customer_by_hand(marts):
@@ -44,7 +45,7 @@ def test_one_customer_by_hand(marts):
 
 def test_the_columns_of_the_history_are_equal(cdnow):
     cutoffs = [dt.date(1997, 3, 31), dt.date(1997, 9, 30), dt.date(1998, 6, 30)]
-    features = of(cdnow, cutoffs, counts_zero_value_orders=True)
+    features = of(cdnow, cutoffs, Scope(counts_zero_value_orders=True))
     for cutoff in cutoffs:
         history = purchase_history(cdnow, cutoff, counts_zero_value_orders=True)
         seen = features[features["cutoff_date"] == pd.Timestamp(cutoff)].reset_index(drop=True)
@@ -53,7 +54,7 @@ def test_the_columns_of_the_history_are_equal(cdnow):
 
 def test_outcomes_equal_the_future_purchases(cdnow):
     cutoff = dt.date(1997, 9, 30)
-    outcomes = customer_outcomes(cdnow, [cutoff, dt.date(1997, 6, 30)], 273, counts_zero_value_orders=True)
+    outcomes = customer_outcomes(cdnow, [cutoff, dt.date(1997, 6, 30)], 273, Scope(counts_zero_value_orders=True))
     future = future_purchases(cdnow, cutoff, cutoff + dt.timedelta(days=273), counts_zero_value_orders=True)
     seen = outcomes[outcomes["cutoff_date"] == pd.Timestamp(cutoff)].reset_index(drop=True)
     pd.testing.assert_frame_equal(seen[future.columns.tolist()], future)
@@ -74,7 +75,7 @@ def test_nothing_after_a_cutoff_changes_a_feature(marts):
 
 def test_a_share_of_the_customers_is_the_same_at_every_cutoff(cdnow):
     cutoffs = [dt.date(1997, 4, 30), dt.date(1997, 9, 30)]
-    every, part = of(cdnow, cutoffs), of(cdnow, cutoffs, customer_share=0.3)
+    every, part = of(cdnow, cutoffs), of(cdnow, cutoffs, Scope(customer_share=0.3))
     drawn = set(part["customer_key"])
     assert 0.25 < len(drawn) / every["customer_key"].nunique() < 0.35
     pd.testing.assert_frame_equal(every[every["customer_key"].isin(drawn)].reset_index(drop=True), part)
@@ -85,6 +86,6 @@ def test_impossible_questions_are_refused(marts):
     with pytest.raises(ValueError, match="expected each once"):
         customer_features(connection, [DAY, DAY])
     with pytest.raises(ValueError, match="above 0 to 1"):
-        customer_features(connection, [DAY], customer_share=0.0)
+        customer_features(connection, [DAY], Scope(customer_share=0.0))
     with pytest.raises(ValueError, match="at least one day"):
         customer_outcomes(connection, [DAY], 0)

@@ -46,6 +46,24 @@ def test_orders_are_known_in_many_languages(tmp_path: Path, language: str) -> No
     ]
 
 
+def test_an_export_of_a_chinese_shop_is_known_whole(tmp_path: Path) -> None:
+    """Its files as such systems call them: orders, lines, members with their contacts, and a questionnaire."""
+    found, unknown = guessed(
+        tmp_path,
+        {
+            "訂單主檔.csv": f"訂單編號,會員編號,下單時間,訂單狀態,總金額\n{RECORDS}",
+            "商品明細.csv": "訂單編號,項次,商品編號,數量,單價\nA-1,1,P1,2,350\nA-1,2,P2,1,1200\nA-2,1,P1,1,350",
+            "會員.csv": "會員編號,姓名,電子郵件,註冊日期\nC1,王小明,ming@mail.example,2025/01/01",
+            "滿意度問卷.csv": "問卷編號,會員編號,評分,填答時間,意見\nS1,C1,9,2025/03/05 12:00:00,很滿意",
+        },
+    )
+    assert {name: guess.profile.name for name, guess in found.items()} == {
+        "orders": "訂單主檔.csv", "order_lines": "商品明細.csv", "customers": "會員.csv", "feedback": "滿意度問卷.csv"
+    }  # fmt: skip
+    assert unknown == []
+    assert found["feedback"].column("submitted_at") == "填答時間"
+
+
 LEDGERS = {
     "en": ("points_ledger.csv", "entry_id,member_id,transaction_type,points,event_date", ("Accrual", "Redemption")),
     "de": ("Punktekonto.csv", "Buchungsnummer,Kundennummer,Buchungsart,Punkte,Gebucht am", ("Gesammelt", "Eingelöst")),

@@ -39,6 +39,24 @@ def test_the_dialect_of_a_csv_is_found(tmp_path: Path, delimiter: str, encoding:
     assert found.column("Name").codes == ("Müller", "Zoë")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("utf-8", "評分,意見\n9,很滿意"),  # the last letter is three bytes, and nothing follows it
+        ("cp950", "訂單編號,會員編號,下單時間\nA1,王小明,2025-01-02"),
+        ("gb18030", "订单编号,会员编号,下单时间\nA1,王小明,2025-01-02"),
+        ("cp932", "注文番号,顧客番号,注文日時\nA1,山田,2025-01-02"),
+        ("cp1252", "Bestellnummer,Kundenname\nA1,Müller"),
+        ("cp1252", "x,y\nÄrger,Größe"),  # no word is known
+    ],
+)
+def test_the_encoding_is_that_in_which_the_header_has_known_words(encoding: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "file.csv").write_bytes(text.encode(encoding))
+    [sample] = samples_of(tmp_path / "file.csv")
+    assert sample.encoding == encoding
+    assert [column.name for column in profile(sample).columns] == text.split("\n", maxsplit=1)[0].split(",")
+
+
 def test_how_times_and_numbers_are_written_is_found(tmp_path: Path) -> None:
     found = profile_file(written(tmp_path / "kunden.csv", ";", "utf-8"))
     assert found.column("Datum").written_as == ("day_first_dots",)

@@ -28,6 +28,7 @@ TABLES = {
         "channel varchar, count_units bigint, occasion_number bigint, is_valid boolean, "
         "promised_date date, delivered_at timestamp, days_late bigint"
     ),
+    "marts.fct_order_lines": ("order_key varchar, line_kind varchar, product_kind varchar, line_amount decimal(18, 4)"),
     "marts.fct_support_contacts": (
         "contact_key varchar, customer_key varchar, contact_kind varchar, opened_at timestamp, "
         "first_replied_at timestamp, first_reply_calendar_hours double"
@@ -104,10 +105,14 @@ def test_answers_about_orders_see_what_was_before_them(con):
         ("k1", "A", "complaint", "2025-01-05 12:00:00", "2025-01-05 15:00:00", 3.0),
         ("k2", "A", "question", "2025-01-10 12:00:00", "2025-01-12 12:00:00", 48.0),
         ("k3", "A", "complaint", "2025-01-12 12:00:00", None, None))  # fmt: skip
+    put(con, "marts.fct_order_lines", ("o1", "product", "tea", 30), ("o1", "product", "cups", 25),
+        ("o1", "product", "cups", 20), ("o1", "shipping", "parcel", 99), ("o1", "product", None, 99),
+        ("o2", "product", "tea", 999))  # fmt: skip
     row = voice_facts.answers_about_orders(con, "csat", 10).iloc[0]
     told = {name: row[name] for name in DRIVER_OF_FACT}
     assert told == {
-        "order_net": 80.0, "shipping_share": pytest.approx(5 / 105), "discount_share": pytest.approx(0.1),
+        "product_kind": "cups", "order_net": 80.0,
+        "shipping_share": pytest.approx(5 / 105), "discount_share": pytest.approx(0.1),
         "order_channel": "app", "count_contacts_30d": 2, "count_complaints_30d": 1, "hours_to_first_reply": 3.0,
         "days_late": 2, "count_units": 2, "occasion_number": 1, "days_from_order_to_answer": 10,
     }  # fmt: skip
@@ -168,6 +173,41 @@ def test_what_drives_buying_again_is_what_was_planted(con, odds, verdict):
     assert verdicts["days_late"] == verdict
     assert (verdicts.drop("days_late") == "cannot_say").all()
     assert verdict == "cannot_say" or found.importance["driver"][0] == "delivery"
+
+
+@pytest.mark.parametrize(("disappointment", "verdict"), [(15, "lowers"), (0, "cannot_say")])
+def test_a_kind_of_goods_that_disappoints_is_told_as_the_product(con, disappointment, verdict):
+    """Of 3,000 orders a third are kettles, and scored by so much worse; nothing else moves what customers say."""
+    con.execute(
+        """
+        insert into marts.fct_orders by name
+        select 'o' || number as order_key, 'c' || number % 1000 as customer_key,
+            timestamp '2025-01-01 12:00:00' as ordered_at, date '2025-01-01' as order_date,
+            20 + hash(number) % 30 as net_amount, 5 as shipping_amount, hash(number, 1) % 3 as discount_amount,
+            20 as items_amount, if(hash(number, 2) % 2 = 0, 'app', 'web') as channel, 1 as count_units,
+            true as is_valid, 1 as occasion_number
+        from range(3000) as made (number);
+        insert into marts.fct_order_lines
+        select 'o' || number, 'product', ['tea', 'cups', 'kettle'][1 + number % 3], 20
+        from range(3000) as made (number);
+        """
+    )
+    con.execute(
+        """
+        insert into marts.fct_feedback by name
+        select 'f' || number as feedback_key, 'o' || number as order_key, 'c' || number % 1000 as customer_key,
+            'csat' as instrument, true as is_latest, timestamp '2025-01-11 12:00:00' as submitted_at,
+            50 + hash(number, 3) % 50 - case when number % 3 = 2 then $less else 0 end as score_0_100,
+            date '2025-01-11' as feedback_date
+        from range(3000) as made (number)
+        """,
+        {"less": disappointment},
+    )
+    found = satisfaction_drivers(voice_facts.answers_about_orders(con, "csat", 50_000), DRIVER_OF_FACT)
+    verdicts = found.effects.set_index("fact")["verdict"]
+    assert verdicts["product_kind=kettle"] == verdict
+    assert (verdicts.drop("product_kind=kettle") == "cannot_say").all()
+    assert verdict == "cannot_say" or found.importance["driver"][0] == "product"
 
 
 def test_posts_of_machines_are_no_texts_and_middling_scores_teach_nothing(con):

@@ -12,7 +12,7 @@ import duckdb
 from dagster_project.explaining.changes import NotExplained
 from dagster_project.explaining.claims import MULTIPLES, Claim
 from dagster_project.explaining.headlines import HEADLINES, READ_INSTRUMENTS, Headline, named
-from dagster_project.explaining.inputs import published_waterfall, rows_of_inputs, settings_in, with_settings
+from dagster_project.explaining.inputs import count_of_rows, published_waterfall, settings_in, tables_of, with_settings
 from dagster_project.explaining.recount import recount
 from dagster_project.explaining.rules import Rules
 from dagster_project.explaining.sensitivity import Decisions, Tried, can_be_tried, estimate, try_rules, write_one_state
@@ -147,7 +147,7 @@ def explain_metric(
         formulas={whose: formula for whose, formula in (("specification", spec), ("field", field)) if formula},
         bases={role: base for role, base in (("numerator", numerator), ("denominator", denominator)) if base},
         interval_method=interval_method,
-        inputs=_inputs(con, headline, feeds),
+        inputs=_inputs(con, metric, headline, feeds),
         settings=settings_in(definition, definitions),
         sql=query_of(metric, headline, as_of, rules, has_whole=all(one.segment == "all" for one in told)),
         told=told,
@@ -200,13 +200,9 @@ def _claims(con: duckdb.DuckDBPyConnection, metric: str) -> tuple[Claim, ...]:
     return tuple(Claim(*row) for row in rows)
 
 
-def _inputs(con: duckdb.DuckDBPyConnection, headline: Headline | None, feed: str) -> dict[str, int]:
-    if headline is None:
-        return rows_of_inputs(con, feed)
-    return {
-        table: con.execute(f"select count(*) from {table}").fetchall()[0][0]
-        for table in TABLES_OF_GRAINS[headline.grain]
-    }
+def _inputs(con: duckdb.DuckDBPyConnection, metric: str, headline: Headline | None, feed: str) -> dict[str, int]:
+    grain = headline.grain if headline else "customers" if metric in MULTIPLES else None
+    return count_of_rows(con, TABLES_OF_GRAINS[grain] if grain else tables_of(feed))
 
 
 def _beside(con: duckdb.DuckDBPyConnection, metric: str, requirement: str | None) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ Belongs here: what follows for every metric from its line of the registry. Does 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import duckdb
@@ -35,9 +35,13 @@ TABLES_OF_FEEDS: Mapping[str, tuple[str, ...]] = {
 ANSWERS = ("marts.fct_feedback",)
 
 
-def rows_of_inputs(con: duckdb.DuckDBPyConnection, feed: str) -> dict[str, int]:
-    """The published tables that a feed's metrics are counted in, with their rows."""
-    tables = TABLES_OF_FEEDS.get(feed, ANSWERS)
+def tables_of(feed: str) -> tuple[str, ...]:
+    """The published tables that a feed's metrics are counted in."""
+    return TABLES_OF_FEEDS.get(feed, ANSWERS)
+
+
+def count_of_rows(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict[str, int]:
+    """Published tables with their rows."""
     return {table: con.execute(f"select count(*) from {table}").fetchall()[0][0] for table in tables}
 
 

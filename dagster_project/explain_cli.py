@@ -96,13 +96,15 @@ def print_explanation(found: Explanation) -> None:
         out.print(f"  {whose}: {escape(formula)}")
     if found.bases:
         out.print("  " + ", ".join(f"{role} {base}" for role, base in found.bases.items()))
-    inputs = [table if rows is None else f"{table} ({rows:,} rows)" for table, rows in found.inputs.items()]
+    inputs = [f"{table} ({rows:,} rows)" for table, rows in found.inputs.items()]
     out.print(f"  inputs: {', '.join(inputs)}; interval: {(found.interval_method or 'none').replace('_', ' ')}")
+    if found.settings:
+        out.print("  settings: " + ", ".join(f"{name} {value}" for name, value in found.settings.items()))
     _print_table(
         ("period", "from", "value", "95 % interval", "numerator", "denominator", ""),
         [
             (
-                told.period_type.replace("_", " "),
+                told.period_type.replace("_", " ") + ("" if told.segment == "all" else f", {told.segment}"),
                 str(told.period_start),
                 shown_number(told.value, told.unit),
                 "-"
@@ -134,6 +136,8 @@ def print_explanation(found: Explanation) -> None:
             for tried in found.tried
         ],
     )
+    if not found.tried:
+        out.print("\nno other rule is tried: the settings above, changed in a shop's file, make other nights of it")
     if found.decisions:
         out.print("\n" + "\n".join(f"{name}: {verdict.replace('_', ' ')}" for name, verdict in found.decisions.items()))
         out.print(f"fragile: {', '.join(found.fragile) or 'none of the rules tried turns it'}")

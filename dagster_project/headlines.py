@@ -30,6 +30,7 @@ class Metric:
     """One number of `marts.loyalty_metrics`."""
 
     metric: str
+    segment: str
     period_type: str
     period_start: Any
     metric_value: float | None
@@ -64,7 +65,7 @@ def headline_metrics(con: duckdb.DuckDBPyConnection) -> list[Metric]:
 
 
 def metrics(con: duckdb.DuckDBPyConnection, name: str | None = None) -> list[Metric]:
-    """Metrics over the whole shop in time order, of one name where it is given.
+    """Metrics over the whole shop in time order, or those of one name; what is told by parts alone, then by parts.
 
     Raises:
         UnknownMetric: no metric has that name.
@@ -73,10 +74,12 @@ def metrics(con: duckdb.DuckDBPyConnection, name: str | None = None) -> list[Met
     if name is not None and name not in known:
         raise UnknownMetric(f"no metric '{name}'; there are: {', '.join(known)}")
     rows = con.execute(
-        "select metric, period_type, period_start, metric_value, ci_low, ci_high, count_observations, unit, "
+        "select metric, segment, period_type, period_start, metric_value, ci_low, ci_high, count_observations, unit, "
         "is_mature, has_minimum_base, definition, status, status_reason from marts.loyalty_metrics "
-        "where segment_type = 'all' and coalesce(metric = ?, true) order by metric, period_type, period_start",
-        [name],
+        "where coalesce(metric = $name, true) and (segment_type = 'all' or ($name is not null and not exists ("
+        "select 1 from marts.loyalty_metrics where metric = $name and segment_type = 'all'))) "
+        "order by metric, period_type, period_start, try_cast(segment as bigint), segment",
+        {"name": name},
     ).fetchall()
     return [Metric(*row) for row in rows]
 

@@ -150,14 +150,15 @@ def print_metrics(found: list[Any]) -> None:
             continue
         shown = shown_number(metric.metric_value, metric.unit) if metric.has_minimum_base else "base too small"
         interval = f"{shown_number(metric.ci_low, metric.unit)} to {shown_number(metric.ci_high, metric.unit)}"
+        part = "" if metric.segment == "all" else f", {metric.segment}"
         table.add_row(
-            metric.metric,
+            escape(f"{metric.metric}{part}"),
             metric.period_type.replace("_", " "),
             str(metric.period_start),
             shown,
             interval if metric.has_minimum_base and metric.ci_low is not None else "-",
             f"{metric.count_observations:,}",
-            "" if metric.is_mature else "not mature yet",
+            escape(metric.status_reason or ("" if metric.is_mature else "not mature yet")),
         )
     out.print(table)
 

@@ -12,6 +12,7 @@ import duckdb
 from dagster_project.explaining.changes import NotExplained
 from dagster_project.explaining.claims import MULTIPLES, Claim
 from dagster_project.explaining.headlines import HEADLINES, READ_INSTRUMENTS, Headline, named
+from dagster_project.explaining.inputs import count_of_rows, published_waterfall, settings_in, tables_of, with_settings
 from dagster_project.explaining.recount import recount
 from dagster_project.explaining.rules import Rules
 from dagster_project.explaining.sensitivity import Decisions, Tried, can_be_tried, estimate, try_rules, write_one_state
@@ -29,19 +30,22 @@ from marts.metric_definitions
 where metric = ?
 """
 TOLD = """
-select period_type, period_start, metric_value, ci_low, ci_high, numerator, denominator, count_observations, unit,
-    is_mature, has_minimum_base, status, status_reason
+select segment, period_type, period_start, metric_value, ci_low, ci_high, numerator, denominator, count_observations,
+    unit, is_mature, has_minimum_base, status, status_reason
 from marts.loyalty_metrics
-where metric = ? and segment_type = 'all'
-qualify row_number() over (partition by period_type order by period_start desc) = 1
-order by period_type
+where metric = $metric and (segment_type = 'all' or (period_type = 'lifetime' and not exists (
+    select 1 from marts.loyalty_metrics where metric = $metric and segment_type = 'all'
+)))
+qualify rank() over (partition by period_type order by period_start desc) = 1
+order by period_type, try_cast(segment as bigint), segment
 """
 
 
 @dataclass(frozen=True)
 class Told:
-    """The latest number of a metric for one kind of period, as published."""
+    """The latest number of a metric for one kind of period, as published; of one that has no whole, of each part."""
 
+    segment: str
     period_type: str
     period_start: dt.date
     value: float | None
@@ -68,7 +72,8 @@ class Explanation:
         formulas: whose -> formula: the specification's and the field's.
         bases: role -> the sum that it takes, by name.
         interval_method: how its interval is made.
-        inputs: published table -> its rows; of a metric that is not recounted, its feed.
+        inputs: published table -> its rows.
+        settings: setting that the definition names -> its value.
         sql: a query of the published version that gives the number again.
         told: the latest number of each kind of period.
         left_out: from every accepted row to those that count; empty where no such list can be given.
@@ -83,7 +88,8 @@ class Explanation:
     formulas: Mapping[str, str]
     bases: Mapping[str, str]
     interval_method: str | None
-    inputs: Mapping[str, int | None]
+    inputs: Mapping[str, int]
+    settings: Mapping[str, Any]
     sql: str
     told: tuple[Told, ...]
     left_out: tuple[Step, ...]
@@ -133,6 +139,7 @@ def explain_metric(
     # a verdict needs an interval, which only the multiples have under other rules
     decisions = Decisions(claims if metric in MULTIPLES else (), threshold, int(definitions.get("minimum_base", 30)))
     is_tried = can_be_tried(metric)
+    told = tuple(Told(*row) for row in con.execute(TOLD, {"metric": metric}).fetchall())
     return Explanation(
         metric=metric,
         as_of=as_of,
@@ -141,9 +148,10 @@ def explain_metric(
         bases={role: base for role, base in (("numerator", numerator), ("denominator", denominator)) if base},
         interval_method=interval_method,
         inputs=_inputs(con, metric, headline, feeds),
-        sql=query_of(metric, headline, as_of, rules),
-        told=tuple(Told(*row) for row in con.execute(TOLD, [metric]).fetchall()),
-        left_out=tuple(waterfall(con, headline, as_of, rules)) if headline else (),
+        settings=settings_in(definition, definitions),
+        sql=query_of(metric, headline, as_of, rules, has_whole=all(one.segment == "all" for one in told)),
+        told=told,
+        left_out=tuple(waterfall(con, headline, as_of, rules) if headline else published_waterfall(con, metric)),
         decisions={claim.claim: claim.verdict for claim in claims}
         | (decisions.on(estimate(con, metric, headline, rules)) if is_tried else {}),
         tried=tuple(try_rules(con, metric, headline, rules, decisions)) if is_tried else (),
@@ -151,21 +159,15 @@ def explain_metric(
     )
 
 
-def with_settings(definition: str, definitions: Mapping[str, Any]) -> str:
-    """A definition of the registry with the night's settings in place of their names in braces."""
-    for name, given in definitions.items():
-        definition = definition.replace(f"{{{name}}}", str(given))
-    return definition
-
-
-def query_of(metric: str, headline: Headline | None, as_of: dt.date, rules: Rules) -> str:
+def query_of(metric: str, headline: Headline | None, as_of: dt.date, rules: Rules, *, has_whole: bool = True) -> str:
     """A query that gives the number again from published orders and answers; for others, one that reads its parts."""
     if headline is None or headline.grain == "predictions":
         if headline is not None and headline.published:
             return headline.published.replace("{catalogue}.", "")
+        part, of_whole = ("", " and segment_type = 'all'") if has_whole else ("segment, ", "")
         return (
-            "select period_type, period_start, numerator, denominator, metric_value\nfrom marts.loyalty_metrics\n"
-            f"where metric = '{metric}' and segment_type = 'all'\norder by period_type, period_start"
+            f"select {part}period_type, period_start, numerator, denominator, metric_value\n"
+            f"from marts.loyalty_metrics\nwhere metric = '{metric}'{of_whole}\norder by all"
         )
     base = "1" if headline.is_total else "nullif(sum(denominator), 0)"
     states = {
@@ -198,13 +200,9 @@ def _claims(con: duckdb.DuckDBPyConnection, metric: str) -> tuple[Claim, ...]:
     return tuple(Claim(*row) for row in rows)
 
 
-def _inputs(
-    con: duckdb.DuckDBPyConnection, metric: str, headline: Headline | None, feeds: str
-) -> dict[str, int | None]:
+def _inputs(con: duckdb.DuckDBPyConnection, metric: str, headline: Headline | None, feed: str) -> dict[str, int]:
     grain = headline.grain if headline else "customers" if metric in MULTIPLES else None
-    if grain is None:
-        return dict.fromkeys(f"feed {feed}" for feed in feeds.split())
-    return {table: con.execute(f"select count(*) from {table}").fetchall()[0][0] for table in TABLES_OF_GRAINS[grain]}
+    return count_of_rows(con, TABLES_OF_GRAINS[grain] if grain else tables_of(feed))
 
 
 def _beside(con: duckdb.DuckDBPyConnection, metric: str, requirement: str | None) -> dict[str, float | None]:

@@ -17,6 +17,7 @@ from dagster_project.cli import app
 from dagster_project.explaining.changes import NotExplained
 from dagster_project.explaining.explanation import Explanation, explain_metric
 from dagster_project.explaining.headlines import HEADLINES
+from dagster_project.explaining.inputs import TABLES_OF_FEEDS
 from dagster_project.publishing.versions import current_database, read_manifest
 
 HEADLINE_METRICS = sorted({headline.metric for headline in HEADLINES})
@@ -120,10 +121,24 @@ def test_a_metric_that_is_not_recounted_still_says_what_it_is(
     con: duckdb.DuckDBPyConnection, definitions: dict[str, Any]
 ) -> None:
     found = explained(con, definitions, "revenue_variation")
-    assert found.inputs == {"feed orders": None}
+    assert found.inputs == {"marts.fct_orders": con.execute("select count(*) from marts.fct_orders").fetchone()[0]}
+    assert found.settings == {"active_window_days": 365}
+    start, *steps = found.left_out
+    assert start.count_left == found.inputs["marts.fct_orders"]
+    assert {step.reason for step in steps} >= {"cancelled", "unpaid"}
+    assert steps[-1].count_left == start.count_left - sum(step.count_rows for step in steps)
     assert found.bases == {"numerator": "total_net_of_months", "denominator": "count_months"}
     assert found.beside.keys() == {"repeat_revenue_share"}
     assert con.execute(found.sql).fetchall() != []
+
+
+def test_a_metric_that_has_no_whole_is_told_by_its_parts(published_shop: CornerShop) -> None:
+    found = json.loads(explain(published_shop, "nps_score_share", "--json").output)
+    told = {one["segment"]: one["numerator"] for one in found["told"]}
+    assert set(told) <= {str(score) for score in range(11)}
+    assert len(told) > 5
+    shown = CliRunner().invoke(app, ["metrics", "nps_score_share", "--config", str(published_shop.config)])
+    assert "nps_score_share, 10" in shown.output
 
 
 def test_every_metric_of_the_registry_can_be_explained(
@@ -133,6 +148,14 @@ def test_every_metric_of_the_registry_can_be_explained(
         found = explained(con, definitions, metric)
         assert found.definition
         assert "{" not in found.definition
+        assert found.formulas
+        assert None not in found.settings.values()
+        assert found.told, "each has a number or says why not"
+        assert all(told.value is not None or told.status != "told" for told in found.told)
+        assert con.execute(found.sql).fetchall() != []
+        feed = con.execute("select feeds from marts.metric_definitions where metric = ?", [metric]).fetchone()[0]
+        asked = con.execute("select count(*) from marts.fct_feedback where instrument = ?", [feed]).fetchone()[0]
+        assert feed in {*TABLES_OF_FEEDS, "answers", "feedback_replies"} or asked or found.told[0].status == "no_source"
 
 
 def test_an_unknown_metric_lists_those_that_there_are(

@@ -160,6 +160,13 @@ def test_bots_and_reposts_are_told_from_customers(shop: KnownShop) -> None:
     assert counted_bots <= 12, "a machine's words count once at most"
 
 
+def test_tone_of_posts_is_unknown_where_too_little_text_is_rated_to_learn_from(shop: KnownShop) -> None:
+    assert shop.rows(
+        "select distinct metric_value, status, status_reason from warehouse.marts.loyalty_metrics "
+        "where metric = 'net_mention_sentiment'"
+    ) == [(None, "no_base", "too few good and bad rated texts in this language to learn from")]
+
+
 def test_known_authors_of_posts_are_the_persons_who_wrote_them(shop: KnownShop) -> None:
     rows = shop.rows("""
         select customers.customer_id, truth.person_id, accounts.person_id

@@ -10,20 +10,22 @@ with mention_texts as (
     group by status_reason
 ),
 
-unread as (
+-- what was read stands first, and has no reason
+ranked as (
     select
         status_reason,
-        row_number() over (order by count_texts desc, status_reason asc) as place
+        row_number() over (
+            order by case when status_reason is null then 0 else 1 end asc, count_texts desc, status_reason asc
+        ) as place
     from mention_texts
-    where status_reason is not null
 )
 
 select
     'count_mentions_read' as base,
     coalesce(max(status_reason), 'no mention has words of its own') as reason
-from unread
+from ranked
 where place = 1
-having not exists (select 1 from mention_texts where status_reason is null)
+having count(*) = 0 or max(status_reason) is not null
 {%- for window in price_rise_windows() %}
 union all
 select

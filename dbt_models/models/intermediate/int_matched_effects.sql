@@ -60,8 +60,9 @@ customer_parts as (
         {%- for _ in amounts %}
         sum(cast(case
             when measured.is_exposed
-                then cast(measured.amount_{{ loop.index }} as double) - strata.mean_others_{{ loop.index }}
-                - (means.mean_exposed_{{ loop.index }} - means.mean_others_{{ loop.index }})
+                then
+                    cast(measured.amount_{{ loop.index }} as double) - strata.mean_others_{{ loop.index }}
+                    - (means.mean_exposed_{{ loop.index }} - means.mean_others_{{ loop.index }})
             else
                 -1.0 * strata.count_exposed / strata.count_others
                 * (cast(measured.amount_{{ loop.index }} as double) - strata.mean_others_{{ loop.index }})

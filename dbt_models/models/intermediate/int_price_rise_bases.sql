@@ -2,12 +2,11 @@
 -- up to it.
 with by_customer as (
     select
-        customer_key,
         {%- for window in price_rise_windows() %}
         count(*) filter (where rise_window = '{{ window }}') as count_buyers_{{ window }},
-        count(*) filter (where rise_window = '{{ window }}' and has_returned) as count_returned_{{ window }}
-        {{- ',' if not loop.last }}
+        count(*) filter (where rise_window = '{{ window }}' and has_returned) as count_returned_{{ window }},
         {%- endfor %}
+        customer_key
     from {{ ref('int_price_rise_buyers') }}
     where has_bought_what_rises
     group by customer_key

@@ -1,20 +1,17 @@
 -- Grain: one row per shop with customers before its price rises: by how much their returning changed over the rises,
 -- less by how much that of buyers of other things did. Customers are the units of the error.
-{%- set cells = {} %}
-{%- for window, sign in {'after': 1, 'before': -1}.items() %}
-    {%- for group, its_sign in {'risen': 1, 'other': -1}.items() %}
-        {%- do cells.update({window ~ '_' ~ group: {
-            'sign': sign * its_sign,
-            'filter': "rise_window = '" ~ window ~ "' and " ~ ('' if group == 'risen' else 'not ')
-                ~ 'has_bought_what_rises'
-        }}) %}
-    {%- endfor %}
-{%- endfor %}
+{%- set cells = {
+    'after_risen': {'sign': 1, 'rows': "rise_window = 'after' and has_bought_what_rises"},
+    'before_risen': {'sign': -1, 'rows': "rise_window = 'before' and has_bought_what_rises"},
+    'after_other': {'sign': -1, 'rows': "rise_window = 'after' and not has_bought_what_rises"},
+    'before_other': {'sign': 1, 'rows': "rise_window = 'before' and not has_bought_what_rises"},
+} %}
+
 with by_customer as (
     select
         {%- for name, cell in cells.items() %}
-        count(*) filter (where {{ cell.filter }}) as bought_{{ name }},
-        count(*) filter (where {{ cell.filter }} and has_returned) as returned_{{ name }},
+        count(*) filter (where {{ cell.rows }}) as bought_{{ name }},
+        count(*) filter (where {{ cell.rows }} and has_returned) as returned_{{ name }},
         {%- endfor %}
         customer_key
     from {{ ref('int_price_rise_buyers') }}
@@ -37,8 +34,9 @@ totals as (
 customer_parts as (
     select
         cast(totals.count_customers * (
+            0
             {%- for name, cell in cells.items() %}
-            {{ '+' if cell.sign > 0 else '-' }} (
+            + {{ cell.sign }} * (
                 by_customer.returned_{{ name }} - totals.rate_{{ name }} * by_customer.bought_{{ name }}
             ) / totals.bought_{{ name }}
             {%- endfor %}

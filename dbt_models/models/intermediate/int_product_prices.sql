@@ -37,6 +37,13 @@ sold as (
     where place = 1
 ),
 
+sold_in as (
+    select distinct
+        product_key,
+        currency_code
+    from sold
+),
+
 days as (
     select
         product_key,
@@ -49,13 +56,7 @@ days as (
         sold_in.currency_code,
         listed.valid_from_date as price_date
     from {{ ref('int_list_prices_united') }} as listed
-    inner join (
-        select distinct
-            product_key,
-            currency_code
-        from sold
-    ) as sold_in
-        on listed.product_key = sold_in.product_key
+    inner join sold_in on listed.product_key = sold_in.product_key
 )
 
 select

@@ -1,4 +1,5 @@
--- Grain: one row per metric, segment and period; a metric whose feed this shop lacks has one row that says so.
+-- Grain: one row per metric, segment and period; a metric that has no number, for want of its feed or of anything to
+-- count, has one row that says so.
 {{ config(tags=['after_models']) }}
 {%- set names = definition_settings() %}
 {%- set half = names | length // 2 %}
@@ -182,36 +183,44 @@ found as (
     from {{ part }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+),
+
+numbers as (
+    select
+        found.metric,
+        found.segment_type,
+        found.segment,
+        found.period_type,
+        found.period_start,
+        found.numerator,
+        found.denominator,
+        found.metric_value,
+        found.ci_low,
+        found.ci_high,
+        found.count_customers,
+        found.count_observations,
+        told.is_mature and found.is_over as is_mature,
+        found.count_observations >= {{ var('minimum_base') }} as has_minimum_base,
+        case when found.metric_value is null then 'no_base' else 'told' end as status,
+        found.status_reason,
+        registry.unit,
+        registry.told_definition as definition
+    from found
+    inner join registry on found.metric = registry.metric
+    inner join told
+        on
+            found.metric = told.metric
+            and found.segment_type = told.segment_type
+            and found.period_type = told.period_type
+            and found.period_start = told.period_start
+    inner join {{ ref('int_feeds_present') }} as present on registry.feeds = present.feed
+),
+
+told_metrics as (
+    select distinct metric from numbers
 )
 
-select
-    found.metric,
-    found.segment_type,
-    found.segment,
-    found.period_type,
-    found.period_start,
-    found.numerator,
-    found.denominator,
-    found.metric_value,
-    found.ci_low,
-    found.ci_high,
-    found.count_customers,
-    found.count_observations,
-    told.is_mature and found.is_over as is_mature,
-    found.count_observations >= {{ var('minimum_base') }} as has_minimum_base,
-    case when found.metric_value is null then 'no_base' else 'told' end as status,
-    found.status_reason,
-    registry.unit,
-    registry.told_definition as definition
-from found
-inner join registry on found.metric = registry.metric
-inner join told
-    on
-        found.metric = told.metric
-        and found.segment_type = told.segment_type
-        and found.period_type = told.period_type
-        and found.period_start = told.period_start
-inner join {{ ref('int_feeds_present') }} as present on registry.feeds = present.feed
+select * from numbers
 union all
 select
     registry.metric,
@@ -228,11 +237,16 @@ select
     cast(0 as bigint) as count_observations,
     false as is_mature,
     false as has_minimum_base,
-    'no_source' as status,
-    'no source: this shop delivers no ' || replace(registry.feeds, '_', ' ') as status_reason,
+    case when present.feed is null then 'no_source' else 'no_base' end as status,
+    case
+        when present.feed is null then 'no source: this shop delivers no ' || replace(registry.feeds, '_', ' ')
+        else coalesce(reasons.reason, 'nothing of it has happened yet')
+    end as status_reason,
     registry.unit,
     registry.told_definition as definition
 from registry
 inner join {{ ref('int_metric_periods') }} as periods on periods.period_type = 'lifetime'
 left join {{ ref('int_feeds_present') }} as present on registry.feeds = present.feed
-where present.feed is null
+left join {{ ref('int_base_reasons') }} as reasons on registry.denominator = reasons.base
+left join told_metrics on registry.metric = told_metrics.metric
+where told_metrics.metric is null

@@ -57,7 +57,7 @@ metrics as (
         metric,
         case when metric = 'average_order_value' then 'all_orders' else 'orders_of_customers' end as basis
     from {{ ref('metric_definitions') }}
-    where feeds in ('orders', 'product_kinds', 'discounts', 'launch_dates')
+    where feeds in ('orders', 'product_kinds', 'discounts', 'launch_dates', 'quality_lines', 'product_prices')
 )
 
 select

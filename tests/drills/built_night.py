@@ -95,7 +95,7 @@ class BuiltNight:
 
     def _fill(self, shop: CornerShop) -> None:
         set_keys(self.con, HOME_KEY)
-        for schema in ("base", "raw", "staging", "quarantine", "intermediate", "marts", "quality"):
+        for schema in ("base", "raw", "staging", "quarantine", "intermediate", "marts", "models", "quality"):
             self.con.execute(f"create schema {schema}")
         self.con.execute(f"attach '{current_database(shop.home / 'published')}' as published (read_only)")
         settings = shop.settings()
@@ -109,7 +109,14 @@ class BuiltNight:
         for node in self._nodes.values():
             if node["resource_type"] == "seed":
                 self.con.execute(f"create table marts.{node['name']} as from published.marts.{node['name']}")
+        for table in self._read_from_python():
+            self.con.execute(f"create table models.{table} as from published.models.{table}")
         self.con.execute("detach published")
+
+    def _read_from_python(self) -> list[str]:
+        """The tables of Python models that SQL reads, by name; they stay as the night made them."""
+        read = {name for node in self._nodes.values() for name in node.get("depends_on", {}).get("nodes", ())}
+        return sorted(name.rpartition(".")[2] for name in read if name.startswith("source.loyalty.models."))
 
     def build_all(self, models: list[str]) -> None:
         for model in models:

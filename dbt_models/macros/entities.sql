@@ -21,7 +21,8 @@
             'phone': 'varchar',
             'social_handle': 'varchar',
             'full_name': 'varchar',
-            'birthday': 'varchar'
+            'birthday': 'varchar',
+            'has_marketing_consent': 'boolean'
         },
         'products': {
             'product_id': 'varchar',

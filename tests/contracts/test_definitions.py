@@ -36,6 +36,7 @@ JUDGED_WHERE_THEY_END = {
     "int_contact_bases": "intermediate.int_metric_bases",
     "int_cost_bases": "intermediate.int_metric_bases",
     "int_customer_bases": "intermediate.int_metric_bases",
+    "int_customer_contacts": "marts.dim_customers",
     "int_customer_periods": "intermediate.int_metric_bases",
     "int_customer_segments": "marts.loyalty_metrics",
     "int_customers_resolved": "marts.dim_customers",

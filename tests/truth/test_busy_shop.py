@@ -72,6 +72,30 @@ def test_every_person_is_one_customer_with_all_their_orders(shop: KnownShop) -> 
     """)
 
 
+def test_a_customer_agrees_who_agreed_in_every_account(shop: KnownShop) -> None:
+    """The last word of each account, by person; of the customer's own name and birthday only that they are known."""
+    shop.con.execute(f"""
+        create or replace temp view said_of_accounts as
+        select id, person_id, full_name is not null as has_name, birthday is not null as has_birthday,
+            has_marketing_consent
+        from '{shop.root}/deliveries/contacts.csv'
+        inner join memory.truth.identities on kind = 'account' and id = customer_id
+        qualify row_number() over (partition by customer_id order by updated_at desc) = 1
+    """)
+    true = shop.rows("""
+        select has_name, has_birthday, has_marketing_consent, count(*) from (
+            select bool_or(has_name) as has_name, bool_or(has_birthday) as has_birthday,
+                bool_and(has_marketing_consent) as has_marketing_consent
+            from said_of_accounts group by person_id
+        ) group by all order by all
+    """)
+    assert true == shop.rows("""
+        select has_name, has_birthday, has_marketing_consent, count(*)
+        from warehouse.marts.dim_customers where count_accounts > 0 group by all order by all
+    """)
+    assert len(true) > 3
+
+
 @pytest.mark.skipif(not HAS_SPLINK, reason="needs the extra [matching]")
 def test_nobody_is_suggested_where_everybody_was_found(shop: KnownShop) -> None:
     """There are namesakes, and none who shares more than the name; the night publishes a model and hardly a pair."""

@@ -1,13 +1,17 @@
 -- Grain: one row per customer, whatever accounts and guests' orders are theirs.
 select
-    customer_key,
-    source_name,
-    customer_id,
-    created_at,
-    country_code,
-    region,
-    acquisition_channel,
-    customer_type,
-    count_accounts,
-    count_guest_orders
-from {{ ref('int_customers_resolved') }}
+    customers.customer_key,
+    customers.source_name,
+    customers.customer_id,
+    customers.created_at,
+    customers.country_code,
+    customers.region,
+    customers.acquisition_channel,
+    customers.customer_type,
+    customers.count_accounts,
+    customers.count_guest_orders,
+    contacts.has_name,
+    contacts.has_birthday,
+    contacts.has_marketing_consent
+from {{ ref('int_customers_resolved') }} as customers
+left join {{ ref('int_customer_contacts') }} as contacts on customers.customer_key = contacts.customer_key

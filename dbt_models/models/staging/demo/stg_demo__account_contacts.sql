@@ -11,6 +11,7 @@ with judged as (
         {{ pseudonym('raw.social_handle') }} as social_handle,
         {{ pseudonym('raw.full_name') }} as full_name,
         {{ pseudonym('raw.birthday') }} as birthday,
+        {{ flag('raw.has_marketing_consent') }} as has_marketing_consent,
         {{ local_to_utc(moment('raw.updated_at')) }} as updated_at,
         {{ provenance() }},
         {{ refusals([rule_missing('customer_id'), rule_not_a_moment('updated_at')]) }} as refusals

@@ -82,7 +82,7 @@ def before(shop: Shop) -> dict[str, str]:
 
 
 def two_strangers(shop: Shop) -> tuple[dict[str, str], dict[str, str]]:
-    """Contacts of two accounts, each a customer of its own with orders and no guest's."""
+    """Contacts of two accounts, each a customer of its own with orders and no guest's, name and birthday known."""
     alone = {
         customer_id
         for (customer_id,) in shop.rows(
@@ -91,7 +91,8 @@ def two_strangers(shop: Shop) -> tuple[dict[str, str], dict[str, str]]:
         )
     }
     with (shop.files.deliveries / "contacts.csv").open(encoding="utf-8", newline="") as stream:
-        found = [row for row in csv.DictReader(stream) if row["customer_id"] in alone and row["email"]]
+        known = ("email", "full_name", "birthday")
+        found = [row for row in csv.DictReader(stream) if row["customer_id"] in alone and all(map(row.get, known))]
     return found[0], found[-1]
 
 
@@ -100,8 +101,8 @@ def test_parting_a_pair_restores_the_facts_to_the_byte(shop: Shop, before: dict[
 
     def mistaken(row: dict[str, str]) -> None:
         if row["customer_id"] == second["customer_id"]:
-            row |= {"email": first["email"], "phone": "", "full_name": "", "birthday": ""}
-            row |= {"loyalty_card": "", "social_handle": ""}
+            row |= {name: first[name] for name in ("email", "full_name", "birthday")}
+            row |= {"phone": "", "loyalty_card": "", "social_handle": ""}
 
     shop.rewrite("contacts.csv", mistaken)
     merged = shop.build()

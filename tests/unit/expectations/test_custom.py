@@ -58,6 +58,15 @@ def test_conditions_that_no_row_meets_pass_and_others_are_counted(
     assert (bad.is_passed, bad.failing_rows, bad.observed) == (False, count, f"{count} of {rows} rows")
 
 
+def test_the_page_of_a_failed_condition_says_its_share(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    from expectations.runner import build_docs
+
+    assert not judged(build, tmp_path, "no_rows_where", condition="amount >= 99").is_passed
+    build_docs(tmp_path / "gx", tmp_path / "site")
+    pages = [path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("*.html")]
+    assert any("unexpected values found" in page for page in pages)
+
+
 def test_a_share_of_the_rows_may_meet_a_condition(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     [(share,)] = build.execute("select avg((amount >= 99)::integer) from marts.orders").fetchall()
     enough = judged(build, tmp_path, "no_rows_where", condition="amount >= 99", at_most=share + 0.001)

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,6 @@ DEFINITION_VARIABLES = (
 """The settings under `definitions` that SQL reads as variables of the same name."""
 NOT_OF_SQL = {"suggests_merges", "suggested_from"}
 """Settings of identity that SQL does not read."""
-PARTIAL_PARSE = "partial_parse.msgpack"
-"""What dbt keeps of a parse, in its target folder."""
 PASSED = frozenset({"success", "pass"})
 _PARSED: dict[str, Parsed] = {}
 """What this process has parsed, by the files and the variables that it was parsed from: of any home, for any night."""
@@ -77,17 +75,12 @@ class Parsed:
 
 
 class DbtRunner:
-    """The dbt project under one shop's settings.
+    """The dbt project under one shop's settings."""
 
-    Args:
-        settings: of the shop.
-        target: where dbt keeps what it has parsed; that of the home's nights unless given.
-    """
-
-    def __init__(self, settings: Settings, target: Path | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.warehouse = Warehouse(settings)
-        self.target = target or settings.home / "dbt"
+        self.target = settings.home / "dbt"
 
     @property
     def manifest_path(self) -> Path:
@@ -104,21 +97,6 @@ class DbtRunner:
         if wanted not in _PARSED and self._is_kept(wanted):
             return self._document()
         return self._parsed().document
-
-    def adopt(self, target: Path) -> None:
-        """Take over what another target folder holds parsed, if that is this project under these settings.
-
-        dbt would parse the project anew in a folder of its own, as the folder's name is part of the project's settings.
-        """
-        wanted, stamp = self._parsed_from(), target / self._stamp.name
-        if wanted in _PARSED or not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
-            return
-        from dbt.contracts.graph.manifest import Manifest
-
-        manifest = Manifest.from_msgpack((target / PARTIAL_PARSE).read_bytes())
-        manifest.build_flat_graph()  # which macros read
-        document = json.loads((target / self.manifest_path.name).read_text(encoding="utf-8"))
-        _PARSED[wanted] = Parsed(manifest, document)
 
     def models_tagged(self, tag: str) -> set[str]:
         """Names of the models that carry a tag."""
@@ -183,25 +161,6 @@ class DbtRunner:
         arguments = ["compile", "--inline", sql, "--vars", json.dumps(self._variables(as_of))]
         [result] = self._results(arguments, on_line=None)
         return str(result.node.compiled_code)
-
-    def compiled_models(self, names: Collection[str], as_of: dt.date, definitions: Mapping[str, Any]) -> dict[str, str]:
-        """The SQL that dbt makes of models under any definitions; no database is opened.
-
-        Args:
-            names: of the models.
-            as_of: the business day that they describe.
-            definitions: settings under `definitions`; those that are left out are the shop's.
-
-        Returns:
-            Each model's id in the parsed project -> its SQL.
-
-        Raises:
-            DbtFailed: a model does not compile.
-        """
-        chosen = {name: definitions[name] for name in DEFINITION_VARIABLES if name in definitions}
-        arguments = ["compile", "--target", "lint", "--select", *names, "--exclude", "resource_type:test"]
-        results = self._results([*arguments, "--vars", json.dumps(self._variables(as_of) | chosen)], on_line=None)
-        return {result.node.unique_id: str(result.node.compiled_code) for result in results}
 
     def _parsed_from(self) -> str:
         read = {"vars": self._variables(None), "own": str(self.settings.shop_folder), "files": self._newest_file()}

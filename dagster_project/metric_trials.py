@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.dbt_runner import DbtRunner
+from dagster_project.dbt_compiler import DbtCompiler
 from dagster_project.explaining.changes import NotExplained
 from dagster_project.explaining.explanation import Explanation, claims_of
 from dagster_project.explaining.lineage import Lineage
@@ -54,15 +54,17 @@ def with_settings_tried(
     if not found.untried:
         return found
     subject = subject_of(con, found.metric)
+    # a version of earlier code lacks the settings that came since, which stand as they are now
+    definitions = {**settings.definitions.model_dump(mode="json"), **manifest.definitions}
     decisions = Decisions(
         claims=claims_of(con, found.metric),
         threshold=settings.decisions.get(found.metric),
-        minimum_base=int(manifest.definitions["minimum_base"]),
+        minimum_base=int(definitions["minimum_base"]),
         judges_base=True,
         judges_difference=subject.is_difference,
     )
     with opened_trial(settings, database, manifest, subject.lines) as trial:
-        tried = try_settings(trial, subject, found.untried, manifest.definitions, decisions, on_try)
+        tried = try_settings(trial, subject, found.untried, definitions, decisions, on_try)
     whole = [told for told in found.told if (told.period_type, told.segment) == (subject.period_type, "all")]
     decided = {name: side for told in whole for name, side in decisions.on(told.estimate).items()}
     return replace(found, tried=(*found.tried, *tried), decisions={**found.decisions, **decided}, untried=())
@@ -87,29 +89,18 @@ def opened_trial(settings: Settings, database: Path, manifest: Manifest, metrics
             f"{manifest.version} cannot be made again under other settings: that takes the working file of its night, "
             f"and another night was begun since; `loyalty run --as-of {manifest.as_of}` makes the version anew"
         )
-    config = Warehouse(settings).engine_config()
+    config, as_of = Warehouse(settings).engine_config(), dt.date.fromisoformat(manifest.as_of)
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=settings.home) as folder:
-        compiler = _Compiler(settings, manifest, Path(folder))
-        spill = Path(folder) / "spill"
+        dbt = DbtCompiler(settings, Path(folder))
+        lineage = Lineage(dbt.manifest())
+
+        def compiled(ids: Collection[str], definitions: Mapping[str, Any]) -> dict[str, str]:
+            return dbt.compiled_models([lineage.models[id_].name for id_ in ids], as_of, definitions)
+
         try:
-            with open_trial_database(database, night, config, spill, compiler.lineage, metrics) as trial:
-                yield Trial(trial, compiler.lineage, compiler)
+            with open_trial_database(database, night, config, Path(folder) / "spill", lineage, metrics) as trial:
+                yield Trial(trial, lineage, compiled)
         except duckdb.IOException as fault:
             raise NotExplained(
                 f"{night} cannot be read: {without_values(fault)}; if a night is running, ask again when it has ended"
             ) from fault
-
-
-class _Compiler:
-    """Makes SQL of models as of the version's day, in a folder of its own."""
-
-    def __init__(self, settings: Settings, manifest: Manifest, folder: Path) -> None:
-        self._runner = DbtRunner(settings, target=folder)
-        self._runner.adopt(DbtRunner(settings).target)
-        self._as_of = dt.date.fromisoformat(manifest.as_of)
-        self.lineage = Lineage(self._runner.manifest())
-
-    def __call__(self, ids: Collection[str], definitions: Mapping[str, Any]) -> Mapping[str, str]:
-        """Each model's SQL under the definitions."""
-        names = [self.lineage.models[id_].name for id_ in ids]
-        return self._runner.compiled_models(names, self._as_of, definitions)

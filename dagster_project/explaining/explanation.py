@@ -12,7 +12,14 @@ import duckdb
 from dagster_project.explaining.changes import NotExplained
 from dagster_project.explaining.claims import MULTIPLES, Claim, Estimate
 from dagster_project.explaining.headlines import HEADLINES, READ_INSTRUMENTS, Headline, named
-from dagster_project.explaining.inputs import count_of_rows, published_waterfall, settings_in, tables_of, with_settings
+from dagster_project.explaining.inputs import (
+    LATEST_NUMBERS,
+    count_of_rows,
+    published_waterfall,
+    settings_in,
+    tables_of,
+    with_settings,
+)
 from dagster_project.explaining.recount import recount
 from dagster_project.explaining.rules import Rules
 from dagster_project.explaining.sensitivity import (
@@ -45,13 +52,7 @@ where metric = ?
 TOLD = """
 select segment, period_type, period_start, metric_value, ci_low, ci_high, numerator, denominator, count_observations,
     unit, is_mature, has_minimum_base, status, status_reason
-from marts.loyalty_metrics
-where metric = $metric and (segment_type = 'all' or (period_type = 'lifetime' and not exists (
-    select 1 from marts.loyalty_metrics where metric = $metric and segment_type = 'all'
-)))
-qualify rank() over (partition by period_type order by period_start desc) = 1
-order by period_type, try_cast(segment as bigint), segment
-"""
+""" + LATEST_NUMBERS.format(database="")
 
 
 @dataclass(frozen=True)

@@ -16,22 +16,20 @@ from typing import Any
 import duckdb
 
 from dagster_project.explaining.claims import Estimate
+from dagster_project.explaining.inputs import LATEST_NUMBERS
 from dagster_project.explaining.lineage import Lineage
 from dagster_project.warehouse import literal
 
 REGISTRY = "metric_definitions"
 FILES = {"warehouse": "version", "scratch": "night"}
 """Database of compiled SQL -> the file that has what is not made again."""
-NUMBERS = """
+NUMBERS = (
+    """
 select segment, period_type, period_start, numerator, denominator, metric_value, ci_low, ci_high, count_observations,
     has_minimum_base, is_mature, status
-from {database}.marts.loyalty_metrics
-where metric = $metric and (segment_type = 'all' or (period_type = 'lifetime' and not exists (
-    select 1 from {database}.marts.loyalty_metrics where metric = $metric and segment_type = 'all'
-)))
-qualify rank() over (partition by period_type order by period_start desc) = 1
-order by period_type, try_cast(segment as bigint), segment
 """
+    + LATEST_NUMBERS
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class TrialDatabase:
         return self._numbers("warehouse", metric)
 
     def _numbers(self, database: str, metric: str) -> list[Number]:
-        rows = self._con.execute(NUMBERS.format(database=database), {"metric": metric}).fetchall()
+        rows = self._con.execute(NUMBERS.format(database=f"{database}."), {"metric": metric}).fetchall()
         return [Number(*row) for row in rows]
 
     def _show(self, id_: str) -> None:

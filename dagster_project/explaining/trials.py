@@ -21,6 +21,7 @@ from dagster_project.explaining.alternatives import (
 )
 from dagster_project.explaining.changes import NotExplained
 from dagster_project.explaining.claims import Estimate
+from dagster_project.explaining.inputs import LATEST_NUMBERS
 from dagster_project.explaining.lineage import Lineage
 from dagster_project.explaining.sensitivity import Decisions, Tried, compared
 from dagster_project.explaining.trial_database import Number, TrialDatabase
@@ -41,6 +42,11 @@ where metric = $metric or metric in (
     select unnest([numerator, denominator]) from marts.metric_definitions where metric = $metric
 )
 order by metric
+"""
+PERIODS_TOLD = f"""
+select distinct period_type
+from (select period_type, status {LATEST_NUMBERS.format(database="")})
+where status = 'told'
 """
 CLAIMED = "select period_type from marts.spec_claims_made where metric = ? order by claim limit 1"
 
@@ -83,12 +89,7 @@ def subject_of(con: duckdb.DuckDBPyConnection, metric: str) -> Subject:
         metric: its name.
     """
     rows = con.execute(LINES, {"metric": metric}).fetchall()
-    told = {
-        period
-        for (period,) in con.execute(
-            "select distinct period_type from marts.loyalty_metrics where metric = ? and status = 'told'", [metric]
-        ).fetchall()
-    }
+    told = {period for (period,) in con.execute(PERIODS_TOLD, {"metric": metric}).fetchall()}
     claimed = [period for (period,) in con.execute(CLAIMED, [metric]).fetchall()]
     period_type = next((period for period in (*claimed, *PERIODS) if period in told), None)
     lines = tuple(row[0] for row in rows)

@@ -135,7 +135,7 @@ def try_settings(
     database.make_again(trial.compiled({id_ for ids in touched.values() for id_ in ids}, definitions))
     usual = database.published(subject.metric)
     _require_same(subject.metric, usual, database.made(subject.metric))
-    found = []
+    found: list[Tried] = []
     for setting, ids in touched.items():
         for value in alternatives(setting, definitions):
             on_try(f"{setting} {value}")

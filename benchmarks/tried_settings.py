@@ -28,7 +28,7 @@ from dagster_project.settings import load_settings
 METRICS = (
     "active_member_share", "first_reply_in_time_share", "personal_message_response_rate", "new_product_adoption_rate",
     "repeat_rate_change_after_price_rise", "customer_loyalty_index", "loyalty_score", "retention_rate",
-    "abandonment_rate", "programme_effect", "lapse_after_bad_contacts",
+    "abandonment_rate", "lapse_after_bad_contacts",
 )  # fmt: skip
 ALLOWED_SECONDS, ALLOWED_MEGABYTES = 20.0, 6_144.0
 

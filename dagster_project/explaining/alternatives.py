@@ -123,7 +123,7 @@ ALSO_ENTERING: Mapping[str, Sequence[str]] = {
 }
 """Metric -> settings that enter it through what its definition rests on, and that the definition does not name.
 
-`tests/drills/test_entering_settings.py` makes all metrics again under each setting and holds this table to it.
+`tests/drills/test_tried_settings.py` makes all metrics again under each setting and holds this table to it.
 """
 
 

@@ -1,8 +1,7 @@
-"""`loyalty explain --try`: numbers under other settings, against recounts of published facts and a real build."""
+"""`loyalty explain --try`: numbers under other settings, against recounts of the published facts."""
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import shutil
@@ -17,11 +16,8 @@ from corner_shop import NIGHT, CornerShop
 from typer.testing import CliRunner
 
 from dagster_project.cli import app
-from dagster_project.dbt_runner import DbtRunner
 from dagster_project.explaining.changes import NotExplained
-from dagster_project.explaining.headlines import named
-from dagster_project.explaining.rules import Rules
-from dagster_project.explaining.sensitivity import Decisions, Tried, estimate, write_one_state
+from dagster_project.explaining.sensitivity import Decisions, Tried
 from dagster_project.explaining.trials import subject_of, try_settings
 from dagster_project.metric_trials import opened_trial
 from dagster_project.publishing.versions import Manifest, current_database, read_manifest
@@ -123,63 +119,6 @@ def test_an_adoption_window_is_recounted_product_by_product(con: duckdb.DuckDBPy
             adopters = set(of_product.loc[(after >= 0) & (after < window), "customer_key"].dropna())
             assert tried.value == pytest.approx(len(adopters & active) / len(active), abs=1e-15)
     assert len(found) > 10
-
-
-def test_a_headline_is_the_same_by_its_models_as_by_its_recount(con: duckdb.DuckDBPyConnection, tries: Tries) -> None:
-    """Two programs: the shop's own models under other settings, and the recount of published orders and answers."""
-    found = tries("loyal_share", "loyal_minimum_occasions", "active_window_days")
-    [headline] = named("loyal_share")
-    write_one_state(con, NIGHT)
-    recounted = {}
-    for rule, _ in found:
-        setting, _, value = rule.partition(" ")
-        rules = Rules.of({**tries.manifest.definitions, setting: json.loads(value)})
-        recounted[rule] = estimate(con, "loyal_share", headline, rules).value
-    assert {rule: tried.value for (rule, _), tried in found.items()} == recounted
-    assert len(set(recounted.values())) > 3
-
-
-OTHER = {"lapsed_gap_multiple": 6.0, "price_rise_window_days": 45, "margin_share": 0.6}
-BUILT = {
-    "abandonment_rate": "lapsed_gap_multiple",
-    "repeat_rate_change_after_price_rise": "price_rise_window_days",
-    "margin_by_tenure": "margin_share",
-}
-"""Metric -> the one setting of `OTHER` that enters it."""
-
-
-MADE_AGAIN = (
-    "int_occasions_paced", "int_customer_standings", "int_customer_segments", "int_customer_periods",
-    "int_customer_bases", "int_price_rises", "int_price_rise_buyers", "int_price_rise_change", "int_price_rise_bases",
-    "int_effects_told", "fct_customer_months", "int_tenure_bases", "int_metric_bases", "loyalty_metrics",
-)  # fmt: skip
-
-
-class OtherNights(DbtRunner):
-    """Builds nights with other definitions, of a project that was parsed with the usual ones."""
-
-    def _variables(self, as_of: dt.date | None) -> dict[str, Any]:
-        return super()._variables(as_of) | (OTHER if as_of else {})
-
-
-def test_a_number_is_that_of_a_night_with_the_other_setting(shop: CornerShop, database: Path, tries: Tries) -> None:
-    work = shop.home / "work"
-    shutil.copyfile(database, work / "warehouse.duckdb")
-    (work / "warehouse.duckdb").chmod(0o644)
-    results = OtherNights(shop.settings()).build(" ".join([*MADE_AGAIN, "!resource_type:test"]), NIGHT)
-    assert {result.status for result in results} == {"success"}
-    with duckdb.connect(str(work / "warehouse.duckdb"), read_only=True) as built:
-        for metric, setting in BUILT.items():
-            found = tries(metric, setting)
-            rows = built.execute(
-                "select segment, metric_value, ci_low, ci_high from marts.loyalty_metrics where metric = ? and "
-                "period_type = 'lifetime' and (segment_type = 'all' or metric = 'margin_by_tenure')",
-                [metric],
-            ).fetchall()
-            expected = {(f"{setting} {OTHER[setting]}", segment): tuple(told) for segment, *told in rows}
-            values = {key: (one.value, one.ci_low, one.ci_high) for key, one in found.items() if key in expected}
-            assert values == expected
-            assert any(one.difference for key, one in found.items() if key in expected)
 
 
 def test_nothing_is_tried_where_the_published_number_does_not_come_out_again(tries: Tries) -> None:

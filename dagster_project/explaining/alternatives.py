@@ -106,7 +106,10 @@ ALSO_ENTERING: Mapping[str, Sequence[str]] = {
     "loyalty_index_above_average_share": ("loyalty_index_minimum_items",),
     "loyalty_index_average_share": ("loyalty_index_minimum_items",),
     "loyalty_index_below_average_share": ("loyalty_index_minimum_items",),
-    "loyalty_score": ("active_window_days", "lapsed_gap_multiple", *EXPECTED_GAP, "loyalty_index_minimum_items"),
+    "loyalty_score": (
+        "active_window_days", "lapsed_gap_multiple", *EXPECTED_GAP, "loyalty_index_minimum_items",
+        "score_full_occasions", "score_full_net",
+    ),
     "loyalty_score_coverage": ("active_window_days",),
     "mentions_per_1000_customers": BOTS,
     "net_mention_sentiment": BOTS,
@@ -120,7 +123,7 @@ ALSO_ENTERING: Mapping[str, Sequence[str]] = {
     "resolution_median_business_hours": OPENING,
     "resolution_p90_business_hours": OPENING,
     "subscription_involuntary_churn_rate": ("subscription_grace_days",),
-}
+}  # fmt: skip
 """Metric -> settings that enter it through what its definition rests on, and that the definition does not name.
 
 `tests/drills/test_tried_settings.py` makes all metrics again under each setting and holds this table to it.

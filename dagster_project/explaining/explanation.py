@@ -36,7 +36,7 @@ from dagster_project.explaining.waterfall import Step, waterfall
 
 NOTHING_ENTERS = "no window or rule of the settings enters it"
 FITTED = "models that a night fits foretell it: their settings, changed in the shop's file, make other nights of it"
-NOTHING_TO_MOVE = "there is no number that another window or rule could move"
+NO_SOURCE = "there is no source for it, so no window or rule can move it"
 
 TABLES_OF_GRAINS = {
     "customers": ("marts.fct_orders", "marts.fct_feedback"),
@@ -224,7 +224,7 @@ def _untried(con: duckdb.DuckDBPyConnection, metric: str) -> tuple[tuple[str, ..
     if not subject.settings:
         return (), NOTHING_ENTERS
     if subject.period_type is None:
-        return (), NOTHING_TO_MOVE
+        return (), NO_SOURCE
     return tuple(name for name in subject.settings if name not in settings_tried(metric)), None
 
 

@@ -31,7 +31,7 @@ Compile = Callable[[Collection[str], Mapping[str, Any]], Mapping[str, str]]
 OnTry = Callable[[str], None]
 """Hears what is being made."""
 PERIODS = (TRAILING_WINDOW, "lifetime", "quarter", "month")
-"""Which of a metric's periods is looked at: the first that it is told for."""
+"""Which of a metric's periods is looked at: the first that has a number, or else the first that might have one."""
 DIFFERENCES = {"matched", "clustered"}
 """Intervals of numbers that say by how much two groups differ: nothing lies at 0."""
 NOTHING = Estimate(None, None, None, 0)
@@ -43,10 +43,11 @@ where metric = $metric or metric in (
 )
 order by metric
 """
-PERIODS_TOLD = f"""
-select distinct period_type
+SOURCED = f"""
+select period_type, bool_or(status = 'told')
 from (select period_type, status {LATEST_NUMBERS.format(database="")})
-where status = 'told'
+where status <> 'no_source'
+group by period_type
 """
 CLAIMED = "select period_type from marts.spec_claims_made where metric = ? order by claim limit 1"
 
@@ -68,7 +69,7 @@ class Subject:
         metric: its name.
         lines: it and the metrics that it divides, by name.
         bases: names of the sums that they take.
-        period_type: the kind of period that is looked at; None where no number is told.
+        period_type: the kind of period that is looked at; None where the shop has no source for it.
         settings: that enter it.
         is_difference: whether its interval says if there is a difference at all.
     """
@@ -89,9 +90,10 @@ def subject_of(con: duckdb.DuckDBPyConnection, metric: str) -> Subject:
         metric: its name.
     """
     rows = con.execute(LINES, {"metric": metric}).fetchall()
-    told = {period for (period,) in con.execute(PERIODS_TOLD, {"metric": metric}).fetchall()}
+    is_told = dict(con.execute(SOURCED, {"metric": metric}).fetchall())
     claimed = [period for (period,) in con.execute(CLAIMED, [metric]).fetchall()]
-    period_type = next((period for period in (*claimed, *PERIODS) if period in told), None)
+    sourced = [period for period in (*claimed, *PERIODS) if period in is_told]
+    period_type = next((period for period in sourced if is_told[period]), next(iter(sourced), None))
     lines = tuple(row[0] for row in rows)
     settings = [*named_in(row[1] for row in rows), *also_entering(lines)]
     if period_type == TRAILING_WINDOW:

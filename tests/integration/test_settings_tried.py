@@ -121,6 +121,14 @@ def test_an_adoption_window_is_recounted_product_by_product(con: duckdb.DuckDBPy
     assert len(found) > 10
 
 
+def test_a_metric_without_a_number_may_have_one_under_another_setting(tries: Tries) -> None:
+    found = tries("excess_lapse_after_bad_contacts", "effect_horizon_days")
+    assert {(tried.rule, tried.difference, tried.fragile) for tried in found.values()} == {
+        ("effect_horizon_days 90", None, ()),
+        ("effect_horizon_days 365", None, ()),
+    }
+
+
 def test_nothing_is_tried_where_the_published_number_does_not_come_out_again(tries: Tries) -> None:
     with pytest.raises(
         NotExplained,
@@ -162,4 +170,4 @@ def test_what_is_left_to_try_is_said_in_words(shop: CornerShop) -> None:
     for metric in ("mean_days_buying", "count_customers"):
         assert "no window or rule of the settings enters it" in explain(shop, metric, "--try").output
     assert "models that a night fits foretell it" in explain(shop, "predicted_clv", "--try").output
-    assert "there is no number that another window or rule could move" in explain(shop, "closed_loop_rate").output
+    assert "there is no source for it, so no window or rule can move it" in explain(shop, "closed_loop_rate").output

@@ -133,10 +133,10 @@ def print_explanation(found: Explanation) -> None:
         ],
     )
     _print_tried(found, unit)
-    if found.untried:
-        out.print(f"\nwith --try, made again under other values of {', '.join(found.untried)}")
     if found.not_tried:
-        out.print(f"\n{found.not_tried}")
+        out.print(f"\n{escape(found.not_tried)}")
+    elif found.untried:
+        out.print(f"\nwith --try, made again under other values of {', '.join(found.untried)}")
     if found.decisions:
         out.print("\n" + "\n".join(f"{name}: {verdict.replace('_', ' ')}" for name, verdict in found.decisions.items()))
         out.print(f"fragile: {', '.join(found.fragile) or 'none of the rules tried turns it'}")

@@ -21,7 +21,7 @@ from dagster_project.explaining.explanation import Explanation, claims_of
 from dagster_project.explaining.lineage import Lineage
 from dagster_project.explaining.sensitivity import Decisions
 from dagster_project.explaining.trial_database import open_trial_database
-from dagster_project.explaining.trials import OnTry, Trial, subject_of, try_settings
+from dagster_project.explaining.trials import NotMadeAgain, OnTry, Trial, subject_of, try_settings
 from dagster_project.publishing.versions import Manifest
 from dagster_project.settings import Settings
 from dagster_project.warehouse import Warehouse, without_values
@@ -35,7 +35,7 @@ def with_settings_tried(
     manifest: Manifest,
     on_try: OnTry = lambda _: None,
 ) -> Explanation:
-    """An explanation with its number under the other values of all settings that enter it.
+    """An explanation with its number under the other values of all settings that enter it, or with why there are none.
 
     Nothing is written but a folder of the home that is removed again: several may run at once, beside readers.
 
@@ -48,7 +48,7 @@ def with_settings_tried(
         on_try: told of each value.
 
     Raises:
-        NotExplained: the working file of the version's night is gone, or the published number does not come out again.
+        NotExplained: there is no working file of the version's night, or a night that is running holds it.
         DbtFailed: the project cannot be parsed or compiled.
     """
     if not found.untried:
@@ -63,8 +63,11 @@ def with_settings_tried(
         judges_base=True,
         judges_difference=subject.is_difference,
     )
-    with opened_trial(settings, database, manifest, subject.lines) as trial:
-        tried = try_settings(trial, subject, found.untried, definitions, decisions, on_try)
+    try:
+        with opened_trial(settings, database, manifest, subject.lines) as trial:
+            tried = try_settings(trial, subject, found.untried, definitions, decisions, on_try)
+    except NotMadeAgain as fault:
+        return replace(found, not_tried=str(fault))
     whole = [told for told in found.told if (told.period_type, told.segment) == (subject.period_type, "all")]
     decided = {name: side for told in whole for name, side in decisions.on(told.estimate).items()}
     return replace(found, tried=(*found.tried, *tried), decisions={**found.decisions, **decided}, untried=())

@@ -52,6 +52,10 @@ group by period_type
 CLAIMED = "select period_type from marts.spec_claims_made where metric = ? order by claim limit 1"
 
 
+class NotMadeAgain(NotExplained):
+    """The models do not give the published number under the settings that it was published with."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """Where metrics are made again: the database, the models, and who makes SQL of them."""
@@ -128,7 +132,7 @@ def try_settings(
         on_try: told of each value.
 
     Raises:
-        NotExplained: the version's own settings do not give the published number again.
+        NotMadeAgain: the version's own settings do not give the published number again.
     """
     lineage, database = trial.lineage, trial.database
     makers = lineage.makers_of(_sums_of(subject, trial, definitions))
@@ -155,12 +159,12 @@ def _sums_of(subject: Subject, trial: Trial, definitions: Mapping[str, Any]) -> 
 def _require_same(metric: str, published: Sequence[Number], again: Sequence[Number]) -> None:
     for told, found in zip(published, again, strict=False):
         if told != found:
-            raise NotExplained(
+            raise NotMadeAgain(
                 f"{metric} ({told.period_type}, {told.segment}): the published number is {told.shown}, its models now "
                 f"give {found.shown}; code or settings have changed since, so no other setting is tried"
             )
     if len(published) != len(again):
-        raise NotExplained(
+        raise NotMadeAgain(
             f"{metric}: {len(published)} numbers are published, its models now give {len(again)}; code or settings "
             "have changed since, so no other setting is tried"
         )

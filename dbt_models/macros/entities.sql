@@ -52,6 +52,7 @@
             'tax_amount': money(),
             'channel': 'varchar',
             'device': 'varchar',
+            'coupon_code': 'varchar',
             'country_code': 'varchar',
             'is_test': 'boolean',
             'is_fraud': 'boolean',
@@ -277,3 +278,12 @@ where 1 = 0
 
 {#- A source's key of a row that it may leave unnamed. -#}
 {% macro nullable_key_of(source, id) -%}case when {{ id }} is not null then {{ key_of(source, id) }} end{%- endmacro %}
+
+{#- A word that somebody typed or chose, as a coupon's code: none where it has more than sixty letters or an @, as that is
+    a sentence or an address, and says of a person what no mart should. -#}
+{% macro short_word(expression) -%}
+    case
+        when length({{ text(expression) }}) <= 60 and {{ text(expression) }} not like '%@%'
+            then {{ text(expression) }}
+    end
+{%- endmacro %}

@@ -24,7 +24,7 @@ PUBLISHED_MARTS = {
     "programme_effect", "loyalty_scores", "order_waterfalls",
     "fct_points_ledger", "fct_tier_changes", "fct_referrals", "dim_campaigns",
     "fct_campaign_messages", "fct_subscriptions", "fct_visits", "fct_costs", "dim_dates",
-    "customer_merges", "identity_sensitivity",
+    "customer_merges", "identity_sensitivity", "coupon_use",
 }  # fmt: skip
 SEEDS = {path.stem for path in (PROJECT_ROOT / "dbt_models" / "seeds").glob("*.csv")}
 JUDGED_WHERE_THEY_END = {

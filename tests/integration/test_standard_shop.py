@@ -43,7 +43,8 @@ FILES: dict[str, str] = {
 }
 """What the shop sends, as it was landed, under the standard names."""
 COMPARED = {
-    "fct_orders": "order_id, ordered_at, order_date, order_status, currency_code, gross_amount, net_amount",
+    "fct_orders": "order_id, ordered_at, order_date, order_status, coupon_code, currency_code, "
+    "gross_amount, net_amount",
     "fct_order_lines": "order_date, line_number, line_kind, product_kind, quantity",
     "fct_refunds": "refund_id, refunded_at, refund_amount, refund_reason, is_linked",
     "dim_products": "product_id, product_kind, quality_line, quality_rank, launch_date",

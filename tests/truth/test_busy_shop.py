@@ -6,6 +6,7 @@ Everybody writes from one mailbox of their own, so the warehouse's customers are
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from dataclasses import replace
 
 import pytest
@@ -94,6 +95,36 @@ def test_a_customer_agrees_who_agreed_in_every_account(shop: KnownShop) -> None:
         from warehouse.marts.dim_customers where count_accounts > 0 group by all order by all
     """)
     assert len(true) > 3
+
+
+def test_every_coupon_is_told_with_its_buyers_and_who_of_them_came_back(shop: KnownShop) -> None:
+    """Recounted by person from the delivered file in plain Python; that an order counts is proven elsewhere."""
+    placed = shop.rows(f"""
+        select sent.coupon_code, truth.person_id, told.order_date, told.is_valid, told.discount_amount, told.net_amount
+        from read_csv('{shop.root}/deliveries/orders.csv*', all_varchar = true) as sent
+        inner join memory.truth.orders as truth using (order_id)
+        inner join warehouse.marts.fct_orders as told using (order_id)
+        where told.is_revenue
+    """)
+    days: dict[str, set[dt.date]] = defaultdict(set)
+    for _, person, date, is_valid, _, _ in placed:
+        if is_valid:
+            days[person].add(date)
+    true = []
+    for coupon in sorted({row[0] for row in placed if row[0]}):
+        orders = [row for row in placed if row[0] == coupon]
+        first_use = {person: min(row[2] for row in orders if row[1] == person) for person in {row[1] for row in orders}}
+        closed = {person: day for person, day in first_use.items() if (shop.plan.last_day - day).days > 90 + 7}
+        returned = [p for p, day in closed.items() if any(0 < (later - day).days <= 90 for later in days[p])]
+        firsts = [person for person, day in first_use.items() if day == min(days[person])]
+        sums = [sum(row[place] for row in orders) for place in (4, 5)]
+        true.append((coupon, len(orders), len(first_use), len(firsts), *sums, len(closed), len(returned)))
+    assert true == shop.rows("""
+        select coupon_code, count_orders, count_customers, count_first_time_customers, total_discount, total_net,
+            count_mature_customers, count_returned_customers
+        from warehouse.marts.coupon_use order by coupon_code
+    """)
+    assert [(row[0], 0 < row[-1] < row[-2]) for row in true] == [("SALE15", True), ("THANKS10", True)]
 
 
 @pytest.mark.skipif(not HAS_SPLINK, reason="needs the extra [matching]")

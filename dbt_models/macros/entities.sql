@@ -22,7 +22,9 @@
             'social_handle': 'varchar',
             'full_name': 'varchar',
             'birthday': 'varchar',
-            'has_marketing_consent': 'boolean'
+            'has_marketing_consent': 'boolean',
+            'preferred_channel': 'varchar',
+            'preferred_kind': 'varchar'
         },
         'products': {
             'product_id': 'varchar',
@@ -279,8 +281,8 @@ where 1 = 0
 {#- A source's key of a row that it may leave unnamed. -#}
 {% macro nullable_key_of(source, id) -%}case when {{ id }} is not null then {{ key_of(source, id) }} end{%- endmacro %}
 
-{#- A word that somebody typed or chose, as a coupon's code: none where it has more than sixty letters or an @, as that is
-    a sentence or an address, and says of a person what no mart should. -#}
+{#- A word that somebody typed or chose, as a coupon's code: none where it has more than sixty letters or an @, as that
+    is a sentence or an address, and says of a person what no mart should. -#}
 {% macro short_word(expression) -%}
     case
         when length({{ text(expression) }}) <= 60 and {{ text(expression) }} not like '%@%'

@@ -97,6 +97,32 @@ def test_a_customer_agrees_who_agreed_in_every_account(shop: KnownShop) -> None:
     assert len(true) > 3
 
 
+def test_a_customer_prefers_what_the_latest_account_that_says_so_states(shop: KnownShop) -> None:
+    """Recounted by person in plain Python; several hundred state something, some of them twice and differently."""
+    said: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    for person, account_at, channel, kind in shop.rows(f"""
+        select person_id, updated_at, preferred_channel, preferred_kind
+        from read_csv('{shop.root}/deliveries/contacts.csv', all_varchar = true)
+        inner join memory.truth.identities on kind = 'account' and id = customer_id
+    """):
+        stated = said.setdefault(person, {"channel": [], "kind": []})
+        stated["channel"] += [(account_at, channel)] * bool(channel)
+        stated["kind"] += [(account_at, kind)] * bool(kind)
+    latest = {
+        person: tuple(max(stated[about])[1] if stated[about] else None for about in ("channel", "kind"))
+        for person, stated in said.items()
+    }
+    told = shop.rows("""
+        select distinct person_id, preferred_contact_channel, preferred_product_kind
+        from warehouse.marts.dim_customers
+        inner join memory.truth.identities as truth on truth.kind = 'account' and truth.id = customer_id
+    """)
+    assert {person: tuple(row) for person, *row in told} == latest
+    changed = [p for p, stated in said.items() if any(len({word for _, word in told}) > 1 for told in stated.values())]
+    assert len(changed) > 10
+    assert sum(kind is not None for _, kind in latest.values()) > 400
+
+
 def test_every_coupon_is_told_with_its_buyers_and_who_of_them_came_back(shop: KnownShop) -> None:
     """Recounted by person from the delivered file in plain Python; that an order counts is proven elsewhere."""
     placed = shop.rows(f"""

@@ -43,7 +43,8 @@ FEEDS: Mapping[str, Feed] = {
     ),
     "contacts": Feed(
         _columns(
-            "customer_id email phone full_name birthday loyalty_card social_handle has_marketing_consent updated_at"
+            "customer_id email phone full_name birthday loyalty_card social_handle has_marketing_consent"
+            " preferred_channel preferred_kind updated_at"
         ),
         key=("customer_id",),
         updated_at="updated_at",

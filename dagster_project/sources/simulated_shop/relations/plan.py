@@ -26,6 +26,8 @@ class Contacts:
         birthday_share: of people, those whose birthday is known.
         consent_share: of people whom no campaign chooses, those who agreed to be written to; a campaign chooses among
             those who agreed.
+        stated_share: of accounts, those whose owner states how to be written to and what kind of goods they like.
+        candid_share: of these, those who name their favourite kind; the others name any.
         address_style_shares: how the mailbox of a second account or a guest's order is written: as registered, with a
             plus tag, without the dot, in other case, as another mailbox, in wide letters.
     """
@@ -35,6 +37,8 @@ class Contacts:
     phone_share: float = 0.75
     birthday_share: float = 0.5
     consent_share: float = 0.6
+    stated_share: float = 0.4
+    candid_share: float = 0.8
     address_style_shares: tuple[float, ...] = (0.4, 0.15, 0.13, 0.1, 0.2, 0.02)
 
     def __post_init__(self) -> None:

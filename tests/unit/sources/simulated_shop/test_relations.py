@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from dagster_project.sources.simulated_shop import names
 from dagster_project.sources.simulated_shop.account_use import known_since
+from dagster_project.sources.simulated_shop.behaviour import KINDS
 from dagster_project.sources.simulated_shop.calendar import DAY
 from dagster_project.sources.simulated_shop.people import NEVER, TREATED
 from dagster_project.sources.simulated_shop.relations import lots, messages, referrals, subscriptions, tiers
-from dagster_project.sources.simulated_shop.relations.contacts import draw_identity
+from dagster_project.sources.simulated_shop.relations.contacts import CHANNEL_SHARES, draw_identity
 from dagster_project.sources.simulated_shop.relations.costs import expected_arrivals
 from dagster_project.sources.simulated_shop.relations.lots import NONE, PointEvents, settled
 from dagster_project.sources.simulated_shop.relations.membership import draw_memberships
@@ -100,6 +101,20 @@ def test_one_person_has_one_telephone_number_in_many_spellings() -> None:
 def test_campaigns_write_to_people_who_agreed_only() -> None:
     agreed = set(feed("contacts").to_pandas().query("has_marketing_consent")["customer_id"])
     assert set(feed("campaign_messages")["customer_id"].to_pylist()) <= agreed
+
+
+def test_preferences_are_stated_by_account_and_mostly_candid() -> None:
+    block, contacts = block_of(), feed("contacts").to_pandas()
+    stated = contacts["preferred_kind"].notna()
+    assert (stated == contacts["preferred_channel"].notna()).all()
+    assert_share(stated, RELATIONS.contacts.stated_share)
+    is_favourite = (contacts["preferred_kind"] == np.array(KINDS)[block.people.favourite_kind[block.accounts.person]])[
+        stated
+    ]
+    candid = RELATIONS.contacts.candid_share
+    assert_share(is_favourite, candid + (1 - candid) / len(KINDS))
+    for channel, share in CHANNEL_SHARES.items():
+        assert_share(contacts["preferred_channel"][stated] == channel, share)
 
 
 # -- points --------------------------------------------------------------------------------------------------------

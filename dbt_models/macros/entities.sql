@@ -172,6 +172,12 @@
             'changed_at': 'timestamp',
             'change_reason': 'varchar'
         },
+        'badges': {
+            'customer_id': 'varchar',
+            'badge_name': 'varchar',
+            'badge_level': 'bigint',
+            'awarded_at': 'timestamp'
+        },
         'referrals': {
             'referral_id': 'varchar',
             'referrer_customer_id': 'varchar',

@@ -166,7 +166,11 @@
 
 {#- Of a member, by the as-of. -#}
 {% macro member_bases() -%}
-    {{ return({'count_programme_members': counted('true'), 'count_active_members': counted('is_active_member')}) }}
+    {{ return({
+        'count_programme_members': counted('true'),
+        'count_active_members': counted('is_active_member'),
+        'count_badge_holders': counted('holds_badge'),
+    }) }}
 {%- endmacro %}
 
 {#- Of a customer who was active in the year before a launch or bought the product after it. -#}

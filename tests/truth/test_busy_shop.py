@@ -250,6 +250,37 @@ def test_every_member_has_the_points_that_they_truly_have(shop: KnownShop) -> No
     assert shop.rows("select min(points_balance) >= 0 from warehouse.marts.fct_points_ledger") == [(True,)]
 
 
+def test_every_member_holds_the_badges_that_they_were_given(shop: KnownShop) -> None:
+    """Recounted from the truth: orders that arrived since joining, and years in the programme, by person."""
+    told = shop.rows("""
+        select person_id, badge_name, badge_level, award_number
+        from warehouse.marts.fct_badges inner join warehouse.marts.dim_customers using (customer_key)
+        inner join memory.truth.accounts using (customer_id) order by all
+    """)
+    joined = shop.rows(f"""
+        select person_id, min(valid_from) from '{shop.root}/deliveries/tier_changes.csv'
+        inner join memory.truth.accounts using (customer_id) group by person_id
+    """)
+    arrivals = defaultdict(list)
+    for person, at in shop.rows(f"""
+        select person_id, delivered_at from memory.truth.orders inner join (
+            select order_id, try_cast(delivered_at as timestamp) as delivered_at
+            from read_csv('{shop.root}/deliveries/orders.csv*', all_varchar = true)
+            where customer_id is not null
+        ) as sent using (order_id)
+        where fate = 'regular' and delivered_at is not null
+    """):
+        arrivals[person].append(at)
+    end = dt.datetime.combine(shop.plan.last_day + dt.timedelta(days=1), dt.time())
+    true = []
+    for person, since in joined:
+        count = sum(at >= since for at in arrivals[person])
+        levels = {"regular": sum(count >= n for n in (3, 10, 25)), "anniversary": (end - since).days // 365}
+        true += [(person, badge, level, level) for badge, last in levels.items() for level in range(1, last + 1)]
+    assert told == sorted(true)
+    assert len(told) > 300
+
+
 def test_balances_of_the_last_month_are_those_of_the_ledger(shop: KnownShop) -> None:
     rows = shop.rows("""
         with ends as (

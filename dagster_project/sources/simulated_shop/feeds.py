@@ -117,6 +117,11 @@ FEEDS: Mapping[str, Feed] = {
     "tier_changes": Feed(
         _columns("customer_id tier valid_from reason"), key=("customer_id", "valid_from"), happened_at="valid_from"
     ),
+    "badges": Feed(
+        _columns("customer_id badge awarded_at level"),
+        key=("customer_id", "badge", "awarded_at"),
+        happened_at="awarded_at",
+    ),
     "referrals": Feed(
         _columns(
             "referral_id referrer_customer_id channel invited_at referred_customer_id order_id converted_at"

@@ -18,12 +18,14 @@ with of_accounts as (
 ranked as (
     select
         *,
-        {%- for told in ['preferred_contact_channel', 'preferred_product_kind'] %}
         row_number() over (
-            partition by customer_key, {{ told }} is null
-            order by known_at desc nulls last, source_name asc, customer_id asc, {{ told }} asc
-        ) as rank_of_{{ told }}{{ ',' if not loop.last }}
-        {%- endfor %}
+            partition by customer_key, preferred_contact_channel is null
+            order by known_at desc nulls last, source_name asc, customer_id asc, preferred_contact_channel asc
+        ) as channel_rank,
+        row_number() over (
+            partition by customer_key, preferred_product_kind is null
+            order by known_at desc nulls last, source_name asc, customer_id asc, preferred_product_kind asc
+        ) as kind_rank
     from of_accounts
 )
 
@@ -33,7 +35,7 @@ select
     bool_or(birthday is not null) as has_birthday,
     -- one account that refused is enough: whoever is asked twice is written to by none
     bool_and(has_marketing_consent) as has_marketing_consent,
-    max(preferred_contact_channel) filter (where rank_of_preferred_contact_channel = 1) as preferred_contact_channel,
-    max(preferred_product_kind) filter (where rank_of_preferred_product_kind = 1) as preferred_product_kind
+    max(preferred_contact_channel) filter (where channel_rank = 1) as preferred_contact_channel,
+    max(preferred_product_kind) filter (where kind_rank = 1) as preferred_product_kind
 from ranked
 group by customer_key

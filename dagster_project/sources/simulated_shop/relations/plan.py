@@ -116,6 +116,27 @@ class Tiers:
 
 
 @dataclass(frozen=True)
+class Badges:
+    """Badges of members.
+
+    Attributes:
+        order_counts: of orders that arrived since joining, for each level of the badge `regular`; none turns it off.
+        span_days: days in the programme for each level of the badge `anniversary`; 0 turns it off.
+    """
+
+    order_counts: tuple[int, ...] = (3, 10, 25)
+    span_days: int = 365
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated."""
+        if list(self.order_counts) != sorted({max(count, 1) for count in self.order_counts}) or self.span_days < 0:
+            raise SourceError(
+                f"Badges: order_counts are {self.order_counts}, span_days {self.span_days}; expected rising numbers"
+                " from 1, and days from 0"
+            )
+
+
+@dataclass(frozen=True)
 class Referrals:
     """Who brings whom.
 
@@ -237,6 +258,7 @@ class Relations:
     contacts: Contacts = field(default_factory=Contacts)
     points: Points = field(default_factory=Points)
     tiers: Tiers = field(default_factory=Tiers)
+    badges: Badges = field(default_factory=Badges)
     referrals: Referrals = field(default_factory=Referrals)
     messages: Messages = field(default_factory=Messages)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)

@@ -111,7 +111,7 @@ def came_back_soon(shop: TidyShop) -> pd.DataFrame:
 
 def of_orders(shop: TidyShop) -> pd.DataFrame:
     """Orders that count as revenue, guests' too, with what is left of them."""
-    rows = shop.revenue.reset_index()
+    rows = shop.revenue.reset_index().assign(channel=shop.channel)
     rows["product_kind"] = rows["order"].map(shop.main_kinds).fillna("unknown")
     return placed(shop, rows, f"day {LONG}").assign(y=lambda found: found["net"], x=PARTS)
 

@@ -6,6 +6,7 @@ the number of the group that each is in, and gives arrays by group.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -108,7 +109,9 @@ def median_open(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Fi
         if not closed.any():
             told["value"][group] = np.nan
             continue
-        bounds = open_share.confidence_interval(0.95, method="log-log")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # where nothing has closed yet there is no bound
+            bounds = open_share.confidence_interval(0.95, method="log-log")
         for name, curve in {"value": open_share, "low": bounds.low, "high": bounds.high}.items():
             known = np.where(open_share.probabilities == 0, 0, np.nan_to_num(curve.probabilities, nan=1))
             reached = known <= 0.5 + 1e-12

@@ -46,7 +46,7 @@ def wilson(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Figures
 
 
 def wilson_bounds(k: NDArray[np.float64], n: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The two shares p for which k is z standard errors off: roots of (k/n − p)² = z² p (1 − p) / n."""
+    """The two shares p for which k is z standard errors off: roots of (k/n - p)² = z² p (1 - p) / n."""
     with np.errstate(divide="ignore", invalid="ignore"):
         a, b, c = 1 + Z**2 / n, -(2 * k / n + Z**2 / n), (k / n) ** 2
         root = np.sqrt(np.maximum(b**2 - 4 * a * c, 0))
@@ -62,7 +62,7 @@ def odds(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Figures:
 
 
 def ratio(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Figures:
-    """A ratio of sums over independent rows: the mean square of y − r x over n − 1 (Cochran 1977, 6.13)."""
+    """A ratio of sums over independent rows: the mean square of y - r x over n - 1 (Cochran 1977, 6.13)."""
     return linearised(rows, groups, count, np.bincount(groups, minlength=count).astype(float))
 
 
@@ -71,9 +71,7 @@ def mean(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Figures:
     return linearised(rows, groups, count, summed(rows["x"] > 0, groups, count))
 
 
-def linearised(
-    rows: pd.DataFrame, groups: NDArray[np.int64], count: int, n: NDArray[np.float64]
-) -> Figures:
+def linearised(rows: pd.DataFrame, groups: NDArray[np.int64], count: int, n: NDArray[np.float64]) -> Figures:
     """A ratio with the interval of n rows."""
     told = plain(rows, groups, count)
     left = np.asarray(rows["y"], float) - np.nan_to_num(told["value"])[groups] * np.asarray(rows["x"], float)
@@ -104,7 +102,9 @@ def median_open(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Fi
     for group in range(count):
         own = rows[groups == group]
         closed = own["y"] > 0
-        sample = stats.CensoredData(uncensored=own["length"][closed].to_numpy(), right=own["length"][~closed].to_numpy())
+        sample = stats.CensoredData(
+            uncensored=own["length"][closed].to_numpy(), right=own["length"][~closed].to_numpy()
+        )
         open_share = stats.ecdf(sample).sf
         if not closed.any():
             told["value"][group] = np.nan
@@ -129,8 +129,8 @@ def add_up(rows: pd.DataFrame, parts: pd.Categorical, tell: Tell, scale: float) 
         scale: what values and bounds are multiplied by.
 
     Returns:
-        One row per period and part that has a value: place, segment, numerator, denominator (in ten-thousandths), value,
-        low, high, is_over.
+        One row per period and part that has a value: place, segment, numerator and denominator in ten-thousandths,
+        value, low, high, is_over.
     """
     codes = rows["place"].to_numpy(np.int64) * len(parts.categories) + parts.codes
     found, groups = np.unique(codes, return_inverse=True)

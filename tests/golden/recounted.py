@@ -1,40 +1,46 @@
-"""Every metric that the public shops tell, counted anew: metric, rows, and how figures come from them.
-
-Rows are one per customer, order, answer or gap and period: y above the line, x below it, in ten-thousandths.
-"""
+"""Every metric that the public shops tell, counted anew: a table of metric, rows, and how figures come from them."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
 import pandas as pd
-from adding_up import Z, Tell, add_up, mean, median_open, odds, over_months, plain, ratio, wilson
-from tidy_lifecycle import DAY, paced, scores, standing
-from tidy_periods import LONG, bought, in_lifetime, periods, placed
+from adding_up import Tell, add_up, mean, median_open, odds, over_months, ratio, wilson
+from metric_rows import (
+    Rows,
+    came_back_soon,
+    of_answers,
+    of_bought,
+    of_customers,
+    of_gaps,
+    of_kinds,
+    of_loyal,
+    of_months,
+    of_orders,
+    of_scores,
+    of_tenure,
+    of_window,
+)
+from tidy_lifecycle import standing
+from tidy_periods import LONG, periods
 from tidy_shops import PARTS, WINDOW, TidyShop
 
 from dagster_project.settings import PROJECT_ROOT
-
-Rows = Callable[[TidyShop], pd.DataFrame]
 
 OF_ORDERS = ("channel", "device", "country", "product_kind")
 STAYING = (*OF_ORDERS, "acquisition_channel", "acquisition_cohort")
 """Splits by what a customer began with."""
 STANDING = ("rfm_segment", "loyalty", "tier")
 """Splits by how a customer stood on the day before the trailing window, and told for it alone."""
-OF_ANSWERS = ("survey_channel", "language", *STAYING, *STANDING)
+SPLITS = (*STAYING, *STANDING)
+OF_ANSWERS = ("survey_channel", "language", *SPLITS)
 BY_TENURE = ("tenure_month",)
 """Told for the parts alone."""
 ALIKE = {"survey_channel": "email", "language": "pt", "device": "unknown"}
 """What these files say alike of all answers and orders, or of none."""
-REPEAT_WINDOW = 90
-LATE = 7
-MARGIN = (3, 10)
-BACK = f"second <= first + {REPEAT_WINDOW}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Recount:
     """How a metric is counted anew.
 
     Attributes:
-        rows: of a shop; None where it has none to tell of.
+        rows: of a shop.
         tell: how figures come from rows.
         splits: that it is told for.
         scale: of values and bounds.
@@ -56,176 +62,29 @@ class Recount:
     compares: bool = False
 
 
-# -- rows ----------------------------------------------------------------------------------------------------------
-
-
-def count(holds: pd.Series) -> pd.Series:
-    """What holds, or is counted, in ten-thousandths."""
-    return holds.astype("int64") * PARTS
-
-
-def of_bought(chosen: str, above: str, below: str, kinds: str = "month quarter trailing_window") -> Rows:
-    """Of the chosen customers of a period, one column and another; names of counts begin with #, those of money do not."""
-
-    def rows(shop: TidyShop) -> pd.DataFrame:
-        table = bought(shop)
-        table = table[table["period"].isin(kinds.split())].query(chosen)
-        return table.assign(y=_column(table, above), x=_column(table, below))
-
-    return rows
-
-
-def _column(table: pd.DataFrame, name: str) -> pd.Series:
-    values = table.eval(name.removeprefix("#"))
-    values = values if isinstance(values, pd.Series) else pd.Series(values, table.index)
-    return count(values) if name.startswith("#") else values.astype("int64")
-
-
-def of_customers(above: str, below: str = "#True", mature: bool = True) -> Rows:
-    """Of all customers, one column and another, as of the night; not mature where a second purchase is still awaited."""
-
-    def rows(shop: TidyShop) -> pd.DataFrame:
-        first, last = shop.customers["first"], shop.customers["last"]
-        known = (shop.as_of - first).dt.days
-        table = shop.customers.assign(
-            days_silent=(shop.as_of - last).dt.days,
-            days_buying=(last - first).dt.days,
-            days_known=known + 1,
-            lapses=standing(shop, shop.as_of)["count_lapses"],
-            open=(known <= REPEAT_WINDOW + LATE) & (not mature),
-        )
-        table = table.assign(y=_column(table, above), x=_column(table, below))
-        return in_lifetime(shop, table.reset_index(names="customer"))
-
-    return rows
-
-
-def came_back_soon(shop: TidyShop) -> pd.DataFrame:
-    """Of customers by the period of their first day, those whose second came within the window that is over."""
-    rows = shop.customers.assign(day=shop.customers["first"]).reset_index(names="customer")
-    rows = placed(shop, rows, "month quarter lifetime")
-    is_over = (shop.as_of - rows["first"]).dt.days > REPEAT_WINDOW + LATE
-    is_back = (rows["second"] - rows["first"]).dt.days <= REPEAT_WINDOW
-    return rows.assign(y=count(is_over & is_back), x=count(is_over), open=~is_over & (rows["period"] != "lifetime"))
-
-
-def of_orders(shop: TidyShop) -> pd.DataFrame:
-    """Orders that count as revenue, guests' too, with what is left of them."""
-    rows = shop.revenue.reset_index().assign(channel=shop.channel)
-    rows["product_kind"] = rows["order"].map(shop.main_kinds).fillna("unknown")
-    return placed(shop, rows, f"day {LONG}").assign(y=lambda found: found["net"], x=PARTS)
-
-
-def of_kinds(above: str, below: str) -> Rows:
-    """Of customers by period, of how many kinds of goods they bought."""
-
-    def rows(shop: TidyShop) -> pd.DataFrame:
-        lines = shop.lines.dropna(subset="goods").merge(shop.valid[["customer"]], left_on="order", right_index=True)
-        lines = lines.drop_duplicates(["customer", "day", "goods"])
-        lines = placed(shop, lines, "trailing_window lifetime")
-        table = lines.groupby(["place", "period", "customer"])["goods"].nunique().reset_index(name="kinds")
-        return table.assign(y=_column(table, above), x=_column(table, below))
-
-    return rows
-
-
-def of_window(chosen: Callable[[pd.DataFrame], pd.Series]) -> Rows:
-    """Of customers chosen by how they stood on the day before the trailing window, what they spent in it."""
-
-    def rows(shop: TidyShop) -> pd.DataFrame:
-        before = standing(shop, shop.as_of - WINDOW)
-        window = bought(shop).query("period == 'trailing_window'").set_index("customer")
-        spent = window["net"].reindex(before.index[chosen(before)], fill_value=0)
-        return spent.rename("y").reset_index().assign(x=PARTS, period="trailing_window", place=1)
-
-    return rows
-
-
-def of_loyal(shop: TidyShop) -> pd.DataFrame:
-    """Of the customers of the trailing window, those who are loyal as of the night."""
-    rows = bought(shop).query("period == 'trailing_window' and active")
-    return rows.assign(y=count(rows["customer"].map(standing(shop, shop.as_of)["is_loyal"])), x=PARTS)
-
-
-def of_months(shop: TidyShop) -> pd.DataFrame:
-    """Spending in the complete months of the trailing window, beside all customers of the window."""
-    window = bought(shop).query("period == 'trailing_window' and active")
-    months = bought(shop).query("period == 'month' and active")
-    months = months[months["start"] >= window["start"].iloc[0]]
-    told = periods(shop).query("period == 'month'")["start"]
-    told = told[told >= window["start"].iloc[0]]
-    rows = pd.concat([window.assign(start=pd.NaT, y=0), months.assign(y=months["net"])])
-    return rows.assign(month=pd.Categorical(rows["start"], told), x=0, period="trailing_window", place=1)
-
-
-def of_gaps(shop: TidyShop) -> pd.DataFrame:
-    """Gaps from each purchase day to the next, or to the night; y is whether it has closed."""
-    rows = placed(shop, shop.occasions, "trailing_window lifetime")
-    return rows.assign(
-        y=count(rows["next_day"].notna()), x=PARTS, length=(rows["next_day"].fillna(shop.as_of) - rows["day"]).dt.days
-    )
-
-
-def of_tenure(shop: TidyShop) -> pd.DataFrame:
-    """Margin of customers in the complete months in which they bought, by months since their first."""
-    rows = bought(shop).query("period == 'month' and active")
-    first = rows["customer"].map(shop.customers["first"])
-    since = (rows["start"].dt.year - first.dt.year) * 12 + rows["start"].dt.month - first.dt.month
-    margin = (rows["net"] * MARGIN[0] * 2 + MARGIN[1]) // (MARGIN[1] * 2)
-    return in_lifetime(shop, rows.assign(y=margin, x=PARTS, tenure_month=since.astype(str)))
-
-
-def of_scores(pillar: str) -> Rows:
-    """Of customers who have it, a score."""
-
-    def rows(shop: TidyShop) -> pd.DataFrame:
-        table = scores(shop)[pillar].dropna()
-        table = pd.DataFrame({"y": np.rint(table * PARTS).astype("int64"), "x": PARTS})
-        return in_lifetime(shop, table.reset_index(names="customer"))
-
-    return rows
-
-
-def of_answers(holds: str) -> Rows:
-    """Of each customer's latest answer of a period, whether it has so many stars."""
-
-    def rows(shop: TidyShop) -> pd.DataFrame:
-        table = placed(shop, shop.answers.sort_values(["at", "key"]), LONG)
-        table = table.drop_duplicates(["place", "customer"], keep="last")
-        return table.assign(y=_column(table, holds), x=PARTS)
-
-    return rows
-
-
-share = partial(of_bought, below="#True")
+per_customer = partial(of_bought, below="#True")
 CLASSIC = "#active and not is_new"
 
 RECOUNTED: dict[str, Recount] = {
     "repeat_purchase_rate": Recount(of_customers("#count >= 2", mature=False), wilson),
     "repeat_purchase_rate_within_window": Recount(came_back_soon, wilson),
-    "purchase_frequency": Recount(
-        share("active", "#occasions", kinds="trailing_window"), mean, (*STAYING, *STANDING)
-    ),
+    "purchase_frequency": Recount(per_customer("active", "#occasions", kinds="trailing_window"), mean, SPLITS),
     "purchase_frequency_per_year": Recount(
-        of_bought("active", "#occasions", "#days_observed", "trailing_window"), ratio, (*STAYING, *STANDING), 365
+        of_bought("active", "#occasions", "#days_observed", "trailing_window"), ratio, SPLITS, 365
     ),
     "abandonment_rate": Recount(of_customers("#lapses", "#days_known"), ratio, scale=365),
-    "upsell_ratio": Recount(of_kinds("#kinds >= 2", "#kinds == 1"), odds, (*STAYING, *STANDING)),
-    "multi_kind_share": Recount(of_kinds("#kinds >= 2", "#True"), wilson, (*STAYING, *STANDING)),
+    "upsell_ratio": Recount(of_kinds("#kinds >= 2", "#kinds == 1"), odds, SPLITS),
+    "multi_kind_share": Recount(of_kinds("#kinds >= 2", "#True"), wilson, SPLITS),
     "average_order_value": Recount(of_orders, mean, OF_ORDERS),
-    "retention_rate": Recount(share("before", "#active"), wilson, (*STAYING, *STANDING), compares=True),
-    "churn_rate": Recount(share("before", "#not active"), wilson, (*STAYING, *STANDING), compares=True),
-    "retention_rate_classic": Recount(
-        of_bought("before or active", CLASSIC, "#before"), wilson, (*STAYING, *STANDING), compares=True
-    ),
+    "retention_rate": Recount(per_customer("before", "#active"), wilson, SPLITS, compares=True),
+    "churn_rate": Recount(per_customer("before", "#not active"), wilson, SPLITS, compares=True),
+    "retention_rate_classic": Recount(of_bought("before or active", CLASSIC, "#before"), wilson, SPLITS, compares=True),
     "reactivated_customer_share": Recount(
-        share("active", "#not before and not is_new"), wilson, (*STAYING, *STANDING), compares=True
+        per_customer("active", "#not before and not is_new"), wilson, SPLITS, compares=True
     ),
-    "revenue_churn_rate": Recount(
-        of_bought("before", "net_before - net", "net_before"), ratio, (*STAYING, *STANDING), compares=True
-    ),
+    "revenue_churn_rate": Recount(of_bought("before", "net_before - net", "net_before"), ratio, SPLITS, compares=True),
     "mean_days_since_last_order": Recount(of_customers("#days_silent"), mean),
-    "net_per_active_customer": Recount(share("active", "net"), mean, (*STAYING, *STANDING)),
+    "net_per_active_customer": Recount(per_customer("active", "net"), mean, SPLITS),
     "loyal_share": Recount(of_loyal, wilson),
     "loyal_customer_spend": Recount(of_window(lambda before: before["is_loyal"]), mean, compares=True),
     "other_customer_spend": Recount(
@@ -235,12 +94,10 @@ RECOUNTED: dict[str, Recount] = {
         of_bought("active and is_new", "net", "#days_observed", "trailing_window"), ratio, scale=365
     ),
     "margin_by_tenure": Recount(of_tenure, mean, BY_TENURE),
-    "full_price_repeat_share": Recount(
-        of_bought("active", "#full_price_again", "#orders_again", LONG), ratio, (*STAYING, *STANDING)
-    ),
-    "repeat_revenue_share": Recount(of_bought("active", "net_again", "net", LONG), ratio, (*STAYING, *STANDING)),
-    "revenue_variation": Recount(of_months, over_months, (*STAYING, *STANDING)),
-    "purchase_gap_median_days": Recount(of_gaps, median_open, (*STAYING, *STANDING)),
+    "full_price_repeat_share": Recount(of_bought("active", "#full_price_again", "#orders_again", LONG), ratio, SPLITS),
+    "repeat_revenue_share": Recount(of_bought("active", "net_again", "net", LONG), ratio, SPLITS),
+    "revenue_variation": Recount(of_months, over_months, SPLITS),
+    "purchase_gap_median_days": Recount(of_gaps, median_open, SPLITS),
     "mean_days_buying": Recount(of_customers("#days_buying", "#count >= 2", mature=False), mean),
     "csat_share": Recount(of_answers("#stars >= 4"), wilson, OF_ANSWERS),
     "csat_dissatisfied_share": Recount(of_answers("#stars <= 2"), wilson, OF_ANSWERS),
@@ -265,9 +122,9 @@ KEYS = ["segment_type", "segment", "period", "start"]
 
 @cache
 def recounted(shop: TidyShop, metric: str) -> pd.DataFrame:
-    """The figures of a metric: segment_type, segment, period, start, numerator, denominator, value, low, high, is_mature.
+    """The figures of a metric in every period and part, those in ten-thousandths that it divides among them.
 
-    Numerator and denominator are in ten-thousandths.
+    Columns: segment_type, segment, period, start, numerator, denominator, value, low, high, is_mature.
     """
     if metric in MULTIPLES:
         return _divided(*(recounted(shop, part) for part in MULTIPLES[metric]))

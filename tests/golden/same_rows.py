@@ -6,6 +6,10 @@ import numpy as np
 import pandas as pd
 
 
+TINY = 1e-12
+"""What rounding leaves of a zero."""
+
+
 def differing(
     published: pd.DataFrame,
     recounted: pd.DataFrame,
@@ -33,7 +37,7 @@ def differing(
         left, right = both[column], both[f"{column}_recounted"]
         if left.dtype.kind == "f" or right.dtype.kind == "f":
             off = np.abs(left.astype(float) - right.astype(float))
-            allowed = relative * np.abs(right.astype(float))
+            allowed = relative * np.abs(right.astype(float)) + TINY
             if beside and column in beside:
                 allowed = allowed + 1e-6 * np.abs(both[beside[column]])
             unlike = (off > allowed) | (left.isna() != right.isna())

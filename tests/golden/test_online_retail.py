@@ -7,7 +7,8 @@ from decimal import Decimal
 import duckdb
 import pandas as pd
 import pytest
-from real_shops import OpenNight, data_folder
+from real_shops import OpenNight
+from tidy_shops import PARTS, invoice_lines
 
 
 @pytest.fixture(scope="module")
@@ -17,20 +18,11 @@ def night(open_night: OpenNight) -> duckdb.DuckDBPyConnection:
 
 @pytest.fixture(scope="module")
 def lines() -> pd.DataFrame:
-    """The file's lines with exact amounts, in cents of cents, the second sheet's copies left out."""
-    table = pd.read_csv(data_folder("online_retail") / "online_retail_II.csv.gz", dtype=str, keep_default_na=False)
-    table["amount"] = table["Quantity"].astype("int64") * (table["Price"].astype(float) * 10_000).round().astype(
-        "int64"
-    )
-    falls_back = pd.to_datetime(table["InvoiceDate"]).diff() < pd.Timedelta(0)
-    assert falls_back.sum() == 1
-    in_second = falls_back.cumsum() == 1
-    overlap = set(table.loc[in_second, "Invoice"]) & set(table.loc[~in_second, "Invoice"])
-    return table[~(in_second & table["Invoice"].isin(overlap))]
+    return invoice_lines()
 
 
 def total(table: pd.DataFrame) -> Decimal:
-    return Decimal(int(table["amount"].sum())) / 10_000
+    return Decimal(int(table["amount"].sum())) / PARTS
 
 
 def test_the_overlapping_sheets_count_once_with_the_reason(night: duckdb.DuckDBPyConnection) -> None:

@@ -94,7 +94,12 @@ def test_waterfalls_lead_from_all_orders_to_those_that_count(published: Query, s
     left = sums["size"].sum() - sums["size"].where(~counted.to_numpy(), 0).cumsum()
     gross_left = sums["sum"].sum() - sums["sum"].where(~counted.to_numpy(), 0).cumsum()
     again = pd.DataFrame(
-        {"count_orders": sums["size"], "count_orders_left": left, "total_gross": sums["sum"], "total_gross_left": gross_left}
+        {
+            "count_orders": sums["size"],
+            "count_orders_left": left,
+            "total_gross": sums["sum"],
+            "total_gross_left": gross_left,
+        }
     )
     assert set(found["step"]) == set(steps)
     assert found["step"].iloc[-1] == "counted"
@@ -172,7 +177,9 @@ def test_cohorts_keep_the_customers_who_came_back(published: Query, shop: str) -
     months = months_bought(tidy(shop))
     months["cohort"] = months["customer"].map(first)
     cells = months.groupby(["cohort", "month"]).agg(
-        count_active_customers=("customer", "size"), count_orders=("count_orders", "sum"), total_net=("total_net", "sum")
+        count_active_customers=("customer", "size"),
+        count_orders=("count_orders", "sum"),
+        total_net=("total_net", "sum"),
     )
     pairs = [(cohort, month) for cohort in set(first) for month in pd.date_range(cohort, tidy(shop).as_of, freq="MS")]
     cells = cells.reindex(pd.MultiIndex.from_tuples(pairs, names=["cohort", "month"]), fill_value=0).reset_index()
@@ -202,7 +209,9 @@ def test_rfm_scores_are_shared_by_equals(published: Query, shop: str) -> None:
     now = standing(tidy(shop), tidy(shop).as_of)
     middle = (now["frequency_score"] + now["monetary_score"] + 1) // 2
     now = now.assign(segment=[rfm_names()[pair] for pair in zip(now["recency_score"], middle, strict=True)])
-    assert_same(found, now[["silent", "occasions_in_window", "net_in_window", *scored, "segment"]].reset_index(), ["customer"])
+    assert_same(
+        found, now[["silent", "occasions_in_window", "net_in_window", *scored, "segment"]].reset_index(), ["customer"]
+    )
 
 
 @every_shop
@@ -263,7 +272,9 @@ def test_what_followed_answers_is_counted_among_all_of_them(published: Query, ho
         f"select band, count_answers, count_matched_answers, mean_after_answer from marts.feedback_behaviour "
         f"where instrument = 'csat' and outcome = 'repurchase_share' and horizon_days = {horizon}",
     ).set_index("band")
-    bands = np.select([shop.answers["stars"] >= 4, shop.answers["stars"] <= 2], ["satisfied", "dissatisfied"], "neutral")
+    bands = np.select(
+        [shop.answers["stars"] >= 4, shop.answers["stars"] <= 2], ["satisfied", "dissatisfied"], "neutral"
+    )
     answers = shop.answers.assign(band=bands).drop_duplicates(["customer", "band", "day"])
     month_after = answers["day"].dt.to_period("M").dt.end_time.dt.normalize() + DAY
     answers = answers[month_after + horizon * DAY <= shop.as_of + DAY]

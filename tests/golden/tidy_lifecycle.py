@@ -70,7 +70,7 @@ def _pace_of(days: list[pd.Timestamp], shop_gaps: list[float]) -> Iterator[tuple
 
 @cache
 def standing(shop: TidyShop, date: pd.Timestamp) -> pd.DataFrame:
-    """Customers by the end of a day, with state, loyalty, lapses and the three RFM scores. Nobody here is a detractor."""
+    """Customers by the end of a day: state, loyalty, lapses, the three RFM scores. Nobody here is a detractor."""
     known = paced(shop)[paced(shop)["day"] <= date].groupby("customer").tail(1).set_index("customer")
     silent = (date - known["day"]).dt.days
     states = {

@@ -10,6 +10,8 @@ from tidy_lifecycle import DAY
 from tidy_shops import WINDOW, TidyShop
 
 LONG = "month quarter trailing_window lifetime"
+ONLY_ONES = ("lifetime", "trailing_window")
+"""Kinds of which there is one period each; these come first."""
 
 
 @cache
@@ -35,13 +37,13 @@ def periods(shop: TidyShop) -> pd.DataFrame:
 
 
 def dated(shop: TidyShop, rows: pd.DataFrame, kinds: str) -> pd.DataFrame:
-    """Rows with a day, once for each kind of period, with the start of theirs; the window before the last has one, too."""
+    """Rows with a day once for each kind of period, with its start; the window before the trailing one has one, too."""
     first, window = shop.occasions["day"].min(), shop.as_of + DAY - WINDOW
     day = rows["day"].to_numpy()
     starts = {
         "day": lambda: day,
         "month": lambda: day.astype("M8[M]"),
-        "quarter": lambda: rows["day"].dt.to_period("Q").dt.start_time.to_numpy(),
+        "quarter": rows["day"].dt.to_period("Q").dt.start_time.to_numpy,
         "trailing_window": lambda: np.where(day >= window.to_numpy(), window, window - WINDOW),
         "lifetime": lambda: np.full(len(day), first),
     }
@@ -61,9 +63,9 @@ def placed(shop: TidyShop, rows: pd.DataFrame, kinds: str) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True).astype({"place": "int64"})
 
 
-def in_lifetime(shop: TidyShop, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the lifetime."""
-    return rows.assign(place=0, period="lifetime")
+def in_one(period: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that are all of the lifetime, or all of the trailing window."""
+    return rows.assign(place=ONLY_ONES.index(period), period=period)
 
 
 @cache

@@ -17,20 +17,23 @@ from real_shops import data_folder
 PARTS = 10_000
 """Parts of one unit of currency."""
 WINDOW = pd.Timedelta(days=365)
-COUNTRIES = dict(
-    pair.split(":")
-    for pair in (
-        "United Kingdom:GB,EIRE:IE,Germany:DE,France:FR,Netherlands:NL,Spain:ES,Switzerland:CH,Belgium:BE,Portugal:PT,"
-        "Australia:AU,Italy:IT,Norway:NO,Sweden:SE,Cyprus:CY,Finland:FI,Austria:AT,Denmark:DK,Greece:GR,Japan:JP,"
-        "USA:US,Poland:PL,United Arab Emirates:AE,Singapore:SG,Israel:IL,Malta:MT,Iceland:IS,Canada:CA,Hong Kong:HK,"
-        "RSA:ZA,Malaysia:MY,Brazil:BR,Bahrain:BH,Bermuda:BM,Korea:KR,Lithuania:LT,Thailand:TH,Lebanon:LB,Nigeria:NG,"
-        "Czech Republic:CZ,Saudi Arabia:SA"
-    ).split(",")
-)
+COUNTRIES = {
+    "United Kingdom": "GB", "EIRE": "IE", "Germany": "DE", "France": "FR", "Netherlands": "NL", "Spain": "ES",
+    "Switzerland": "CH", "Belgium": "BE", "Portugal": "PT", "Australia": "AU", "Italy": "IT", "Norway": "NO",
+    "Sweden": "SE", "Cyprus": "CY", "Finland": "FI", "Austria": "AT", "Denmark": "DK", "Greece": "GR", "Japan": "JP",
+    "USA": "US", "Poland": "PL", "United Arab Emirates": "AE", "Singapore": "SG", "Israel": "IL", "Malta": "MT",
+    "Iceland": "IS", "Canada": "CA", "Hong Kong": "HK", "RSA": "ZA", "Malaysia": "MY", "Brazil": "BR",
+    "Bahrain": "BH", "Bermuda": "BM", "Korea": "KR", "Lithuania": "LT", "Thailand": "TH", "Lebanon": "LB",
+    "Nigeria": "NG", "Czech Republic": "CZ", "Saudi Arabia": "SA",
+}  # fmt: skip
 """ISO 3166 codes of the names in Online Retail II; the Channel Islands, West Indies and the like have none there."""
-NOT_ITEMS = {"POST": "shipping", "DOT": "shipping", "C2": "shipping", "C3": "shipping", "D": "discount"} | dict.fromkeys(
-    ("BANK CHARGES", "AMAZONFEE", "CRUK", "B", "ADJUST", "ADJUST2", "S"), "fee"
-)
+NOT_ITEMS = {
+    "POST": "shipping",
+    "DOT": "shipping",
+    "C2": "shipping",
+    "C3": "shipping",
+    "D": "discount",
+} | dict.fromkeys(("BANK CHARGES", "AMAZONFEE", "CRUK", "B", "ADJUST", "ADJUST2", "S"), "fee")
 """Stock codes of Online Retail II that are no goods; manual lines (M) are."""
 
 
@@ -41,8 +44,8 @@ class TidyShop:
     Attributes:
         as_of: the last day that is seen.
         channel: through which all is sold.
-        orders: one row per order, indexed by its id: customer (a number; null: a guest), at, day, gross, refunded, net, discount,
-            count_lines, country, and reason (null: the order counts).
+        orders: one row per order, indexed by its id: customer (a number; null: a guest), at, day, gross, refunded, net,
+            discount, count_lines, country, and reason (null: the order counts).
         lines: one row per line of goods: order, day, product, goods (its kind), quantity, price, amount.
         refunds: one row per refund: order (null: none is known), customer, day, amount.
         answers: one row per answer: key, customer, order, at, day, stars.
@@ -124,8 +127,10 @@ def judged(orders: pd.DataFrame, reasons: dict[str, pd.Series]) -> pd.DataFrame:
     return orders.assign(reason=pd.Series(found, index=orders.index).replace("", None))
 
 
-NO_REFUNDS = pd.DataFrame({"order": [], "customer": [], "day": pd.to_datetime([]), "amount": pd.Series([], dtype="int64")})
-NO_ANSWERS = pd.DataFrame(columns=["key", "customer", "order", "at", "day", "stars"])
+NO_REFUNDS = pd.DataFrame(
+    {"order": [], "customer": [], "day": pd.to_datetime([]), "amount": pd.Series([], dtype="int64")}
+)
+NO_ANSWERS = pd.DataFrame(columns=["key", "customer", "order", "at", "day", "stars"]).astype({"day": "datetime64[us]"})
 
 
 def read_as(texts: pd.Series, meaning: Callable[[str], object]) -> pd.Series:
@@ -229,7 +234,9 @@ def online_retail() -> TidyShop:
     orders["refunded"] = refunds.groupby("order")["amount"].sum()
     orders["refunded"] = orders["refunded"].fillna(0).astype("int64")
     latest = lines.sort_values(["at", "order"]).dropna(subset="customer").groupby("customer").tail(1)
-    orders["country"] = orders["country"].astype(object).fillna(orders["customer"].map(latest.set_index("customer")["country"]))
+    orders["country"] = (
+        orders["country"].astype(object).fillna(orders["customer"].map(latest.set_index("customer")["country"]))
+    )
     orders = judged(
         orders,
         {

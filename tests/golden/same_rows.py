@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-
 TINY = 1e-12
 """What rounding leaves of a zero."""
 

@@ -119,6 +119,33 @@ def median_open(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Fi
     return told
 
 
+def beside_others(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Figures:
+    """By how much a share changed for some beside its change for others: least squares on both and their product.
+
+    Errors are by customer (Liang and Zeger 1986), over customers less one. Below the line stand the customers of whom
+    the change is told, above it what it comes to for them.
+
+    Args:
+        rows: customer, is_back (the outcome), is_risen (those of whom it is told), is_after.
+        groups: not looked at.
+        count: 1, as this is told for the whole.
+    """
+    assert count == 1
+    both = rows["is_risen"] & rows["is_after"]
+    design = np.column_stack([np.ones(len(rows)), rows["is_risen"], rows["is_after"], both]).astype(float)
+    outcome = rows["is_back"].to_numpy(float)
+    inverse = np.linalg.inv(design.T @ design)
+    effects = inverse @ design.T @ outcome
+    parts = pd.DataFrame(design * (outcome - design @ effects)[:, None]).groupby(rows["customer"].to_numpy()).sum()
+    spread = inverse @ parts.T.to_numpy() @ parts.to_numpy() @ inverse * len(parts) / (len(parts) - 1)
+    change, error, told = effects[3], np.sqrt(spread[3, 3]), rows.loc[both, "customer"].nunique()
+    figures = {"numerator": np.rint(change * told * PARTS), "denominator": told * PARTS, "value": change}
+    return {
+        name: np.array([figure], float)
+        for name, figure in {**figures, "low": change - Z * error, "high": change + Z * error}.items()
+    }
+
+
 def add_up(rows: pd.DataFrame, parts: pd.Categorical, tell: Tell, scale: float) -> pd.DataFrame:
     """The figures of each period and part.
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from tidy_lifecycle import scores, standing
 from tidy_periods import LONG, bought, in_one, periods, placed
+from tidy_prices import followed
 from tidy_shops import PARTS, WINDOW, TidyShop
 
 Rows = Callable[[TidyShop], pd.DataFrame]
@@ -152,6 +153,23 @@ def of_scores(pillar: str) -> Rows:
         table = scores(shop)[pillar].dropna()
         table = pd.DataFrame({"y": np.floor(table * PARTS + 0.5).astype("int64"), "x": PARTS})
         return in_one("lifetime", table.reset_index(names="customer"))
+
+    return rows
+
+
+def over_rises(shop: TidyShop) -> pd.DataFrame:
+    """Of buyers before rises of prices, and of others, who came back."""
+    return in_one("lifetime", followed(shop))
+
+
+def around_rises(is_after: bool) -> Rows:
+    """Of customers who bought what was to rise, how often, and after how many of these they came back."""
+
+    def rows(shop: TidyShop) -> pd.DataFrame:
+        table = followed(shop)
+        risen = table[table["is_risen"] & (table["is_after"] == is_after)].groupby("customer")["is_back"]
+        table = pd.DataFrame({"y": count(risen.sum()), "x": count(risen.size())})
+        return in_one("lifetime", table.reset_index())
 
     return rows
 

@@ -8,9 +8,10 @@ from functools import cache, partial
 
 import numpy as np
 import pandas as pd
-from adding_up import Tell, add_up, mean, median_open, odds, over_months, ratio, wilson
+from adding_up import Tell, add_up, beside_others, mean, median_open, odds, over_months, ratio, wilson
 from metric_rows import (
     Rows,
+    around_rises,
     came_back_soon,
     of_answers,
     of_bought,
@@ -23,6 +24,7 @@ from metric_rows import (
     of_scores,
     of_tenure,
     of_window,
+    over_rises,
 )
 from tidy_lifecycle import standing
 from tidy_periods import LONG, periods
@@ -95,6 +97,9 @@ RECOUNTED: dict[str, Recount] = {
     ),
     "margin_by_tenure": Recount(of_tenure, mean, BY_TENURE),
     "full_price_repeat_share": Recount(of_bought("active", "#full_price_again", "#orders_again", LONG), ratio, SPLITS),
+    "repeat_rate_after_price_rise": Recount(around_rises(is_after=True), ratio, splits=()),
+    "repeat_rate_before_price_rise": Recount(around_rises(is_after=False), ratio, splits=()),
+    "repeat_rate_change_after_price_rise": Recount(over_rises, beside_others, splits=()),
     "repeat_revenue_share": Recount(of_bought("active", "net_again", "net", LONG), ratio, SPLITS),
     "revenue_variation": Recount(of_months, over_months, SPLITS),
     "purchase_gap_median_days": Recount(of_gaps, median_open, SPLITS),

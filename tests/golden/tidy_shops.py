@@ -139,7 +139,6 @@ def read_as(texts: pd.Series, meaning: Callable[[str], object]) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(np.append(codes, -1)[texts.cat.codes], meanings), texts.index)
 
 
-@cache
 def olist_files() -> dict[str, pd.DataFrame]:
     """Olist's files as texts, by the middle of their names."""
     folder = data_folder("olist")
@@ -171,14 +170,14 @@ def olist() -> TidyShop:
         {"cancelled": orders["order_status"].isin(["canceled", "unavailable"])},
     )
     reviews = files["order_reviews"]
-    reviews["at"] = pd.to_datetime(reviews["review_answer_timestamp"].fillna(reviews["review_creation_date"]))
+    at = pd.to_datetime(reviews["review_answer_timestamp"].fillna(reviews["review_creation_date"]))
     answers = pd.DataFrame(
         {
             "key": "olist:" + reviews["review_id"] + "-" + reviews["order_id"],
             "customer": reviews["order_id"].map(orders["customer"]),
             "order": reviews["order_id"],
-            "at": reviews["at"],
-            "day": reviews["at"].dt.normalize(),
+            "at": at,
+            "day": at.dt.normalize(),
             "stars": reviews["review_score"].astype(int),
         }
     ).dropna(subset="at")
@@ -280,7 +279,8 @@ def cdnow() -> TidyShop:
     table["at"] = table["day"] = pd.to_datetime(table["day"])
     table["gross"] = ten_thousandths(table["dollars"])
     orders = judged(table.set_index("order").assign(refunded=0, discount=0, count_lines=1, country="US"), {})
-    goods = table.assign(product="cd", goods=None, quantity=table["cds"].astype(int), price=0, amount=table["gross"])
+    goods = table.assign(product="cd", goods=None, quantity=table["cds"].astype(int), amount=table["gross"])
+    goods["price"] = (goods["amount"] / goods["quantity"]).round()
     return TidyShop(pd.Timestamp("1998-06-30"), "web", orders, goods, NO_REFUNDS, NO_ANSWERS)
 
 

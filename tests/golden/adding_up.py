@@ -99,8 +99,7 @@ def over_months(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Fi
 def median_open(rows: pd.DataFrame, groups: NDArray[np.int64], count: int) -> Figures:
     """When half of what began has closed, by Kaplan and Meier as SciPy counts it, with its log-log bounds."""
     told = plain(rows, groups, count)
-    for group in range(count):
-        own = rows[groups == group]
+    for group, own in rows.groupby(groups):
         closed = own["y"] > 0
         sample = stats.CensoredData(
             uncensored=own["length"][closed].to_numpy(), right=own["length"][~closed].to_numpy()

@@ -77,8 +77,10 @@ def came_back_soon(shop: TidyShop) -> pd.DataFrame:
 
 def of_orders(shop: TidyShop) -> pd.DataFrame:
     """Orders that count as revenue, guests' too, with what is left of them."""
-    rows = shop.revenue.reset_index().assign(channel=shop.channel)
-    rows["product_kind"] = rows["order"].map(shop.main_kinds).fillna("unknown")
+    orders = shop.revenue[["day", "net", "country"]].reset_index()
+    kinds = orders["order"].map(shop.main_kinds)
+    parts = pd.DataFrame({"channel": shop.channel, "country": orders["country"], "product_kind": kinds})
+    rows = orders[["day", "net"]].join(parts.fillna("unknown").astype("category"))
     return placed(shop, rows, f"day {LONG}").assign(y=lambda found: found["net"], x=PARTS)
 
 

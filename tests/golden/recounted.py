@@ -158,7 +158,7 @@ def _figures(recount: Recount, rows: pd.DataFrame, split: str, parts: pd.Categor
 def part_of(shop: TidyShop, rows: pd.DataFrame, split: str) -> pd.Categorical:
     """The part of the shop that each row is in."""
     if split in rows:  # an order's own, or the tenure
-        return pd.Categorical(rows[split].fillna("unknown"))
+        return pd.Categorical(rows[split])
     if split in ALIKE:
         return pd.Categorical([ALIKE[split]]).repeat(len(rows))
     parts = customer_parts(shop)[split]

@@ -187,7 +187,7 @@ def customer_parts(shop: TidyShop) -> pd.DataFrame:
         loyalty=loyalty.reindex(first.index).fillna("first_order_since"),
         rfm_segment=segments.reindex(first.index).fillna("first_order_since"),
     )
-    return parts.apply(lambda part: pd.Categorical(part, [*dict.fromkeys([*part, "unknown"])]))
+    return parts.apply(lambda part: pd.Categorical(part, pd.unique(pd.concat([part, pd.Series(["unknown"])]))))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 import duckdb
@@ -9,6 +10,10 @@ import pandas as pd
 import pytest
 from real_shops import OpenNight
 from tidy_shops import PARTS, invoice_lines
+
+from dagster_project.explaining.claims import MULTIPLES
+from dagster_project.explaining.rules import Rules
+from dagster_project.explaining.sensitivity import estimate, write_one_state
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +100,21 @@ def test_repeat_buyers_are_most_buyers(night: duckdb.DuckDBPyConnection) -> None
     ).fetchall()
     assert base == 5_850
     assert value == pytest.approx(0.714, abs=0.001)
+
+
+@pytest.mark.parametrize("metric", MULTIPLES)
+def test_what_the_loyal_spend_is_explained_by_the_number_that_was_told(
+    night: duckdb.DuckDBPyConnection, metric: str
+) -> None:
+    """Customers of long before the window are in this shop, some of whom came back in it."""
+    write_one_state(night, dt.date(2011, 12, 9))
+    found = estimate(night, metric, None, Rules())
+    told = night.execute(
+        "select metric_value, ci_low, ci_high, count_observations from marts.loyalty_metrics "
+        "where metric = ? and segment_type = 'all'",
+        [metric],
+    ).fetchone()
+    assert (found.value, found.low, found.high, found.count_observations) == pytest.approx(told, rel=1e-9)
 
 
 def test_the_models_fit_and_are_back_tested_beside_their_baselines(night: duckdb.DuckDBPyConnection) -> None:

@@ -21,13 +21,16 @@ REPEAT_WINDOW = 90
 """Days in which a second purchase is asked for."""
 LATE = 7
 """Days that are waited for it beyond that."""
-MARGIN = (3, 10)
-"""Of net revenue, as numerator and denominator."""
 
 
 def count(holds: pd.Series) -> pd.Series:
     """What holds, or is counted, in ten-thousandths."""
     return holds.astype("int64") * PARTS
+
+
+def margin(net: pd.Series) -> pd.Series:
+    """Three tenths of amounts in ten-thousandths, rounded to whole ones."""
+    return (net * 3 + 5) // 10
 
 
 def of_bought(chosen: str, above: str, below: str, kinds: str = "month quarter trailing_window") -> Rows:
@@ -144,8 +147,7 @@ def of_tenure(shop: TidyShop) -> pd.DataFrame:
     rows = bought(shop).query("period == 'month' and active")
     first = rows["customer"].map(shop.customers["first"])
     since = (rows["start"].dt.year - first.dt.year) * 12 + rows["start"].dt.month - first.dt.month
-    margin = (rows["net"] * MARGIN[0] * 2 + MARGIN[1]) // (MARGIN[1] * 2)
-    return in_one("lifetime", rows.assign(y=margin, x=PARTS, tenure_month=since.astype(str)))
+    return in_one("lifetime", rows.assign(y=margin(rows["net"]), x=PARTS, tenure_month=since.astype(str)))
 
 
 def of_scores(pillar: str) -> Rows:

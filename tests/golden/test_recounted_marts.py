@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from metric_rows import margin
 from real_shops import OpenNight
 from recounted import rfm_names
 from same_rows import assert_same
@@ -119,7 +120,7 @@ def months_bought(shop: TidyShop) -> pd.DataFrame:
     table = table.groupby(["customer", "month"]).agg(
         count_occasions=("day", "size"), count_orders=("count_orders", "sum"), total_net=("net", "sum")
     )
-    return table.assign(total_margin=(table["total_net"] * 6 + 10) // 20).reset_index()
+    return table.assign(total_margin=margin(table["total_net"])).reset_index()
 
 
 @every_shop

@@ -12,16 +12,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from dagster_project.settings import load_settings
-from dagster_project.terminal import Config, one_line_errors, out, shown_number
+from dagster_project.terminal import Config, one_line_errors, out, shown_number, waiting_for
 
 if TYPE_CHECKING:
     from dagster_project.explaining.changes import Change
     from dagster_project.explaining.explanation import Explanation
 
+MOST_SHOWN = 30  # lines of other rules on a terminal
+
 
 def explain(
     metric: Annotated[str, typer.Argument(help="A metric, or count_customers, total_net, predicted_clv.")],
     since: Annotated[str | None, typer.Option(help="A version: why the number has changed since.")] = None,
+    is_tried: Annotated[
+        bool, typer.Option("--try", help="Make it again under other values of every setting that enters it.")
+    ] = False,
     customers: Annotated[
         int, typer.Option(min=0, help="With --since: customers to name, those who moved it most.")
     ] = 0,
@@ -31,12 +36,12 @@ def explain(
     """Say what a number means, rests on and leaves out, and what it would be under other rules; or why it changed."""
     with one_line_errors():
         if since is None:
-            _explain_number(metric, config, as_json=as_json)
+            _explain_number(metric, config, is_tried=is_tried, as_json=as_json)
         else:
             _explain_change(metric, since, customers, config, as_json=as_json)
 
 
-def _explain_number(metric: str, config: Any, *, as_json: bool) -> None:
+def _explain_number(metric: str, config: Any, *, is_tried: bool, as_json: bool) -> None:
     import datetime as dt
 
     from dagster_project.explaining.explanation import explain_metric
@@ -49,6 +54,11 @@ def _explain_number(metric: str, config: Any, *, as_json: bool) -> None:
     with reading(database) as con:
         as_of = dt.date.fromisoformat(manifest.as_of)
         found = explain_metric(con, metric, as_of, manifest.definitions, settings.decisions.get(metric))
+        if is_tried and found.untried:
+            from dagster_project.metric_trials import with_settings_tried
+
+            with waiting_for("dbt") as on_try:
+                found = with_settings_tried(con, found, settings, database, manifest, on_try)
     if as_json:
         typer.echo(json.dumps({**dataclasses.asdict(found), "fragile": found.fragile}, default=str, indent=2))
     else:
@@ -107,9 +117,7 @@ def print_explanation(found: Explanation) -> None:
                 told.period_type.replace("_", " ") + ("" if told.segment == "all" else f", {told.segment}"),
                 str(told.period_start),
                 shown_number(told.value, told.unit),
-                "-"
-                if told.ci_low is None
-                else f"{shown_number(told.ci_low, unit)} to {shown_number(told.ci_high, unit)}",
+                _interval(told.ci_low, told.ci_high, unit),
                 _plain(told.numerator),
                 _plain(told.denominator),
                 told.status_reason or ("" if told.is_mature else "not mature yet"),
@@ -124,20 +132,11 @@ def print_explanation(found: Explanation) -> None:
             for step in found.left_out
         ],
     )
-    _print_table(
-        ("under another rule", "value", "difference", "decisions that turn"),
-        [
-            (
-                tried.rule,
-                shown_number(tried.value, unit),
-                shown_number(tried.difference, unit),
-                f"fragile: {', '.join(tried.fragile)}" if tried.fragile else "",
-            )
-            for tried in found.tried
-        ],
-    )
-    if not found.tried:
-        out.print("\nno other rule is tried: the settings above, changed in a shop's file, make other nights of it")
+    _print_tried(found, unit)
+    if found.untried:
+        out.print(f"\nwith --try, made again under other values of {', '.join(found.untried)}")
+    if found.not_tried:
+        out.print(f"\n{found.not_tried}")
     if found.decisions:
         out.print("\n" + "\n".join(f"{name}: {verdict.replace('_', ' ')}" for name, verdict in found.decisions.items()))
         out.print(f"fragile: {', '.join(found.fragile) or 'none of the rules tried turns it'}")
@@ -145,6 +144,29 @@ def print_explanation(found: Explanation) -> None:
         ("beside it", "latest value"), [(name, "-" if n is None else f"{n:,.4g}") for name, n in found.beside.items()]
     )
     out.print(f"\nThe same number from published tables:\n\n{escape(found.sql)}")
+
+
+def _print_tried(found: Explanation, unit: str) -> None:
+    parts = " and part" if any(tried.segment != "all" for tried in found.tried) else ""
+    _print_table(
+        (f"under another rule{parts}", "value", "difference", "95 % interval", "decisions that turn"),
+        [
+            (
+                tried.rule + ("" if tried.segment == "all" else f", {tried.segment}"),
+                shown_number(tried.value, unit),
+                shown_number(tried.difference, unit),
+                _interval(tried.ci_low, tried.ci_high, unit) + (", beside the number" if tried.leaves_number else ""),
+                f"fragile: {', '.join(tried.fragile)}" if tried.fragile else "",
+            )
+            for tried in found.tried[:MOST_SHOWN]
+        ],
+    )
+    if len(found.tried) > MOST_SHOWN:
+        out.print(f"{len(found.tried) - MOST_SHOWN} more, which move it less, with --json")
+
+
+def _interval(low: float | None, high: float | None, unit: str) -> str:
+    return "-" if low is None else f"{shown_number(low, unit)} to {shown_number(high, unit)}"
 
 
 def print_changes(before: str, after: str, found: Sequence[Change], movers: Sequence[tuple[Any, ...]]) -> None:

@@ -60,6 +60,17 @@ def one_line_errors() -> Iterator[None]:
 
 
 @contextmanager
+def waiting_for(first: str) -> Iterator[Callable[[str], None]]:
+    """What is being made just now, on a terminal; nothing elsewhere, where only the result is wanted.
+
+    Args:
+        first: what comes first.
+    """
+    with err.status(first) as status:
+        yield lambda text: status.update(escape(text))
+
+
+@contextmanager
 def step_progress() -> Iterator[Any]:
     """A bar on a terminal, one line a step elsewhere."""
     if not out.is_terminal:

@@ -54,6 +54,7 @@ class Warehouse:
         self.path = self.work / "warehouse.duckdb"
         self.scratch_path = self.work / "scratch.duckdb"
         self._build_path = self.work / "build.json"
+        self._became_path = self.work / "became"
 
     # -- a night's build -------------------------------------------------------------------------------------------
 
@@ -112,9 +113,15 @@ class Warehouse:
             raise WarehouseError(f"the build of {as_of} was begun under other settings; {cure}")
         return build
 
-    def end(self) -> None:
-        """Forget the build; its scratch file stays for whoever looks into the quarantine."""
+    def end(self, version: str) -> None:
+        """Forget the build, which has become a version; its scratch file stays, to tell what that was made of."""
+        write_atomically(self._became_path, version)
         self._build_path.unlink(missing_ok=True)
+
+    def scratch_of(self, version: str) -> Path | None:
+        """The scratch file that a version was made beside; None once another night has been begun."""
+        became = self._became_path.read_text(encoding="utf-8") if self._became_path.exists() else None
+        return self.scratch_path if became == version and self.scratch_path.exists() else None
 
     # -- connections -----------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
             settings.publishing.keep_versions,
             with_parquet=settings.publishing.parquet_copies,
         )
-        warehouse.end()
+        warehouse.end(manifest.version)
         forgotten_at = last_forgotten_at(settings.home)
         withdrawn = withdraw_versions(published, forgotten_at) if forgotten_at else []
         return dg.MaterializeResult(

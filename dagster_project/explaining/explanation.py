@@ -10,13 +10,33 @@ from typing import Any
 import duckdb
 
 from dagster_project.explaining.changes import NotExplained
-from dagster_project.explaining.claims import MULTIPLES, Claim
+from dagster_project.explaining.claims import MULTIPLES, Claim, Estimate
 from dagster_project.explaining.headlines import HEADLINES, READ_INSTRUMENTS, Headline, named
-from dagster_project.explaining.inputs import count_of_rows, published_waterfall, settings_in, tables_of, with_settings
+from dagster_project.explaining.inputs import (
+    LATEST_NUMBERS,
+    count_of_rows,
+    published_waterfall,
+    settings_in,
+    tables_of,
+    with_settings,
+)
 from dagster_project.explaining.recount import recount
 from dagster_project.explaining.rules import Rules
-from dagster_project.explaining.sensitivity import Decisions, Tried, can_be_tried, estimate, try_rules, write_one_state
+from dagster_project.explaining.sensitivity import (
+    Decisions,
+    Tried,
+    can_be_tried,
+    estimate,
+    settings_tried,
+    try_rules,
+    write_one_state,
+)
+from dagster_project.explaining.trials import subject_of
 from dagster_project.explaining.waterfall import Step, waterfall
+
+NOTHING_ENTERS = "no window or rule of the settings enters it"
+FITTED = "models that a night fits foretell it: their settings, changed in the shop's file, make other nights of it"
+NOTHING_TO_MOVE = "there is no number that another window or rule could move"
 
 TABLES_OF_GRAINS = {
     "customers": ("marts.fct_orders", "marts.fct_feedback"),
@@ -32,13 +52,7 @@ where metric = ?
 TOLD = """
 select segment, period_type, period_start, metric_value, ci_low, ci_high, numerator, denominator, count_observations,
     unit, is_mature, has_minimum_base, status, status_reason
-from marts.loyalty_metrics
-where metric = $metric and (segment_type = 'all' or (period_type = 'lifetime' and not exists (
-    select 1 from marts.loyalty_metrics where metric = $metric and segment_type = 'all'
-)))
-qualify rank() over (partition by period_type order by period_start desc) = 1
-order by period_type, try_cast(segment as bigint), segment
-"""
+""" + LATEST_NUMBERS.format(database="")
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,11 @@ class Told:
     status: str
     status_reason: str | None
 
+    @property
+    def estimate(self) -> Estimate:
+        """What decisions look at."""
+        return Estimate(self.value, self.ci_low, self.ci_high, self.count_observations)
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -79,6 +98,8 @@ class Explanation:
         left_out: from every accepted row to those that count; empty where no such list can be given.
         decisions: what is decided on it now.
         tried: the number under other rules.
+        untried: settings that enter it and were not tried, as that takes a while.
+        not_tried: why there is nothing to try, in words; None where there is something, or it has been tried.
         beside: other metrics of the same requirement, with their latest numbers.
     """
 
@@ -95,6 +116,8 @@ class Explanation:
     left_out: tuple[Step, ...]
     decisions: Mapping[str, str]
     tried: tuple[Tried, ...]
+    untried: tuple[str, ...]
+    not_tried: str | None
     beside: Mapping[str, float | None]
 
     @property
@@ -135,10 +158,11 @@ def explain_metric(
         else (None, None, headline.meaning if headline else "", None, None, None, None, None, "orders")
     )
     write_one_state(con, as_of)
-    claims = _claims(con, metric)
+    claims = claims_of(con, metric)
     # a verdict needs an interval, which only the multiples have under other rules
     decisions = Decisions(claims if metric in MULTIPLES else (), threshold, int(definitions.get("minimum_base", 30)))
     is_tried = can_be_tried(metric)
+    untried, not_tried = _untried(con, metric) if registered else ((), _not_tried_of_total(headline))
     told = tuple(Told(*row) for row in con.execute(TOLD, {"metric": metric}).fetchall())
     return Explanation(
         metric=metric,
@@ -155,6 +179,8 @@ def explain_metric(
         decisions={claim.claim: claim.verdict for claim in claims}
         | (decisions.on(estimate(con, metric, headline, rules)) if is_tried else {}),
         tried=tuple(try_rules(con, metric, headline, rules, decisions)) if is_tried else (),
+        untried=untried,
+        not_tried=not_tried,
         beside=_beside(con, metric, requirement),
     )
 
@@ -192,7 +218,24 @@ def query_of(metric: str, headline: Headline | None, as_of: dt.date, rules: Rule
     )
 
 
-def _claims(con: duckdb.DuckDBPyConnection, metric: str) -> tuple[Claim, ...]:
+def _untried(con: duckdb.DuckDBPyConnection, metric: str) -> tuple[tuple[str, ...], str | None]:
+    """The settings that a recount does not try, or why there is nothing to try."""
+    subject = subject_of(con, metric)
+    if not subject.settings:
+        return (), NOTHING_ENTERS
+    if subject.period_type is None:
+        return (), NOTHING_TO_MOVE
+    return tuple(name for name in subject.settings if name not in settings_tried(metric)), None
+
+
+def _not_tried_of_total(total: Headline | None) -> str | None:
+    if total is None or can_be_tried(total.metric):
+        return None
+    return FITTED if total.grain == "predictions" else NOTHING_ENTERS
+
+
+def claims_of(con: duckdb.DuckDBPyConnection, metric: str) -> tuple[Claim, ...]:
+    """The claims that a metric tests."""
     rows = con.execute(
         "select claim, claimed, claimed_low, claimed_high, verdict from marts.spec_claims where metric = ? order by 1",
         [metric],

@@ -33,6 +33,15 @@ TABLES_OF_FEEDS: Mapping[str, tuple[str, ...]] = {
     "costs": ("marts.fct_costs", "marts.fct_orders"),
 }
 """By feed of the registry; every other feed is an instrument of `marts.fct_feedback`."""
+LATEST_NUMBERS = """
+from {database}marts.loyalty_metrics
+where metric = $metric and (segment_type = 'all' or (period_type = 'lifetime' and not exists (
+    select 1 from {database}marts.loyalty_metrics where metric = $metric and segment_type = 'all'
+)))
+qualify rank() over (partition by period_type order by period_start desc) = 1
+order by period_type, try_cast(segment as bigint), segment
+"""
+"""Of a metric the latest number of each kind of period; of one that has no whole, those of each part's lifetime."""
 ANSWERS = ("marts.fct_feedback",)
 
 

@@ -65,11 +65,16 @@ class Tried:
     """What a number would be under another rule.
 
     Attributes:
-        rule: the rule, in words.
+        rule: the rule, in words, or a setting with its other value.
         value: the number; None without a base.
         difference: from the number of the night; None where either has no base.
         decisions: what would be decided on it, by name: a verdict, or on which side of a threshold it lies.
         fragile: the decisions that would turn.
+        period_type: the kind of period that it is told for; None where a headline has one only.
+        segment: the part that it is told for, of a metric that has no whole.
+        ci_low: lower end of its 95 % interval; None where it has none, or is recounted without.
+        ci_high: upper end.
+        leaves_number: whether that interval lies beside the number of the night.
     """
 
     rule: str
@@ -77,15 +82,30 @@ class Tried:
     difference: float | None
     decisions: Mapping[str, str]
     fragile: tuple[str, ...]
+    period_type: str | None = None
+    segment: str = "all"
+    ci_low: float | None = None
+    ci_high: float | None = None
+    leaves_number: bool = False
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What is decided on a metric: claims that it tests, and a threshold that the settings state."""
+    """What is decided on a metric.
+
+    Attributes:
+        claims: that it tests.
+        threshold: that the settings state.
+        minimum_base: observations below which nothing is judged.
+        judges_base: whether having that many is a decision of its own.
+        judges_difference: whether it says by how much two groups differ, so that its interval decides if they do.
+    """
 
     claims: tuple[Claim, ...] = ()
     threshold: float | None = None
     minimum_base: int = 30
+    judges_base: bool = False
+    judges_difference: bool = False
 
     def on(self, found: Estimate) -> dict[str, str]:
         """What would be decided on an estimate, by the decision's name."""
@@ -97,7 +117,51 @@ class Decisions:
         if self.threshold is not None:
             side = "unknown" if found.value is None else "reached" if found.value >= self.threshold else "missed"
             decided[f"threshold of {self.threshold:g}"] = side
+        if self.judges_base:
+            side = "reached" if found.count_observations >= self.minimum_base else "missed"
+            decided[f"minimum base of {self.minimum_base}"] = side
+        if self.judges_difference:
+            decided["difference from nothing"] = _side_of_nothing(found)
         return decided
+
+
+def _side_of_nothing(found: Estimate) -> str:
+    if found.low is None or found.high is None:
+        return "cannot_say"
+    return "above" if found.low > 0 else "below" if found.high < 0 else "cannot_say"
+
+
+def compared(
+    rule: str,
+    usual: Estimate,
+    other: Estimate,
+    decisions: Decisions,
+    period_type: str | None = None,
+    segment: str = "all",
+) -> Tried:
+    """An estimate under another rule beside that of the night; without a number on both sides no decision turns."""
+    decided = decisions.on(other)
+    is_told = other.value is not None and usual.value is not None
+    turned = tuple(name for name, verdict in decisions.on(usual).items() if verdict != decided[name])
+    return Tried(
+        rule=rule,
+        value=other.value,
+        difference=float(other.value or 0) - float(usual.value or 0) if is_told else None,
+        decisions=decided,
+        fragile=turned if is_told else (),
+        period_type=period_type,
+        segment=segment,
+        ci_low=other.low,
+        ci_high=other.high,
+        leaves_number=is_told and not _holds(other, usual.value),
+    )
+
+
+def _holds(interval: Estimate, value: float | None) -> bool:
+    """Whether a number lies in an interval; every number does where there is none."""
+    if interval.low is None or interval.high is None or value is None:
+        return True
+    return interval.low <= value <= interval.high
 
 
 def write_one_state(con: duckdb.DuckDBPyConnection, as_of: dt.date) -> None:
@@ -149,22 +213,14 @@ def try_rules(
         decisions: what is decided on the metric.
     """
     usual = estimate(con, metric, headline, rules)
-    decided = decisions.on(usual)
     found = []
     for variation in VARIATIONS:
         other = replace(rules, **variation.changes)
-        if metric not in variation.metrics or other == rules:
-            continue
-        tried = estimate(con, metric, headline, other)
-        told = tried.value is not None and usual.value is not None
-        turned = tuple(name for name, verdict in decisions.on(tried).items() if verdict != decided[name])
-        found.append(
-            Tried(
-                rule=variation.name,
-                value=tried.value,
-                difference=float(tried.value or 0) - float(usual.value or 0) if told else None,
-                decisions=decisions.on(tried),
-                fragile=turned if told else (),
-            )
-        )
+        if metric in variation.metrics and other != rules:
+            found.append(compared(variation.name, usual, estimate(con, metric, headline, other), decisions))
     return sorted(found, key=lambda one: (-abs(one.difference or 0), one.rule))
+
+
+def settings_tried(metric: str) -> set[str]:
+    """The settings among the rules that are tried by a recount."""
+    return {name for variation in VARIATIONS if metric in variation.metrics for name in variation.changes}

@@ -9,6 +9,13 @@ import pandas as pd
 import pytest
 from known_shop import KnownShop
 
+from dagster_project.explaining.sensitivity import Decisions
+from dagster_project.explaining.trials import subject_of, try_settings
+from dagster_project.headlines import reading
+from dagster_project.metric_trials import opened_trial
+from dagster_project.publishing.versions import current_database, read_manifest
+from dagster_project.settings import load_settings
+
 HORIZON = 90
 CUTS = {
     "silence": (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8),
@@ -209,3 +216,22 @@ def test_loyalty_scores_equal_pandas(shop: KnownShop) -> None:
     assert 100 < known["emotional"].notna().sum() < len(known) - 100
     [(total, count)] = shop.said("loyalty_score").values()
     assert float(total) / float(count) == pytest.approx(overall.mean(), abs=1e-3)
+
+
+@pytest.mark.parametrize("metric", ["lapse_after_bad_contacts", "excess_lapse_after_bad_contacts"])
+def test_an_effect_tried_over_another_horizon_is_the_one_that_its_table_tells(shop: KnownShop, metric: str) -> None:
+    settings = load_settings(shop.root / "loyalty.yaml")
+    database = current_database(settings.home / "published")
+    manifest = read_manifest(database.parent)
+    with reading(database) as con:
+        subject = subject_of(con, metric)
+    with opened_trial(settings, database, manifest, subject.lines) as trial:
+        tried = try_settings(trial, subject, ["effect_horizon_days"], manifest.definitions, Decisions())
+    column = "mean_after_contact" if metric == "lapse_after_bad_contacts" else "difference"
+    told = shop.rows(
+        f"select 'effect_horizon_days ' || horizon_days, {column} from bad_contact_behaviour "
+        "where count_bad_contacts = 2 and outcome = 'lapse_share' and horizon_days <> 180"
+    )
+    assert {one.rule: one.value for one in tried} == dict(told)
+    assert len(tried) == 2
+    assert any(one.difference for one in tried)

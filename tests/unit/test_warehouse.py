@@ -69,8 +69,18 @@ def test_a_build_of_another_night_or_other_settings_is_refused(warehouse: Wareho
     other = Warehouse(load_settings(home=settings.home, definitions={"margin_share": 0.9}))
     with pytest.raises(WarehouseError, match="the build of 2025-12-30 was begun under other settings"):
         other.require(NIGHT)
-    warehouse.end()
+    warehouse.end("2025-12-30_001")
     assert warehouse.build() is None
+
+
+def test_the_scratch_file_belongs_to_a_version_until_another_build_begins(warehouse: Warehouse) -> None:
+    warehouse.begin(NIGHT, {}, run="one")
+    assert warehouse.scratch_of("2025-12-30_001") is None
+    warehouse.end("2025-12-30_001")
+    assert warehouse.scratch_of("2025-12-30_001") == warehouse.scratch_path
+    assert warehouse.scratch_of("2025-12-30_002") is None
+    warehouse.begin(NIGHT, {}, run="two")
+    assert warehouse.scratch_of("2025-12-30_001") is None
 
 
 def test_a_begin_that_fails_leaves_no_build(warehouse: Warehouse) -> None:

@@ -57,12 +57,13 @@ CONTACTS = """
         'demo' as source_name, 'a' || person || '-' || number as customer_id, null::varchar as order_id,
         timestamp '2025-01-01' as known_at, md5(mailbox) as mailbox, md5(mailbox) as email, md5(phone) as phone,
         case when number = 0 then md5(loyalty_card) end as loyalty_card, md5(social_handle) as social_handle,
-        md5(full_name) as full_name, md5(birthday) as birthday
+        md5(full_name) as full_name, md5(birthday) as birthday, null::boolean as has_marketing_consent,
+        null::varchar as preferred_channel, null::varchar as preferred_kind
     from people, range(2) as accounts (number) where number = 0 or person % 7 = 0
     union all
     select
         'demo', null, 'o' || person || '-' || number, timestamp '2025-02-01', md5(mailbox), md5(mailbox),
-        case when number % 2 = 0 then md5(phone) end, null, null, null, null
+        case when number % 2 = 0 then md5(phone) end, null, null, null, null, null, null, null
     from people, range(1, 4) as orders (number) where person % 10 < number
 """
 

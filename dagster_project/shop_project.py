@@ -24,7 +24,7 @@ QUESTIONS = "feedback_questions.csv"
 ENTITIES = (
     "customers", "contacts", "products", "product_prices", "orders", "order_lines", "refunds", "feedback",
     "survey_invitations", "support_contacts", "support_events", "mentions", "texts", "exchange_rates", "point_events",
-    "tier_changes", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
+    "tier_changes", "badges", "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "costs",
 )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ NIGHT = dt.date(2025, 12, 30)
 MAY_BE_EMPTY = (
     "refunds", "survey_answers", "reviews", "guest_contacts", "exchange_rates", "points_ledger", "tier_changes",
     "referrals", "campaigns", "campaign_messages", "subscription_events", "visits", "marketing_costs",
-    "survey_invitations", "support_contacts", "support_events", "social_mentions", "contacts",
+    "survey_invitations", "support_contacts", "support_events", "social_mentions", "contacts", "badges",
 )  # fmt: skip
 """Feeds of the built-in shop that a small or young one may have no row of."""
 BESIDE_THE_NIGHT = "quality.check_results"

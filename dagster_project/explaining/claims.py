@@ -96,7 +96,7 @@ customers as (
     select customer_key,
         coalesce(sum(net) filter (where order_date > start_date), 0) as net,
         bool_or(order_date > start_date) as is_active,
-        bool_or(order_date > start_date - {window}) as is_recent,
+        bool_or(order_date > start_date - {window} and order_date <= start_date) as is_recent,
         min(order_date) > any_value(start_date) as is_first,
         any_value(as_of_date) + 1 - min(order_date) as days_observed,
         coalesce(

@@ -26,6 +26,7 @@ TABLES_OF_FEEDS: Mapping[str, tuple[str, ...]] = {
     "complaints": ("marts.fct_support_contacts",),
     "mentions": ("marts.fct_mentions", "models.text_sentiment"),
     "points": ("marts.fct_points_ledger", "marts.fct_tier_changes", "marts.fct_orders"),
+    "badges": ("marts.fct_badges", "marts.fct_points_ledger"),
     "referrals": ("marts.fct_referrals", "marts.fct_orders"),
     "subscriptions": ("marts.fct_subscriptions",),
     "campaign_messages": ("marts.fct_campaign_messages",),

@@ -22,7 +22,9 @@
             'social_handle': 'varchar',
             'full_name': 'varchar',
             'birthday': 'varchar',
-            'has_marketing_consent': 'boolean'
+            'has_marketing_consent': 'boolean',
+            'preferred_channel': 'varchar',
+            'preferred_kind': 'varchar'
         },
         'products': {
             'product_id': 'varchar',
@@ -52,6 +54,7 @@
             'tax_amount': money(),
             'channel': 'varchar',
             'device': 'varchar',
+            'coupon_code': 'varchar',
             'country_code': 'varchar',
             'is_test': 'boolean',
             'is_fraud': 'boolean',
@@ -169,6 +172,12 @@
             'changed_at': 'timestamp',
             'change_reason': 'varchar'
         },
+        'badges': {
+            'customer_id': 'varchar',
+            'badge_name': 'varchar',
+            'badge_level': 'bigint',
+            'awarded_at': 'timestamp'
+        },
         'referrals': {
             'referral_id': 'varchar',
             'referrer_customer_id': 'varchar',
@@ -277,3 +286,12 @@ where 1 = 0
 
 {#- A source's key of a row that it may leave unnamed. -#}
 {% macro nullable_key_of(source, id) -%}case when {{ id }} is not null then {{ key_of(source, id) }} end{%- endmacro %}
+
+{#- A word that somebody typed or chose, as a coupon's code: none where it has more than sixty letters or an @, as that
+    is a sentence or an address, and says of a person what no mart should. -#}
+{% macro short_word(expression) -%}
+    case
+        when length({{ text(expression) }}) <= 60 and {{ text(expression) }} not like '%@%'
+            then {{ text(expression) }}
+    end
+{%- endmacro %}

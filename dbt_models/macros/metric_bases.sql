@@ -38,7 +38,7 @@
         'count_line_upgraders': counted('is_active and has_moved_up_a_line'),
         'count_loyal': counted('is_active and is_loyal'),
         'count_loyal_before': counted("loyalty = 'loyal'"),
-        'count_other_before': counted("loyalty = 'other'"),
+        'count_other_before': counted("loyalty = 'other' and was_active_before"),
         'count_members': counted('is_active and is_member'),
         'count_referrers': counted('is_active and count_referrals > 0'),
         'count_referrers_before': counted('was_active_before and count_referrals > 0'),
@@ -51,7 +51,9 @@
     {%- do bases.update(with_squares('count_occasions', 'count_occasions')) -%}
     {%- do bases.update(with_squares('total_net', 'total_net')) -%}
     {%- do bases.update(with_squares('total_net_of_loyal', "case when loyalty = 'loyal' then total_net else 0 end")) -%}
-    {%- do bases.update(with_squares('total_net_of_other', "case when loyalty = 'other' then total_net else 0 end")) -%}
+    {%- do bases.update(with_squares(
+        'total_net_of_other', "case when loyalty = 'other' and was_active_before then total_net else 0 end"
+    )) -%}
     {%- do bases.update(with_squares(
         'total_days_since_last_order', 'case when is_active then days_since_last_order else 0 end'
     )) -%}
@@ -166,7 +168,11 @@
 
 {#- Of a member, by the as-of. -#}
 {% macro member_bases() -%}
-    {{ return({'count_programme_members': counted('true'), 'count_active_members': counted('is_active_member')}) }}
+    {{ return({
+        'count_programme_members': counted('true'),
+        'count_active_members': counted('is_active_member'),
+        'count_badge_holders': counted('holds_badge'),
+    }) }}
 {%- endmacro %}
 
 {#- Of a customer who was active in the year before a launch or bought the product after it. -#}

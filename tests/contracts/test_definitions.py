@@ -22,9 +22,9 @@ PUBLISHED_MARTS = {
     "lifecycle_states", "lifecycle_transitions", "spec_claims", "fct_survey_invitations", "fct_support_contacts",
     "fct_mentions", "survey_wave_changes", "feedback_follow_up", "feedback_behaviour", "bad_contact_behaviour",
     "programme_effect", "loyalty_scores", "order_waterfalls",
-    "fct_points_ledger", "fct_tier_changes", "fct_referrals", "dim_campaigns",
+    "fct_points_ledger", "fct_tier_changes", "fct_badges", "fct_referrals", "dim_campaigns",
     "fct_campaign_messages", "fct_subscriptions", "fct_visits", "fct_costs", "dim_dates",
-    "customer_merges", "identity_sensitivity",
+    "customer_merges", "identity_sensitivity", "coupon_use",
 }  # fmt: skip
 SEEDS = {path.stem for path in (PROJECT_ROOT / "dbt_models" / "seeds").glob("*.csv")}
 JUDGED_WHERE_THEY_END = {

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 import duckdb
 import pandas as pd
 import pytest
-from real_shops import OpenNight, data_folder
+from real_shops import OpenNight
+from tidy_shops import PARTS, invoice_lines
+
+from dagster_project.explaining.claims import MULTIPLES
+from dagster_project.explaining.rules import Rules
+from dagster_project.explaining.sensitivity import estimate, write_one_state
 
 
 @pytest.fixture(scope="module")
@@ -17,20 +23,11 @@ def night(open_night: OpenNight) -> duckdb.DuckDBPyConnection:
 
 @pytest.fixture(scope="module")
 def lines() -> pd.DataFrame:
-    """The file's lines with exact amounts, in cents of cents, the second sheet's copies left out."""
-    table = pd.read_csv(data_folder("online_retail") / "online_retail_II.csv.gz", dtype=str, keep_default_na=False)
-    table["amount"] = table["Quantity"].astype("int64") * (table["Price"].astype(float) * 10_000).round().astype(
-        "int64"
-    )
-    falls_back = pd.to_datetime(table["InvoiceDate"]).diff() < pd.Timedelta(0)
-    assert falls_back.sum() == 1
-    in_second = falls_back.cumsum() == 1
-    overlap = set(table.loc[in_second, "Invoice"]) & set(table.loc[~in_second, "Invoice"])
-    return table[~(in_second & table["Invoice"].isin(overlap))]
+    return invoice_lines()
 
 
 def total(table: pd.DataFrame) -> Decimal:
-    return Decimal(int(table["amount"].sum())) / 10_000
+    return Decimal(int(table["amount"].sum())) / PARTS
 
 
 def test_the_overlapping_sheets_count_once_with_the_reason(night: duckdb.DuckDBPyConnection) -> None:
@@ -103,6 +100,21 @@ def test_repeat_buyers_are_most_buyers(night: duckdb.DuckDBPyConnection) -> None
     ).fetchall()
     assert base == 5_850
     assert value == pytest.approx(0.714, abs=0.001)
+
+
+@pytest.mark.parametrize("metric", MULTIPLES)
+def test_what_the_loyal_spend_is_explained_by_the_number_that_was_told(
+    night: duckdb.DuckDBPyConnection, metric: str
+) -> None:
+    """Customers of long before the window are in this shop, some of whom came back in it."""
+    write_one_state(night, dt.date(2011, 12, 9))
+    found = estimate(night, metric, None, Rules())
+    told = night.execute(
+        "select metric_value, ci_low, ci_high, count_observations from marts.loyalty_metrics "
+        "where metric = ? and segment_type = 'all'",
+        [metric],
+    ).fetchone()
+    assert (found.value, found.low, found.high, found.count_observations) == pytest.approx(told, rel=1e-9)
 
 
 def test_the_models_fit_and_are_back_tested_beside_their_baselines(night: duckdb.DuckDBPyConnection) -> None:

@@ -28,6 +28,7 @@ def test_a_past_night_rebuilt_after_later_rows_gives_the_same_tables(shop: Corne
         "support_events.csv": ("happened_at",),
         "points_ledger.csv.gz": ("effective_at", "recorded_at"),
         "tier_changes.csv": ("valid_from",),
+        "badges.csv": ("awarded_at",),
         "referrals.csv": ("invited_at", "updated_at"),
         "campaign_messages.csv.gz": ("sent_at",),
         "subscription_events.csv": ("happened_at",),

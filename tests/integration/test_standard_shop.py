@@ -30,6 +30,7 @@ FILES: dict[str, str] = {
     "point_events": "select event_id, event_number, customer_id, event as event_kind, points, order_id, effective_at, "
     "recorded_at, expires_on as expiry_date from points_ledger",
     "tier_changes": "select customer_id, tier, valid_from as changed_at, reason as change_reason from tier_changes",
+    "badges": "select customer_id, badge as badge_name, level as badge_level, awarded_at from badges",
     "referrals": "select * from referrals",
     "campaigns": "select campaign_id, campaign_name, purpose, starts_on as start_date, ends_on as end_date, "
     "holdout_share from campaigns",
@@ -43,11 +44,13 @@ FILES: dict[str, str] = {
 }
 """What the shop sends, as it was landed, under the standard names."""
 COMPARED = {
-    "fct_orders": "order_id, ordered_at, order_date, order_status, currency_code, gross_amount, net_amount",
+    "fct_orders": "order_id, ordered_at, order_date, order_status, coupon_code, currency_code, "
+    "gross_amount, net_amount",
     "fct_order_lines": "order_date, line_number, line_kind, product_kind, quantity",
     "fct_refunds": "refund_id, refunded_at, refund_amount, refund_reason, is_linked",
     "dim_products": "product_id, product_kind, quality_line, quality_rank, launch_date",
     "fct_points_ledger": "event_id, event_kind, points, effective_at",
+    "fct_badges": "badge_name, badge_level, awarded_at, award_date",
     "fct_support_contacts": "contact_id, contact_kind, severity, opened_at",
     "fct_subscriptions": "subscription_id, ended_date, end_reason, count_renewals",
     "fct_campaign_messages": "message_id, is_holdout, delivery_status, opened_at",

@@ -6,6 +6,7 @@ Everybody writes from one mailbox of their own, so the warehouse's customers are
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from dataclasses import replace
 
 import pytest
@@ -94,6 +95,62 @@ def test_a_customer_agrees_who_agreed_in_every_account(shop: KnownShop) -> None:
         from warehouse.marts.dim_customers where count_accounts > 0 group by all order by all
     """)
     assert len(true) > 3
+
+
+def test_a_customer_prefers_what_the_latest_account_that_says_so_states(shop: KnownShop) -> None:
+    """Recounted by person in plain Python; several hundred state something, some of them twice and differently."""
+    said: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    for person, account_at, channel, kind in shop.rows(f"""
+        select person_id, updated_at, preferred_channel, preferred_kind
+        from read_csv('{shop.root}/deliveries/contacts.csv', all_varchar = true)
+        inner join memory.truth.identities on kind = 'account' and id = customer_id
+    """):
+        stated = said.setdefault(person, {"channel": [], "kind": []})
+        stated["channel"] += [(account_at, channel)] * bool(channel)
+        stated["kind"] += [(account_at, kind)] * bool(kind)
+    latest = {
+        person: tuple(max(stated[about])[1] if stated[about] else None for about in ("channel", "kind"))
+        for person, stated in said.items()
+    }
+    told = shop.rows("""
+        select distinct person_id, preferred_contact_channel, preferred_product_kind
+        from warehouse.marts.dim_customers
+        inner join memory.truth.identities as truth on truth.kind = 'account' and truth.id = customer_id
+    """)
+    assert {person: tuple(row) for person, *row in told} == latest
+    changed = [p for p, stated in said.items() if any(len({word for _, word in told}) > 1 for told in stated.values())]
+    assert len(changed) > 10
+    assert sum(kind is not None for _, kind in latest.values()) > 400
+
+
+def test_every_coupon_is_told_with_its_buyers_and_who_of_them_came_back(shop: KnownShop) -> None:
+    """Recounted by person from the delivered file in plain Python; that an order counts is proven elsewhere."""
+    placed = shop.rows(f"""
+        select sent.coupon_code, truth.person_id, told.order_date, told.is_valid, told.discount_amount, told.net_amount
+        from read_csv('{shop.root}/deliveries/orders.csv*', all_varchar = true) as sent
+        inner join memory.truth.orders as truth using (order_id)
+        inner join warehouse.marts.fct_orders as told using (order_id)
+        where told.is_revenue
+    """)
+    days: dict[str, set[dt.date]] = defaultdict(set)
+    for _, person, date, is_valid, _, _ in placed:
+        if is_valid:
+            days[person].add(date)
+    true = []
+    for coupon in sorted({row[0] for row in placed if row[0]}):
+        orders = [row for row in placed if row[0] == coupon]
+        first_use = {person: min(row[2] for row in orders if row[1] == person) for person in {row[1] for row in orders}}
+        closed = {person: day for person, day in first_use.items() if (shop.plan.last_day - day).days > 90 + 7}
+        returned = [p for p, day in closed.items() if any(0 < (later - day).days <= 90 for later in days[p])]
+        firsts = [person for person, day in first_use.items() if day == min(days[person])]
+        sums = [sum(row[place] for row in orders) for place in (4, 5)]
+        true.append((coupon, len(orders), len(first_use), len(firsts), *sums, len(closed), len(returned)))
+    assert true == shop.rows("""
+        select coupon_code, count_orders, count_customers, count_first_time_customers, total_discount, total_net,
+            count_mature_customers, count_returned_customers
+        from warehouse.marts.coupon_use order by coupon_code
+    """)
+    assert [(row[0], 0 < row[-1] < row[-2]) for row in true] == [("SALE15", True), ("THANKS10", True)]
 
 
 @pytest.mark.skipif(not HAS_SPLINK, reason="needs the extra [matching]")
@@ -191,6 +248,37 @@ def test_every_member_has_the_points_that_they_truly_have(shop: KnownShop) -> No
     assert len(true) > 200
     assert said == true
     assert shop.rows("select min(points_balance) >= 0 from warehouse.marts.fct_points_ledger") == [(True,)]
+
+
+def test_every_member_holds_the_badges_that_they_were_given(shop: KnownShop) -> None:
+    """Recounted from the truth: orders that arrived since joining, and years in the programme, by person."""
+    told = shop.rows("""
+        select person_id, badge_name, badge_level, award_number
+        from warehouse.marts.fct_badges inner join warehouse.marts.dim_customers using (customer_key)
+        inner join memory.truth.accounts using (customer_id) order by all
+    """)
+    joined = shop.rows(f"""
+        select person_id, min(valid_from) from '{shop.root}/deliveries/tier_changes.csv'
+        inner join memory.truth.accounts using (customer_id) group by person_id
+    """)
+    arrivals = defaultdict(list)
+    for person, at in shop.rows(f"""
+        select person_id, delivered_at from memory.truth.orders inner join (
+            select order_id, try_cast(delivered_at as timestamp) as delivered_at
+            from read_csv('{shop.root}/deliveries/orders.csv*', all_varchar = true)
+            where customer_id is not null
+        ) as sent using (order_id)
+        where fate = 'regular' and delivered_at is not null
+    """):
+        arrivals[person].append(at)
+    end = dt.datetime.combine(shop.plan.last_day + dt.timedelta(days=1), dt.time())
+    true = []
+    for person, since in joined:
+        count = sum(at >= since for at in arrivals[person])
+        levels = {"regular": sum(count >= n for n in (3, 10, 25)), "anniversary": (end - since).days // 365}
+        true += [(person, badge, level, level) for badge, last in levels.items() for level in range(1, last + 1)]
+    assert told == sorted(true)
+    assert len(told) > 300
 
 
 def test_balances_of_the_last_month_are_those_of_the_ledger(shop: KnownShop) -> None:

@@ -43,7 +43,8 @@ FEEDS: Mapping[str, Feed] = {
     ),
     "contacts": Feed(
         _columns(
-            "customer_id email phone full_name birthday loyalty_card social_handle has_marketing_consent updated_at"
+            "customer_id email phone full_name birthday loyalty_card social_handle has_marketing_consent"
+            " preferred_channel preferred_kind updated_at"
         ),
         key=("customer_id",),
         updated_at="updated_at",
@@ -115,6 +116,11 @@ FEEDS: Mapping[str, Feed] = {
     ),
     "tier_changes": Feed(
         _columns("customer_id tier valid_from reason"), key=("customer_id", "valid_from"), happened_at="valid_from"
+    ),
+    "badges": Feed(
+        _columns("customer_id badge awarded_at level"),
+        key=("customer_id", "badge", "awarded_at"),
+        happened_at="awarded_at",
     ),
     "referrals": Feed(
         _columns(

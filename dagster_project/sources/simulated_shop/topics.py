@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dagster_project.sources.simulated_shop.blocks import Topic
 from dagster_project.sources.simulated_shop.columns import ShopTopic
 from dagster_project.sources.simulated_shop.order_versions import draw_order_versions
+from dagster_project.sources.simulated_shop.relations.badges import badge_topic
 from dagster_project.sources.simulated_shop.relations.contacts import contact_topic
 from dagster_project.sources.simulated_shop.relations.costs import cost_topic
 from dagster_project.sources.simulated_shop.relations.messages import campaign_topic, message_topic
@@ -37,6 +38,7 @@ BLOCK_TOPICS: Mapping[str, Topic] = {
     "contacts": contact_topic,
     "points": points_topic,
     "tiers": tier_topic,
+    "badges": badge_topic,
     "referrals": referral_topic,
     "messages": message_topic,
     "subscriptions": subscription_topic,

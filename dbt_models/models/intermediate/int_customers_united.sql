@@ -2,6 +2,7 @@
 {%- set named_in = [
     ('point_events', 'customer_id'),
     ('tier_changes', 'customer_id'),
+    ('badges', 'customer_id'),
     ('referrals', 'referrer_customer_id'),
     ('referrals', 'referred_customer_id'),
     ('campaign_messages', 'customer_id'),

@@ -13,6 +13,7 @@
     'complaints': "select 1 from " ~ ref('fct_support_contacts') ~ " where is_complaint",
     'mentions': "select 1 from " ~ ref('fct_mentions'),
     'points': "select 1 from " ~ ref('fct_points_ledger'),
+    'badges': "select 1 from " ~ ref('fct_badges'),
     'referrals': "select 1 from " ~ ref('fct_referrals'),
     'subscriptions': "select 1 from " ~ ref('fct_subscriptions'),
     'campaign_messages': "select 1 from " ~ ref('fct_campaign_messages'),

@@ -102,6 +102,11 @@ points as (
     group by periods.period_type, periods.period_start, ended_points.customer_key
 ),
 
+holders as (
+    select distinct customer_key
+    from {{ ref('fct_badges') }}
+),
+
 members as (
     select
         lifetime.period_type,
@@ -113,9 +118,11 @@ members as (
                 as_of_date(), 'day'
             ) }} < {{ var('member_active_days') }},
             false
-        ) as is_active_member
+        ) as is_active_member,
+        bool_or(holders.customer_key is not null) as holds_badge
     from {{ ref('fct_points_ledger') }} as ledger
     cross join lifetime
+    left join holders on ledger.customer_key = holders.customer_key
     group by lifetime.period_type, lifetime.period_start, ledger.customer_key
 )
 

@@ -12,6 +12,8 @@ select
     customers.count_guest_orders,
     contacts.has_name,
     contacts.has_birthday,
-    contacts.has_marketing_consent
+    contacts.has_marketing_consent,
+    contacts.preferred_contact_channel,
+    contacts.preferred_product_kind
 from {{ ref('int_customers_resolved') }} as customers
 left join {{ ref('int_customer_contacts') }} as contacts on customers.customer_key = contacts.customer_key

@@ -4,6 +4,7 @@
     'fct_refunds': 'refund_date',
     'fct_points_ledger': 'effective_date',
     'fct_tier_changes': 'change_date',
+    'fct_badges': 'award_date',
     'fct_referrals': 'invite_date',
     'fct_campaign_messages': 'sent_date',
     'fct_subscriptions': 'start_date',

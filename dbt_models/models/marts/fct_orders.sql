@@ -14,6 +14,7 @@ select
     orders.payment_status,
     orders.channel,
     orders.device,
+    orders.coupon_code,
     orders.country_code,
     orders.count_lines,
     cast(orders.count_units as bigint) as count_units,

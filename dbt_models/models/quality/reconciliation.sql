@@ -20,6 +20,7 @@ with totals as (
         'mentions': 'fct_mentions',
         'point_events': 'fct_points_ledger',
         'tier_changes': 'fct_tier_changes',
+        'badges': 'fct_badges',
         'referrals': 'fct_referrals',
         'campaigns': 'dim_campaigns',
         'campaign_messages': 'fct_campaign_messages',

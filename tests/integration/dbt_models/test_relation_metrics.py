@@ -55,6 +55,8 @@ LEDGER = [
     ("C", "2024-12-31", "bonus", 100, "2025-12-31"),
     ("Z", "2025-01-01", "bonus", 10, "2026-01-01"),
 ]
+BADGE_HOLDERS = ("A", "A", "Z", "D", None)
+"""D has no points and is no member; nobody knows the last one any more."""
 
 
 def rows(facts: Sequence[tuple[Any, ...]], *names: str) -> list[dict[str, Any]]:
@@ -99,6 +101,10 @@ def relations() -> dict[str, list[dict[str, Any]]]:
         "fct_points_ledger": numbered(
             [row | {"is_gift": row["points"] > 0} for row in ledger], "point_event_key"
         ),
+        "fct_badges": [
+            {"badge_key": f"s:{number}", "customer_key": holder, "badge_name": "regular"}
+            for number, holder in enumerate(BADGE_HOLDERS)
+        ],
         "fct_tier_changes": [{"tier_change_key": "A:1", "customer_key": "A", "tier": "gold", "change_date": FIRST_DAY}],
     }  # fmt: skip
 
@@ -133,6 +139,7 @@ def found(shops: TinyShops) -> Found:
         ("retention_cost_per_retained_customer", "trailing_window", WINDOW_START, 8, 1),
         ("programme_enrolment_rate", "lifetime", FIRST_DAY, 3, 4),
         ("active_member_share", "lifetime", FIRST_DAY, 1, 4),
+        ("badge_holder_share", "lifetime", FIRST_DAY, 2, 4),
         ("points_breakage_share", "lifetime", FIRST_DAY, 60, 100),
         ("points_breakage_share", "month", day("2025-06-01"), 60, 100),
     ],
@@ -186,6 +193,7 @@ def test_a_shop_without_such_feeds_says_no_source(shops: TinyShops) -> None:
         "referral_rate", "lifetime_referral_rate", "referral_conversion_rate", "subscription_repurchase_ratio",
         "subscription_churn_rate", "personal_response_multiple", "customer_acquisition_cost", "profit_by_tenure",
         "acquisition_to_retention_cost", "programme_enrolment_rate", "active_member_share", "points_breakage_share",
+        "badge_holder_share",
         "premium_upgrade_rate", "repeat_rate_after_price_rise", "repeat_rate_change_after_price_rise",
         "net_mention_sentiment",
     }  # fmt: skip

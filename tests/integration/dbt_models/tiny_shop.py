@@ -16,8 +16,8 @@ import pandas as pd
 GIVEN = (
     "int_orders_valued", "fct_order_lines", "dim_customers", "dim_products", "fct_feedback", "fct_refunds",
     "fct_survey_invitations", "fct_support_contacts", "fct_mentions",
-    "fct_points_ledger", "fct_tier_changes", "fct_referrals", "fct_campaign_messages", "fct_subscriptions", "fct_costs",
-    "int_list_prices_united", "text_sentiment",
+    "fct_points_ledger", "fct_tier_changes", "fct_badges", "fct_referrals", "fct_campaign_messages",
+    "fct_subscriptions", "fct_costs", "int_list_prices_united", "text_sentiment",
 )  # fmt: skip
 """The tables that a tiny shop states; everything else that it is asked for is derived from them."""
 

@@ -13,7 +13,7 @@ from dagster_project.sources.simulated_shop.dirt.kind import Follower, Kind
 
 _ERASED = {
     **dict.fromkeys(("email", "phone", "full_name", "birthday"), texts.written(None)),
-    **dict.fromkeys(("loyalty_card", "social_handle"), texts.written(None)),
+    **dict.fromkeys(("loyalty_card", "social_handle", "preferred_channel", "preferred_kind"), texts.written(None)),
     "has_marketing_consent": texts.written("false"),
 }
 _AN_ANSWER_OF_SOMEBODY = rows.is_present("survey_answers", "customer_id")

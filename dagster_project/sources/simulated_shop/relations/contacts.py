@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dagster_project.sources.simulated_shop import names
+from dagster_project.sources.simulated_shop.behaviour import KINDS
 from dagster_project.sources.simulated_shop.blocks import Block
 from dagster_project.sources.simulated_shop.columns import (
     Columns,
@@ -29,6 +30,8 @@ from dagster_project.sources.simulated_shop.relations.membership import draw_mem
 from dagster_project.sources.simulated_shop.streams import Bools, Ints, chosen
 
 _PHONES_OF_GUESTS_SHARE = 0.5
+CHANNEL_SHARES = {"email": 0.55, "app": 0.25, "phone": 0.12, "letter": 0.08}
+"""How people want to be written to, and the share of those who say so."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,26 @@ def _accounts(block: Block, identity: Identity) -> tuple[Columns, Columns]:
         "loyalty_card": _only(names.loyalty_cards(number), has_card),
         "social_handle": _only(names.handles(number), identity.has_handle[person]),
         "has_marketing_consent": pa.array(identity.has_consent[person]),
+        **_preferences(block, person, 2 * person + made.account),
         "updated_at": times(
             block.calendar, np.where(has_card, np.maximum(joined, made.created_second), made.created_second)
         ),
     }
     return columns, _truth(block, identity, "account", columns["customer_id"], person, email, style)
+
+
+def _preferences(block: Block, person: Ints, account: Ints) -> Columns:
+    """What the owners of accounts state, each account for itself; not all who do are candid."""
+    plan, count = block.plan.relations.contacts, 2 * len(block.people)
+    is_stated = (block.stream("contacts/is_stated").random(count) < plan.stated_share)[account]
+    channel = chosen(block.stream("contacts/preferred_channel"), tuple(CHANNEL_SHARES.values()), count)[account]
+    is_candid = (block.stream("contacts/is_candid").random(count) < plan.candid_share)[account]
+    any_kind = block.stream("contacts/preferred_kind").integers(0, len(KINDS), count)[account]
+    kind = np.where(is_candid, block.people.favourite_kind[person], any_kind)
+    return {
+        "preferred_channel": labels(tuple(CHANNEL_SHARES), channel, is_stated),
+        "preferred_kind": labels(KINDS, kind, is_stated),
+    }
 
 
 def _guests(block: Block, identity: Identity) -> tuple[Columns, Columns]:

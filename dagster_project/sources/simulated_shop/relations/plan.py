@@ -26,6 +26,8 @@ class Contacts:
         birthday_share: of people, those whose birthday is known.
         consent_share: of people whom no campaign chooses, those who agreed to be written to; a campaign chooses among
             those who agreed.
+        stated_share: of accounts, those whose owner states how to be written to and what kind of goods they like.
+        candid_share: of these, those who name their favourite kind; the others name any.
         address_style_shares: how the mailbox of a second account or a guest's order is written: as registered, with a
             plus tag, without the dot, in other case, as another mailbox, in wide letters.
     """
@@ -35,6 +37,8 @@ class Contacts:
     phone_share: float = 0.75
     birthday_share: float = 0.5
     consent_share: float = 0.6
+    stated_share: float = 0.4
+    candid_share: float = 0.8
     address_style_shares: tuple[float, ...] = (0.4, 0.15, 0.13, 0.1, 0.2, 0.02)
 
     def __post_init__(self) -> None:
@@ -108,6 +112,27 @@ class Tiers:
         if len(self.names) != len(self.from_cents) or list(self.from_cents) != sorted({0, *self.from_cents}):
             raise SourceError(
                 f"Tiers: names {self.names}, from {self.from_cents}; expected one rising sum each, from 0"
+            )
+
+
+@dataclass(frozen=True)
+class Badges:
+    """Badges of members.
+
+    Attributes:
+        order_counts: of orders that arrived since joining, for each level of the badge `regular`; none turns it off.
+        span_days: days in the programme for each level of the badge `anniversary`; 0 turns it off.
+    """
+
+    order_counts: tuple[int, ...] = (3, 10, 25)
+    span_days: int = 365
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated."""
+        if list(self.order_counts) != sorted({max(count, 1) for count in self.order_counts}) or self.span_days < 0:
+            raise SourceError(
+                f"Badges: order_counts are {self.order_counts}, span_days {self.span_days}; expected rising numbers"
+                " from 1, and days from 0"
             )
 
 
@@ -233,6 +258,7 @@ class Relations:
     contacts: Contacts = field(default_factory=Contacts)
     points: Points = field(default_factory=Points)
     tiers: Tiers = field(default_factory=Tiers)
+    badges: Badges = field(default_factory=Badges)
     referrals: Referrals = field(default_factory=Referrals)
     messages: Messages = field(default_factory=Messages)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)

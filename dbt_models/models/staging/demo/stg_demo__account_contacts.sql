@@ -12,6 +12,8 @@ with judged as (
         {{ pseudonym('raw.full_name') }} as full_name,
         {{ pseudonym('raw.birthday') }} as birthday,
         {{ flag('raw.has_marketing_consent') }} as has_marketing_consent,
+        {{ text('raw.preferred_channel') }} as preferred_channel,
+        {{ text('raw.preferred_kind') }} as preferred_kind,
         {{ local_to_utc(moment('raw.updated_at')) }} as updated_at,
         {{ provenance() }},
         {{ refusals([rule_missing('customer_id'), rule_not_a_moment('updated_at')]) }} as refusals

@@ -14,6 +14,7 @@ with judged as (
         {{ number('raw.tax_amount') }} as tax_amount,
         {{ text('raw.channel') }} as channel,
         {{ text('raw.device') }} as device,
+        {{ text('raw.coupon_code') }} as coupon_code,
         coalesce(try_cast(raw.is_test as boolean), false) as is_test,
         coalesce(try_cast(raw.is_gift_card_only as boolean), false) as is_gift_card_only,
         {{ local_to_utc(moment('raw.delivery_promised_on')) }} as promised_at,

@@ -1,5 +1,7 @@
 -- Grain: one row per cancellation line. The source links no cancellation to its order: it is given to the customer's
 -- latest earlier invoice with the same product at the same price and at least the cancelled quantity, else to none.
+-- What was no part of an order's revenue, as postage, takes nothing off it.
+{%- set no_revenue = "('fee')" if var('revenue_includes_shipping') else "('fee', 'shipping')" %}
 with cancelled as (
     select
         *,
@@ -31,6 +33,7 @@ candidates as (
             and cancelled.invoiced_at >= sold.invoiced_at
             and -cancelled.quantity <= sold.quantity
             and not sold.is_cancellation
+            and cancelled.line_kind not in {{ no_revenue }}
 )
 
 select

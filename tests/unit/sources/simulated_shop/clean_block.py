@@ -25,7 +25,7 @@ def clean_block(people: int = 300, first: int = 0, orders_each: int = 4) -> dict
         start = _moment(0)
         rows["customers"].append((customer, start, "DE", "search", "consumer", start))
         mail, phone = f"p.{person}@example.org", f"+4930{person:07d}"
-        rows["contacts"].append((customer, mail, phone, "A B", "1990-02-28", "k1", "@p", True, start))
+        rows["contacts"].append((customer, mail, phone, "A B", "1990-02-28", "k1", "@p", True, "email", "tea", start))
     for day in range(60 if first == 0 else 0):
         rows["exchange_rates"].append((FIRST_DAY.date() + dt.timedelta(days=day), "USD", "0.9123"))
     return {name: _table(name, found) for name, found in rows.items() if found}

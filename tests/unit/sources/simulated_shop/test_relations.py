@@ -16,14 +16,16 @@ from hypothesis import strategies as st
 
 from dagster_project.sources.simulated_shop import names
 from dagster_project.sources.simulated_shop.account_use import known_since
-from dagster_project.sources.simulated_shop.calendar import DAY
+from dagster_project.sources.simulated_shop.behaviour import KINDS
+from dagster_project.sources.simulated_shop.calendar import DAY, Calendar
 from dagster_project.sources.simulated_shop.people import NEVER, TREATED
-from dagster_project.sources.simulated_shop.relations import lots, messages, referrals, subscriptions, tiers
-from dagster_project.sources.simulated_shop.relations.contacts import draw_identity
+from dagster_project.sources.simulated_shop.purchases import GUEST
+from dagster_project.sources.simulated_shop.relations import badges, lots, messages, referrals, subscriptions, tiers
+from dagster_project.sources.simulated_shop.relations.contacts import CHANNEL_SHARES, draw_identity
 from dagster_project.sources.simulated_shop.relations.costs import expected_arrivals
 from dagster_project.sources.simulated_shop.relations.lots import NONE, PointEvents, settled
 from dagster_project.sources.simulated_shop.relations.membership import draw_memberships
-from dagster_project.sources.simulated_shop.relations.plan import Contacts, Messages, Points, Referrals, Tiers
+from dagster_project.sources.simulated_shop.relations.plan import Badges, Contacts, Messages, Points, Referrals, Tiers
 from dagster_project.sources.tables import SourceError
 
 RELATIONS = PLAN.relations
@@ -100,6 +102,20 @@ def test_one_person_has_one_telephone_number_in_many_spellings() -> None:
 def test_campaigns_write_to_people_who_agreed_only() -> None:
     agreed = set(feed("contacts").to_pandas().query("has_marketing_consent")["customer_id"])
     assert set(feed("campaign_messages")["customer_id"].to_pylist()) <= agreed
+
+
+def test_preferences_are_stated_by_account_and_mostly_candid() -> None:
+    block, contacts = block_of(), feed("contacts").to_pandas()
+    stated = contacts["preferred_kind"].notna()
+    assert (stated == contacts["preferred_channel"].notna()).all()
+    assert_share(stated, RELATIONS.contacts.stated_share)
+    is_favourite = (contacts["preferred_kind"] == np.array(KINDS)[block.people.favourite_kind[block.accounts.person]])[
+        stated
+    ]
+    candid = RELATIONS.contacts.candid_share
+    assert_share(is_favourite, candid + (1 - candid) / len(KINDS))
+    for channel, share in CHANNEL_SHARES.items():
+        assert_share(contacts["preferred_channel"][stated] == channel, share)
 
 
 # -- points --------------------------------------------------------------------------------------------------------
@@ -293,6 +309,42 @@ def test_tiers_rise_at_once_and_fall_only_after_a_year_end_and_its_grace() -> No
 def test_tiers_without_a_lowest_one_are_refused() -> None:
     with pytest.raises(SourceError, match="expected one rising sum each, from 0"):
         Tiers(names=("one", "two"), from_cents=(100, 200))
+
+
+# -- badges --------------------------------------------------------------------------------------------------------
+
+
+def test_badges_are_given_for_orders_that_arrived_and_for_years_in_the_programme() -> None:
+    """Each member's badges, replayed from their orders one after the other."""
+    block, plan = block_of(), RELATIONS.badges
+    memberships, arrived, bought = draw_memberships(block), block.fulfilment.delivered_second, block.purchases
+    given_to = defaultdict(list)
+    for who, at, badge, level in zip(*badges.badges_given(block, memberships), strict=True):
+        given_to[int(who)].append((int(at), badges.BADGES[badge], int(level)))
+    moments = defaultdict(list)
+    for row in np.flatnonzero((block.fulfilment.fate == 0) & (bought.account != GUEST)):
+        moments[int(bought.person[row])].append(int(arrived[row]))
+    members = np.flatnonzero(memberships.is_member).tolist()
+    for who in members:
+        joined = int(memberships.joined_second[who])
+        since = sorted(at for at in moments[who] if at >= joined)
+        expected = [(since[n - 1], "regular", level) for level, n in enumerate(plan.order_counts, 1) if n <= len(since)]
+        expected += [(joined + year * 365 * DAY, "anniversary", year) for year in (1, 2, 3)]
+        assert sorted(given_to[who]) == sorted(row for row in expected if row[0] < block.end_second)
+    assert {row[1:] for rows in given_to.values() for row in rows} >= {("regular", 3), ("anniversary", 2)}
+    assert set(given_to) <= set(members)
+    assert len(feed("badges")) == sum(map(len, given_to.values()))
+
+
+def test_badges_can_be_turned_off() -> None:
+    off = replace(block_of(), calendar=Calendar(with_relations(badges=Badges(order_counts=(), span_days=0))))
+    assert [len(told) for told in badges.badges_given(off, draw_memberships(block_of()))] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("counts", [(10, 3), (0, 3), (3, 3)])
+def test_badges_for_numbers_that_do_not_rise_from_one_are_refused(counts: tuple[int, ...]) -> None:
+    with pytest.raises(SourceError, match="expected rising numbers from 1, and days from 0"):
+        Badges(order_counts=counts)
 
 
 # -- referrals -----------------------------------------------------------------------------------------------------

@@ -84,6 +84,7 @@ def opened_trial(settings: Settings, database: Path, manifest: Manifest, metrics
         metrics: that are told.
 
     Raises:
+        NotMadeAgain: the version lacks a table or a column that the project's models read.
         NotExplained: there is no working file of the version's night, or a night that is running holds it.
     """
     night = Warehouse(settings).scratch_of(manifest.version)
@@ -103,6 +104,11 @@ def opened_trial(settings: Settings, database: Path, manifest: Manifest, metrics
         try:
             with open_trial_database(database, night, config, Path(folder) / "spill", lineage, metrics) as trial:
                 yield Trial(trial, lineage, compiled)
+        except (duckdb.CatalogException, duckdb.BinderException) as fault:
+            raise NotMadeAgain(
+                f"{manifest.version} was made by other code, and the models of today read what it has not: "
+                f"{without_values(fault)}; `loyalty run --as-of {manifest.as_of}` makes the version anew"
+            ) from fault
         except duckdb.IOException as fault:
             raise NotExplained(
                 f"{night} cannot be read: {without_values(fault)}; if a night is running, ask again when it has ended"

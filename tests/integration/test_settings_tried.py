@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from dagster_project.cli import app
 from dagster_project.explaining.explanation import explain_metric
 from dagster_project.explaining.sensitivity import Decisions, Tried
-from dagster_project.explaining.trials import subject_of, try_settings
+from dagster_project.explaining.trials import NotMadeAgain, subject_of, try_settings
 from dagster_project.metric_trials import opened_trial, with_settings_tried
 from dagster_project.publishing.versions import Manifest, current_database, read_manifest
 
@@ -142,6 +142,19 @@ def test_nothing_is_tried_where_the_published_number_does_not_come_out_again(
         r"so no other setting is tried",
         str(found.not_tried),
     )
+
+
+def test_a_version_of_earlier_code_is_named_with_what_it_has_not(tries: Tries) -> None:
+    opened = opened_trial(tries.settings, tries.database, tries.manifest, ["nps"])
+    with (
+        pytest.raises(
+            NotMadeAgain,
+            match=r"2025-12-30_001 was made by other code, and the models of today read what it has not: .*fct_parcels"
+            r".*; `loyalty run --as-of 2025-12-30` makes the version anew",
+        ),
+        opened as trial,
+    ):
+        trial.database.make_again({trial.lineage.end: "select * from warehouse.marts.fct_parcels"})
 
 
 def explain(shop: CornerShop, *arguments: str) -> Any:

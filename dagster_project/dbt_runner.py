@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.dbt_session import SECRET_VARIABLE
+from dagster_project.durable_files import write_atomically
 from dagster_project.settings import Settings
 from dagster_project.shop_project import project_files, project_folder, staged_entities
 from dagster_project.source_settings import feed_time_zones, has_deletions
-from dagster_project.warehouse import Warehouse, without_values, write_atomically
+from dagster_project.warehouse import Warehouse, without_values
 
 DEFINITION_VARIABLES = (
     "active_window_days", "repeat_window_days", "late_grace_days", "minimum_base", "revenue_includes_shipping",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from dagster_project.durable_files import make_durable
 from dagster_project.keyed_hashes import keyed_hash_sql, set_keys
 from dagster_project.settings import Settings
 from dagster_project.sources.configured import source_tables
@@ -25,7 +26,6 @@ from dagster_project.sources.ledger import (
     TEMPORARY_PREFIX,
     Load,
     digest_of,
-    make_durable,
     only_writer,
     read_ledger,
     rows_path,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import yaml
 
+from dagster_project.durable_files import write_atomically
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.source_settings import AnySource
 from dagster_project.standard.models import model_columns, standard_models
 from dagster_project.standard.tables import standard_tables
-from dagster_project.warehouse import write_atomically
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_models"
 OWN_MODELS = "shop_models"  # as dbt_project.yml calls the folder of a shop's own models

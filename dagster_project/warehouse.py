@@ -23,6 +23,7 @@ from typing import Any
 
 import duckdb
 
+from dagster_project.durable_files import create_once, write_atomically
 from dagster_project.settings import Settings
 
 STORAGE_VERSION = "v1.5.0"  # readable by clients of DuckDB's long-term line
@@ -191,15 +192,22 @@ class Warehouse:
 
 
 def shop_key(home: Path) -> str:
-    """The key of all keyed hashes: `LOYALTY_KEY`, else one made once in `LOYALTY_HOME`, mode 0600."""
+    """The key of all keyed hashes: `LOYALTY_KEY`, else one made once in `LOYALTY_HOME`, mode 0600.
+
+    Raises:
+        WarehouseError: the file that should hold it is empty.
+    """
     given = os.environ.get("LOYALTY_KEY")
     if given:
         return given
     path = home / "customer_key.secret"
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, secrets.token_hex(32), mode=0o600)
-    return path.read_text(encoding="utf-8")
+    key = path.read_text(encoding="utf-8") if path.exists() else create_once(path, secrets.token_hex(32), mode=0o600)
+    if not key.strip():
+        raise WarehouseError(
+            f"{path} is empty; expected the key of all keyed hashes: restore it from a backup, or remove {home} and "
+            "land everything anew under a new one"
+        )
+    return key
 
 
 def replace_table(
@@ -314,14 +322,3 @@ def without_values(message: object) -> str:
 def literal(text: object) -> str:
     """A text as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
-
-
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a small file so that a reader sees the old text or the new one, and the new one survives a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)

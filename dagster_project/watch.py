@@ -17,6 +17,7 @@ from dagster_project.alerting.channels import ChannelFailed, call, channels_of, 
 from dagster_project.alerting.conditions import LATE, STALE, Feed, late_night, stale_feeds
 from dagster_project.alerting.messages import Alert, Message
 from dagster_project.alerting.outbox import Heartbeat, beat, opened
+from dagster_project.durable_files import write_atomically
 from dagster_project.jobs import NIGHTLY
 from dagster_project.partitions import PARTITION_TAG
 from dagster_project.publishing.versions import list_versions
@@ -24,7 +25,6 @@ from dagster_project.run_sightings import dead_runs, kind_of, run_sightings
 from dagster_project.settings import NIGHT_HOUR, Settings, SettingsError
 from dagster_project.sources.configured import source_tables
 from dagster_project.sources.ledger import read_ledger
-from dagster_project.warehouse import write_atomically
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import duckdb
 
 from dagster_project.headlines import HEADLINES, reading
 from dagster_project.publishing.audit import are_comparable, table_facts
-from dagster_project.publishing.versions import DATABASE, Manifest, VersionError, list_versions
+from dagster_project.publishing.versions import DATABASE, Manifest, VersionError, read_manifest, require_version
 
 Number: TypeAlias = tuple[float | None, str]
 """A metric's number and its unit; no number where there is none."""
@@ -91,11 +91,9 @@ def compare_versions(published: Path, before: str, after: str) -> Difference:
     Raises:
         VersionError: there is no such version, or its numbers cannot be read.
     """
-    known = {manifest.version: manifest for manifest in list_versions(published)}
     for version in (before, after):
-        if version not in known:
-            raise VersionError(f"no version '{version}' in {published}; there are: {', '.join(known) or 'none'}")
-    first, second = known[before], known[after]
+        require_version(published, version)
+    first, second = (read_manifest(published / "versions" / version) for version in (before, after))
     numbers = [_numbers(published / "versions" / version / DATABASE) for version in (before, after)]
     return Difference(
         before=first,

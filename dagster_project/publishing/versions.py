@@ -5,7 +5,8 @@
     published/manifest.json -> current/manifest.json
     published/parquet -> current/parquet             where the settings ask for copies
 
-A reader who holds a file open keeps the version that it opened. What does not belong here: what a build must satisfy
+A reader who holds a file open keeps the version that it opened, and holds up nobody; who writes here holds the folder
+alone, so that none removes what another is about to point at. What does not belong here: what a build must satisfy
 (`audit.py`), how a build is made (`warehouse`).
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 
 import duckdb
 
+from dagster_project.durable_files import make_durable, only_writer
 from dagster_project.publishing.audit import are_comparable, table_facts
 from dagster_project.publishing.copies import write_copies
 
@@ -73,6 +75,16 @@ def publish(build: Path, published: Path, manifest: Manifest, keep: int, *, with
     log = build.with_name(build.name + ".wal")
     if log.exists():
         raise VersionError(f"{log} exists: the build was not closed; run the night again")
+    with only_writer(published):
+        folder = _make_version(build, published, manifest, with_parquet=with_parquet)
+        left = current_version(published)
+        point_to(published, manifest.version)
+        _prune(published, keep, left)
+    return folder
+
+
+def _make_version(build: Path, published: Path, manifest: Manifest, *, with_parquet: bool) -> Path:
+    """The version's folder, whole and on the disk, which nobody is pointed at yet."""
     versions = published / "versions"
     unfinished = versions / f"{UNFINISHED}{manifest.version}"
     versions.mkdir(parents=True, exist_ok=True)
@@ -88,21 +100,23 @@ def publish(build: Path, published: Path, manifest: Manifest, keep: int, *, with
     copies = write_copies(database, unfinished / PARQUET, manifest) if with_parquet else []
     for path in (database, unfinished / MANIFEST, *copies):
         path.chmod(0o444)
-        _sync(path)
+        make_durable(path)
     for directory in (*sorted({path.parent for path in copies}), *([unfinished / PARQUET] if copies else [])):
-        _sync(directory)
-    _sync(unfinished)
+        make_durable(directory)
+    make_durable(unfinished)
     folder = versions / manifest.version
     unfinished.rename(folder)
-    _sync(versions)
-    left = current_version(published)
-    point_to(published, manifest.version)
-    _prune(published, keep, left)
+    make_durable(versions)
     return folder
 
 
 def point_to(published: Path, version: str) -> None:
-    """Let readers see this version, from one moment to the next."""
+    """Let readers see this version, from one moment to the next; the caller holds the folder (`only_writer`).
+
+    Raises:
+        VersionError: there is no such version; readers keep the one that they see.
+    """
+    require_version(published, version)
     _replace_link(published / "current", Path("versions") / version)
     for name in (DATABASE, MANIFEST, PARQUET):
         is_there = (published / "versions" / version / name).exists()
@@ -110,21 +124,21 @@ def point_to(published: Path, version: str) -> None:
             _replace_link(published / name, Path("current") / name)
         elif not is_there:
             (published / name).unlink(missing_ok=True)  # a link to nothing would read as a fault
-    _sync(published)
+    make_durable(published)
 
 
 def rollback(published: Path, version: str) -> Manifest:
-    """Point readers at an earlier version, after reading it back.
+    """Point readers at an earlier version, after reading it back; waits for a publish that is under way.
 
     Raises:
         VersionError: there is no such version, or it does not hold what its manifest says.
     """
-    known = [manifest.version for manifest in list_versions(published)]
-    if version not in known:
-        raise VersionError(f"no version '{version}' in {published}; there are: {', '.join(known) or 'none'}")
-    manifest = read_manifest(published / "versions" / version)
-    _verify(published / "versions" / version / DATABASE, manifest)
-    point_to(published, version)
+    require_version(published, version)  # before anything is made in a folder that holds no versions
+    with only_writer(published):
+        require_version(published, version)
+        manifest = read_manifest(published / "versions" / version)
+        _verify(published / "versions" / version / DATABASE, manifest)
+        point_to(published, version)
     return manifest
 
 
@@ -137,20 +151,33 @@ def withdraw_versions(published: Path, made_before: dt.datetime) -> list[str]:
         published: the folder of all versions.
         made_before: the moment, with a time zone.
     """
-    current = current_version(published)
-    withdrawn = [
-        manifest.version
-        for manifest in list_versions(published)
-        if manifest.version != current and dt.datetime.fromisoformat(manifest.created_at) < made_before
-    ]
-    _remove(published, withdrawn)
+    with only_writer(published):
+        current = current_version(published)
+        withdrawn = [
+            manifest.version
+            for manifest in list_versions(published)
+            if manifest.version != current and dt.datetime.fromisoformat(manifest.created_at) < made_before
+        ]
+        _remove(published, withdrawn)
     return withdrawn
 
 
 def list_versions(published: Path) -> list[Manifest]:
-    """All versions, oldest first."""
-    folders = (published / "versions").glob("*") if published.exists() else ()
-    return [read_manifest(folder) for folder in sorted(folders) if VERSION.fullmatch(folder.name)]
+    """All versions, oldest first; one that is removed while they are read is none of them.
+
+    Raises:
+        VersionError: a version that is there has no readable manifest.
+    """
+    found = []
+    for folder in sorted((published / "versions").glob("*")):
+        if not VERSION.fullmatch(folder.name):
+            continue
+        try:
+            found.append(read_manifest(folder))
+        except VersionError:
+            if folder.exists():
+                raise
+    return found
 
 
 def current_version(published: Path) -> str | None:
@@ -202,6 +229,17 @@ def read_manifest(folder: Path) -> Manifest:
         raise VersionError(f"version {folder.name} has no readable manifest: {fault}") from fault
 
 
+def require_version(published: Path, version: str) -> None:
+    """Refuse a version that is not there.
+
+    Raises:
+        VersionError: it is not; the message lists those that are.
+    """
+    known = [manifest.version for manifest in list_versions(published)]
+    if version not in known:
+        raise VersionError(f"no version '{version}' in {published}; there are: {', '.join(known) or 'none'}")
+
+
 def _verify(database: Path, manifest: Manifest) -> None:
     """Read a version back, every row and column: each table of its manifest is there with that very content."""
     try:
@@ -251,11 +289,3 @@ def _replace_link(link: Path, target: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target)
     temporary.replace(link)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dagster_project.durable_files import write_atomically
 from dagster_project.reporting import formats, queries
 from dagster_project.reporting.metrics import Metrics
 from dagster_project.reporting.page import Section
@@ -24,7 +25,6 @@ from dagster_project.reporting.sections import (
     value,
     voice,
 )
-from dagster_project.warehouse import write_atomically
 
 LATEST = "latest.html"
 TEMPLATE = "report.html.j2"

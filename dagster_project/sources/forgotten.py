@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dagster_project.warehouse import literal, write_atomically
+from dagster_project.durable_files import write_atomically
+from dagster_project.warehouse import literal
 
 _HEADER = ("record_key", "forgotten_at")
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from dagster_project.durable_files import make_durable
 from dagster_project.sources.contract import ContractChange
 from dagster_project.sources.door import Door
 from dagster_project.sources.files import SourceFile, find_files, sha256_of
@@ -28,7 +29,6 @@ from dagster_project.sources.ledger import (
     as_utc,
     current_loads,
     is_sound,
-    make_durable,
     newest_loads,
     only_writer,
     read_ledger,

@@ -10,18 +10,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dagster_project import durable_files
+from dagster_project.durable_files import make_durable
 from dagster_project.sources.tables import SourceTable, delivery_name
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has no advisory locks; there one process at a time is the user's part
-    fcntl = None  # type: ignore[assignment]
 
 LEDGER_NAME = "loads.json"
 TEMPORARY_PREFIX = ".tmp-"
@@ -152,21 +148,9 @@ def as_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def make_durable(path: Path) -> None:
-    """Have the disk hold what was written to a file, or the names in a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextlib.contextmanager
 def only_writer(table: SourceTable, landing: Path) -> Iterator[Path]:
     """Hold the table's landing folder alone; two runs that meet wait for each other."""
     folder = table_folder(table, landing)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("wb") as lock:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with durable_files.only_writer(folder):
         yield folder

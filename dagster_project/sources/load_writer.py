@@ -19,12 +19,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dagster_project.durable_files import make_durable
 from dagster_project.sources.csv_reader import CsvReading
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.files import SourceFile, as_plain_text
 from dagster_project.sources.fixed_width_reader import FixedWidthReading
 from dagster_project.sources.json_lines_reader import JsonLinesReading
-from dagster_project.sources.ledger import Load, digest_of, make_durable, rejects_path, rows_path
+from dagster_project.sources.ledger import Load, digest_of, rejects_path, rows_path
 from dagster_project.sources.parquet_reader import ParquetReading
 from dagster_project.sources.raw_views import literal
 from dagster_project.sources.readings import BATCH_ROWS, Reading, Reject, UnevenLineEndsError

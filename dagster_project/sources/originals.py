@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from dagster_project.durable_files import make_durable
 from dagster_project.sources.engine import private_connection
-from dagster_project.sources.ledger import make_durable
 from dagster_project.sources.raw_views import literal
 
 ORIGINALS_SCHEMA = pa.schema([("kind", pa.string()), ("pseudonym", pa.string()), ("original", pa.string())])

@@ -20,11 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dagster_project.durable_files import make_durable
 from dagster_project.keyed_hashes import keyed_hash_sql, set_keys
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.forgotten import forgotten_records
 from dagster_project.sources.identifiers import MAILBOX_SUFFIX, IdentifierKind, clean_sql, form_sql, mailbox_sql
-from dagster_project.sources.ledger import make_durable, rejects_path, rows_path
+from dagster_project.sources.ledger import rejects_path, rows_path
 from dagster_project.sources.originals import ORIGINALS_SCHEMA, keep_originals
 from dagster_project.sources.protection import RECORD_MARKS, Protection
 from dagster_project.sources.raw_views import identifier, literal

@@ -20,7 +20,6 @@ from dagster_project.warehouse import (
     replace_table,
     replace_table_in_batches,
     without_values,
-    write_atomically,
 )
 
 NIGHT = dt.date(2025, 12, 30)
@@ -215,15 +214,6 @@ def test_a_build_is_closed_though_the_error_that_ended_its_writing_is_remembered
     assert not warehouse.path.with_name("warehouse.duckdb.wal").exists()
     assert remembered.value.__traceback__ is not None
     warehouse.begin(NIGHT, {}, run="two")
-
-
-def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "folder" / "file"
-    write_atomically(path, "old")
-    write_atomically(path, "new", mode=0o600)
-    assert path.read_text() == "new"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

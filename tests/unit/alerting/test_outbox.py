@@ -12,7 +12,7 @@ import pytest
 from dagster_project.alerting.channels import ChannelFailed
 from dagster_project.alerting.messages import Alert, Message
 from dagster_project.alerting.outbox import Heartbeat, Outbox, beat, opened, read_heartbeat
-from dagster_project.warehouse import write_atomically
+from dagster_project.durable_files import write_atomically
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 ILL, SHAKY = Alert("a", "a is ill", "cure a"), Alert("b", "b is shaky", "look at b", "warning")

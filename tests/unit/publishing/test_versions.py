@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from dagster_project.durable_files import LOCK, only_writer
 from dagster_project.publishing import versions
 from dagster_project.publishing.audit import HASHED_BY, table_facts
 from dagster_project.publishing.versions import Manifest, VersionError
@@ -233,7 +238,7 @@ def test_no_link_leads_to_copies_that_a_version_does_not_have(tmp_path: Path) ->
     assert (tmp_path / "published" / "parquet" / "marts" / "a.parquet").exists()
 
 
-# -- a reader beside publishes and rollbacks ---------------------------------------------------------------------------
+# -- readers beside publishes and rollbacks ---------------------------------------------------------------------------
 
 READER = """
 import sys, threading, duckdb
@@ -242,7 +247,7 @@ threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True)
 seen, opens = set(), 0
 print("ready", flush=True)
 while not told.is_set() or opens == 0:
-    with duckdb.connect(sys.argv[1], read_only=True) as con:
+    with duckdb.connect(sys.argv[1] + "/loyalty.duckdb", read_only=True) as con:
         a, b = con.execute("select (select any_value(marker) from marts.a), (select marker from marts.b)").fetchone()
     assert a == b, (a, b)
     opens += 1
@@ -251,27 +256,155 @@ print(opens, len(seen))
 """
 
 
-@pytest.mark.parametrize("keep", [1, 14])
-def test_readers_that_reopen_through_publishes_see_each_version_whole(keep: int, tmp_path: Path) -> None:
-    publish(tmp_path, 0)
-    command = [sys.executable, "-c", READER, str(tmp_path / "published" / "loyalty.duckdb")]
-    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    readers = [subprocess.Popen(command, text=True, **pipes) for _ in range(2)]
+ROLLBACKS = """
+import sys, threading
+from pathlib import Path
+from dagster_project.publishing.versions import VersionError, list_versions, rollback
+told, published, done, seen = threading.Event(), Path(sys.argv[1]), 0, set()
+threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
+print("ready", flush=True)
+while not told.is_set() or done == 0:
+    oldest = list_versions(published)[0].version
     try:
-        for reader in readers:
-            assert reader.stdout.readline() == "ready\n"
+        rollback(published, oldest)
+        done += 1
+        seen.add(oldest)
+    except VersionError as fault:
+        assert str(fault).startswith(f"no version '{oldest}' in "), fault
+print(done, len(seen))
+"""
+
+
+@pytest.mark.parametrize(("keep", "beside"), [(14, [READER, READER]), (1, [READER, ROLLBACKS])])
+def test_readers_that_reopen_through_publishes_and_rollbacks_see_each_version_whole(
+    keep: int, beside: list[str], tmp_path: Path
+) -> None:
+    publish(tmp_path, 0)
+    published = tmp_path / "published"
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program, str(published)], text=True, **pipes) for program in beside
+    ]
+    try:
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
         names = [publish(tmp_path, marker, keep) for marker in range(1, PUBLISHES + 1)]
         for swap in range(100):
-            versions.point_to(tmp_path / "published", names[-1 - swap % min(keep, 14)])
-        told = [reader.communicate("stop\n", timeout=60) for reader in readers]
+            with only_writer(published):
+                versions.point_to(published, names[-1 - swap % keep])
+        told = [process.communicate("stop\n", timeout=60) for process in processes]
     finally:
-        for reader in readers:
-            reader.kill()
-            reader.wait()
-    assert [reader.returncode for reader in readers] == [0, 0], told
-    for out, _ in told:
-        opens, count_seen = map(int, out.split())
-        assert opens >= count_seen > 1
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in processes] == [0, 0], told
+    for program, (out, _) in zip(beside, told, strict=True):
+        count_done, count_seen = map(int, out.split())
+        assert count_done >= count_seen > (program == READER)
+    assert {path.name for path in published.rglob(".*")} == {LOCK}
+
+
+# -- writers beside writers ------------------------------------------------------------------------------------------
+
+
+def is_held(published: Path) -> bool:
+    """Whether somebody holds the folder of versions now."""
+    with (published / LOCK).open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+STEPS = ("_sweep", "_verify", "point_to", "_prune", "_remove", "_replace_link")
+
+
+@pytest.mark.parametrize(
+    ("act", "steps"),
+    [
+        (
+            lambda root: publish(root, 9, keep=1),
+            ["_sweep", "_verify", "point_to", "_replace_link", "_prune", "_remove", "_sweep"],
+        ),
+        (
+            lambda root: versions.rollback(root / "published", "2026-01-01_001"),
+            ["_verify", "point_to", "_replace_link"],
+        ),
+        (
+            lambda root: versions.withdraw_versions(root / "published", dt.datetime(2027, 1, 1, tzinfo=dt.UTC)),
+            ["_remove", "_sweep"],
+        ),
+    ],
+    ids=["publish", "rollback", "withdraw"],
+)
+def test_whoever_writes_among_the_versions_holds_their_folder_at_each_step(
+    act: Callable[[Path], object], steps: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for marker in (1, 2):
+        publish(tmp_path, marker)
+    told: list[tuple[str, bool]] = []
+    for name in STEPS:
+        original = getattr(versions, name)
+
+        def step(*arguments: Any, name: str = name, original: Callable[..., Any] = original) -> Any:
+            told.append((name, is_held(tmp_path / "published")))
+            return original(*arguments)
+
+        monkeypatch.setattr(versions, name, step)
+    act(tmp_path)
+    assert told == [(name, True) for name in steps]
+    assert not is_held(tmp_path / "published")
+
+
+def test_a_publish_that_meets_a_rollback_waits_and_spares_what_readers_were_led_back_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The publish would remove the version between its reading back and the new pointer."""
+    published = tmp_path / "published"
+    names = [publish(tmp_path, marker) for marker in (1, 2, 3)]
+    meeting = threading.Thread(target=publish, args=(tmp_path, 4, 1))
+    verified = versions._verify
+
+    def and_meet(database: Path, manifest: Manifest) -> None:
+        verified(database, manifest)
+        if threading.current_thread() is threading.main_thread():
+            meeting.start()
+
+    monkeypatch.setattr(versions, "_verify", and_meet)
+    assert versions.rollback(published, names[0]).version == names[0]
+    meeting.join(timeout=30)
+    assert markers(published / "loyalty.duckdb") == (4, 4)
+    assert [manifest.version for manifest in versions.list_versions(published)] == [names[0], "2026-01-01_004"]
+
+
+def test_readers_are_never_pointed_at_a_version_that_is_not_there(tmp_path: Path) -> None:
+    publish(tmp_path, 1)
+    published = tmp_path / "published"
+    with pytest.raises(VersionError, match=r"no version '2026-01-01_002' in .*; there are: 2026-01-01_001"):
+        versions.point_to(published, "2026-01-01_002")
+    assert markers(published / "loyalty.duckdb") == (1, 1)
+
+
+def test_a_rollback_where_nothing_is_published_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(VersionError, match="there are: none"):
+        versions.rollback(tmp_path / "published", "2026-01-01_001")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_that_is_removed_while_versions_are_listed_is_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (publish(tmp_path, marker) for marker in (1, 2))
+    read = versions.read_manifest
+
+    def too_late(folder: Path) -> Manifest:
+        if folder.name == first:
+            shutil.rmtree(folder)
+        return read(folder)
+
+    monkeypatch.setattr(versions, "read_manifest", too_late)
+    assert [manifest.version for manifest in versions.list_versions(tmp_path / "published")] == [second]
 
 
 # -- SIGKILL at each step of a publish -------------------------------------------------------------------------------
@@ -307,9 +440,9 @@ test_versions.publish(Path(sys.argv[2]), 9, keep=2)
         ("Path.rename", 1),  # the build lies in its work folder, the unfinished folder is there
         ("Path.write_text", 1),  # moved, without a manifest
         ("_verify", 1),
-        ("_sync", 1),
+        ("make_durable", 1),
         ("Path.rename", 2),  # complete under its unfinished name
-        ("_sync", 4),  # under its own name, the pointer not yet replaced
+        ("make_durable", 4),  # under its own name, the pointer not yet replaced
         ("point_to", 1),
         ("Path.replace", 1),  # the new pointer lies beside the old one
         ("_prune", 1),  # the pointer is replaced
@@ -333,4 +466,4 @@ def test_a_publish_killed_at_any_step_leaves_a_whole_version_and_the_next_succee
     assert [manifest.version for manifest in versions.list_versions(published)][-1] == after
     assert len(versions.list_versions(published)) == 2
     strange = {path.name for path in published.rglob(".*")}
-    assert strange == set(), "a later publish removes what a killed one left"
+    assert strange == {LOCK}, "a later publish removes what a killed one left"

@@ -4,6 +4,7 @@ What belongs here: which suites run when, how a result is shown, kept and made t
 in `expectations/suites/`, their evaluation is in `expectations/runner.py`.
 """
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -154,9 +155,27 @@ def _check_stage(name: str, suites: list[Suite]) -> dg.AssetChecksDefinition:
         yield from (shown(result) for result in results)
         broken = [result for result in results if result.is_blocking]
         if broken:
-            raise CheckFailed(explained(broken))
+            raise CheckFailed(explained(broken, _page_of_stopped(context, settings, warehouse, as_of, name)))
 
     return checks
+
+
+def write_data_docs(settings: Settings, warehouse: Warehouse, about: str) -> Path:
+    """Let `data_docs` of the home tell of all that this build has evaluated so far; gives its first page."""
+    from expectations.runner import build_docs
+
+    return build_docs(warehouse.work / "gx", settings.home / "data_docs", about)
+
+
+def _page_of_stopped(
+    context: dg.AssetCheckExecutionContext, settings: Settings, warehouse: Warehouse, as_of: dt.date, step: str
+) -> Path | None:
+    """The page of a night that ends here; None where it cannot be written, which hides no rule that failed."""
+    try:
+        return write_data_docs(settings, warehouse, f"The night of {as_of}, which {step} stopped")
+    except Exception as fault:  # noqa: BLE001 - whatever the library or the disk says, the rule's failure is the news
+        context.log.warning(f"the Data Docs of this night could not be written: {fault}")
+        return None
 
 
 def shown(result: CheckResult) -> dg.AssetCheckResult:
@@ -173,13 +192,14 @@ def shown(result: CheckResult) -> dg.AssetCheckResult:
     )
 
 
-def explained(broken: list[CheckResult]) -> str:
-    """One line: the rule that most rows break, what was observed, why it matters, how many more there are."""
+def explained(broken: list[CheckResult], page: Path | None = None) -> str:
+    """One line: the rule that most rows break, what was observed, why it matters, how many more, the page of all."""
     first, *rest = sorted(broken, key=lambda result: -result.failing_rows)
     others = f"; and {len(rest)} more: {', '.join(result.name for result in rest[:3])}" if rest else ""
     sample = f" ({first.sample})" if first.sample else ""
-    why = first.why.rstrip(".") if rest else first.why
-    return f"check {first.name} failed on {first.layer}.{first.table}: {first.observed}{sample}. {why}{others}"
+    see = f"; every rule is in {page}" if page else ""
+    why = first.why.rstrip(".") if rest or page else first.why
+    return f"check {first.name} failed on {first.layer}.{first.table}: {first.observed}{sample}. {why}{others}{see}"
 
 
 def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]) -> None:

@@ -1,6 +1,6 @@
 """What Dagster's records say of the nights: runs that failed or died, checks that failed or could not be evaluated.
 
-What belongs here: reading runs and events into alerts. What does not: nights and feeds that did not come (`watch`),
+What belongs here: reading runs and events into alerts. What does not: nights that did not come (`night_sightings`),
 telling anybody (`alerting`).
 """
 
@@ -80,9 +80,9 @@ def run_sightings(settings: Settings, instance: dg.DagsterInstance, outbox: Outb
     if records:
         newest = max(record.update_timestamp for record in records)
         ids = [record.dagster_run.run_id for record in records]
-        outbox.position = {"since": max(newest, since).isoformat(), "known": [*known, *ids][-2 * RUNS_A_LOOK :]}
+        outbox.position |= {"since": max(newest, since).isoformat(), "known": [*known, *ids][-2 * RUNS_A_LOOK :]}
     else:
-        outbox.position = {"since": since.isoformat(), "known": known}
+        outbox.position |= {"since": since.isoformat(), "known": known}
     return seen
 
 
@@ -134,7 +134,7 @@ def _check(evaluated: Any, night: str, seen: Sightings) -> None:
 
 def dead_runs(settings: Settings, instance: dg.DagsterInstance, now: dt.datetime) -> list[Alert]:
     """Runs that Dagster takes for running, of which no process is left: killed, out of memory, machine restarted."""
-    if Warehouse(settings).holder() is not None:
+    if Warehouse(settings).is_held():
         return []
     started = instance.get_run_records(dg.RunsFilter(job_name=NIGHTLY, statuses=[dg.DagsterRunStatus.STARTED]))
     return [

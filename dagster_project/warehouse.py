@@ -15,11 +15,12 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 
@@ -29,6 +30,7 @@ from dagster_project.settings import Settings
 STORAGE_VERSION = "v1.5.0"  # readable by clients of DuckDB's long-term line
 PUBLIC_SCHEMAS = ("marts", "models", "quality")
 VALUE_ERRORS = re.compile("Conversion Error|Invalid Input Error|Out of Range Error|Constraint Error")
+INSTANT, INSTANTS = 0.05, 5  # seconds, and how often a lock is tried before it counts as held by a run
 SCRATCH_SCHEMAS = ("raw", "staging", "quarantine", "intermediate", "seeds")
 
 
@@ -54,6 +56,7 @@ class Warehouse:
         self.work = settings.home / "work"
         self.path = self.work / "warehouse.duckdb"
         self.scratch_path = self.work / "scratch.duckdb"
+        self._lock_path = self.home / "run.lock"
         self._build_path = self.work / "build.json"
         self._became_path = self.work / "became"
 
@@ -156,16 +159,19 @@ class Warehouse:
         """The key of all keyed hashes; see `shop_key`."""
         return shop_key(self.home)
 
-    def holder(self) -> int | None:
-        """The process that holds this home, if one that once did is still alive; takes nothing and disturbs nobody."""
+    def is_held(self) -> bool:
+        """Whether a process holds this home now; the number in the file may be of one that ended, or of another since.
+
+        It takes the lock for an instant, which `exclusive` waits out.
+        """
         try:
-            process = int((self.home / "run.lock").read_text(encoding="utf-8").removeprefix("process "))
-            os.kill(process, 0)
-        except PermissionError:  # alive, and somebody else's
-            return process
-        except (OSError, ValueError):
-            return None
-        return process
+            with self._lock_path.open("rb") as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -175,20 +181,29 @@ class Warehouse:
             WarehouseError: another run holds it.
         """
         self.home.mkdir(parents=True, exist_ok=True)
-        lock = self.home / "run.lock"
-        with lock.open("a+", encoding="utf-8") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with self._lock_path.open("a+", encoding="utf-8") as handle:
+            if not _is_locked_now(handle):
                 handle.seek(0)
                 raise WarehouseError(
                     f"another run ({handle.read().strip() or 'unknown process'}) holds {self.home}; "
                     "wait for it to end, or give this one another LOYALTY_HOME"
-                ) from None
+                )
             handle.truncate(0)
             handle.write(f"process {os.getpid()}")
             handle.flush()
             yield
+
+
+def _is_locked_now(handle: IO[str]) -> bool:
+    """Whether the lock of a home is ours; who only looks at it (`is_held`) has it for an instant."""
+    for _ in range(INSTANTS):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(INSTANT)
+        else:
+            return True
+    return False
 
 
 def shop_key(home: Path) -> str:

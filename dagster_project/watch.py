@@ -1,28 +1,25 @@
 """One look at a home: what its runs, checks, feeds and nights say, and who is told of it.
 
-What belongs here: the look, and reading ledgers and versions for it. What does not: reading runs (`run_sightings`);
-wording of conditions, sending and remembering (`alerting`); when a look is made (`sensors`, `loyalty alerts check`).
+What belongs here: the look, and reading ledgers for it. What does not: runs (`run_sightings`) and nights
+(`night_sightings`); wording of conditions, sending and remembering (`alerting`); when a look is made (`sensors`,
+`loyalty alerts check`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from dagster_project.alerting.channels import ChannelFailed, call, channels_of, secret
-from dagster_project.alerting.conditions import LATE, STALE, Feed, late_night, stale_feeds
-from dagster_project.alerting.messages import Alert, Message
+from dagster_project.alerting.conditions import LATE, STALE, Feed, stale_feeds
+from dagster_project.alerting.messages import Alert, Ending, Message
 from dagster_project.alerting.outbox import Heartbeat, beat, opened
 from dagster_project.durable_files import write_atomically
-from dagster_project.jobs import NIGHTLY
-from dagster_project.partitions import PARTITION_TAG
-from dagster_project.publishing.versions import list_versions
+from dagster_project.night_sightings import night_sightings
 from dagster_project.run_sightings import dead_runs, kind_of, run_sightings
-from dagster_project.settings import NIGHT_HOUR, Settings, SettingsError
+from dagster_project.settings import Settings, SettingsError
 from dagster_project.sources.configured import source_tables
 from dagster_project.sources.ledger import read_ledger
 
@@ -54,19 +51,21 @@ def look(settings: Settings, instance: dg.DagsterInstance, now: dt.datetime) -> 
     channels = channels_of(settings.alerts, settings.home)
     with opened(folder, write_atomically) as (outbox, keep):
         seen = run_sightings(settings, instance, outbox, now)
-        published = _latest_night(settings)
+        nights = night_sightings(settings, instance, outbox, now)
         alerts = [*seen.told_first(), *dead_runs(settings, instance, now), *stale_feeds(_feeds(settings), now)]
-        alerts += _late(settings, instance, published, now)
+        alerts += nights.alerts
 
-        def is_over(key: str) -> bool:
+        def ending(key: str) -> Ending | None:
             if key.startswith(LATE):
-                return published is not None and published.isoformat() >= key.removeprefix(LATE)
-            return key.startswith(STALE) or key in seen.passed or kind_of(key) in seen.passed
+                return nights.ending(key)
+            is_over = key.startswith(STALE) or key in seen.passed or kind_of(key) in seen.passed
+            return "well again" if is_over else None
 
         message = outbox.note(
             settings.business.name,
             alerts,
-            is_over,
+            nights.superseded,
+            ending,
             [channel.name for channel in channels],
             now,
             dt.timedelta(hours=settings.alerts.remind_after_hours),
@@ -94,42 +93,7 @@ def send_test(settings: Settings, now: dt.datetime) -> list[tuple[str, str | Non
     return outcomes
 
 
-# -- nights and feeds --------------------------------------------------------------------------------------------------
-
-
-def _latest_night(settings: Settings) -> dt.date | None:
-    nights = [manifest.as_of for manifest in list_versions(settings.home / "published")]
-    return dt.date.fromisoformat(max(nights)) if nights else None
-
-
-def _late(
-    settings: Settings, instance: dg.DagsterInstance, published: dt.date | None, now: dt.datetime
-) -> Iterator[Alert]:
-    """The night that is due and not there; a shop whose settings name one night expects no other."""
-    hours = settings.alerts.night_due_hours
-    if hours is None or settings.as_of is not None:
-        return
-    night, due_at = _due(settings, hours, now)
-    alert = late_night(night, due_at, now, published, _run_of(night, instance))
-    if alert is not None and night >= settings.business.first_night:
-        yield alert
-
-
-def _due(settings: Settings, hours: float, now: dt.datetime) -> tuple[dt.date, dt.datetime]:
-    """The latest business day whose version was due by now, and when."""
-    zone = ZoneInfo(settings.business.time_zone)
-    day = now.astimezone(zone).date() - dt.timedelta(days=1)
-    while True:
-        begins = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(NIGHT_HOUR), zone).astimezone(dt.UTC)
-        if begins + dt.timedelta(hours=hours) <= now:
-            return day, begins + dt.timedelta(hours=hours)
-        day -= dt.timedelta(days=1)
-
-
-def _run_of(night: dt.date, instance: dg.DagsterInstance) -> str | None:
-    tags = {PARTITION_TAG: night.isoformat()}
-    runs = instance.get_runs(dg.RunsFilter(job_name=NIGHTLY, tags=tags), limit=1)
-    return str(runs[0].status.value) if runs else None
+# -- feeds -------------------------------------------------------------------------------------------------------------
 
 
 def _feeds(settings: Settings) -> list[Feed]:

@@ -31,59 +31,63 @@ class Evaluated:
     suite: str
     page: str
     count_rules: int
-    count_passed: int
+    failed: tuple[str, ...]
 
 
-def make_offline(site: Path, results: Path) -> Path:
+def make_offline(site: Path, results: Path, about: str) -> Path:
     """Rewrite the pages of a site so that they name nothing outside it; gives its first page.
 
     Args:
         site: the folder that the library wrote.
         results: the folder in which it keeps its results, one JSON file per evaluated suite.
+        about: which night the pages tell of.
     """
     for page in site.rglob("*.html"):
         text = EXTERNAL.sub("", page.read_text(encoding="utf-8"))
         page.write_text(text.replace("</head>", f"{STYLE}</head>", 1), encoding="utf-8")
     first = site / "index.html"
-    first.write_text(_first_page(_evaluated(site, results)), encoding="utf-8")
+    first.write_text(_first_page(_evaluated(site, results), about), encoding="utf-8")
     return first
 
 
 def _evaluated(site: Path, results: Path) -> list[Evaluated]:
     found: list[Evaluated] = []
     for path in sorted(results.rglob("*.json")):
-        statistics = json.loads(path.read_text(encoding="utf-8"))["statistics"]
+        rules = json.loads(path.read_text(encoding="utf-8"))["results"]
         page = (Path("validations") / path.relative_to(results)).with_suffix(".html")
         if (site / page).exists():
             found.append(
                 Evaluated(
                     suite=page.parts[1],
                     page=page.as_posix(),
-                    count_rules=statistics["evaluated_expectations"],
-                    count_passed=statistics["successful_expectations"],
+                    count_rules=len(rules),
+                    failed=tuple(rule["expectation_config"]["meta"]["name"] for rule in rules if not rule["success"]),
                 )
             )
     return found
 
 
 def _row(suite: Evaluated) -> str:
-    state = "passed" if suite.count_passed == suite.count_rules else "failed"
+    state = "failed" if suite.failed else "passed"
     return (
         f'<tr><td><a href="{escape(suite.page)}">{escape(suite.suite)}</a></td><td>{suite.count_rules}</td>'
-        f'<td class="{state}">{suite.count_passed}</td></tr>'
+        f'<td class="{state}">{suite.count_rules - len(suite.failed)}</td>'
+        f"<td>{escape(', '.join(suite.failed))}</td></tr>"
     )
 
 
-def _first_page(evaluated: list[Evaluated]) -> str:
-    rows = "\n".join(_row(suite) for suite in evaluated)
+def _first_page(evaluated: list[Evaluated], about: str) -> str:
+    """What became of each suite, those with a rule that failed first."""
+    rows = "\n".join(_row(suite) for suite in sorted(evaluated, key=lambda suite: not suite.failed))
     total = sum(suite.count_rules for suite in evaluated)
-    passed = sum(suite.count_passed for suite in evaluated)
+    passed = total - sum(len(suite.failed) for suite in evaluated)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Data Docs</title>{STYLE}</head><body>
 <h1>What was checked</h1>
+<p>{escape(about)}.</p>
 <p>{passed} of {total} rules passed, in {len(evaluated)} suites.
 A suite's page tells each rule and what was observed.</p>
-<table><tr><th>suite</th><th>rules</th><th>passed</th></tr>
+<table><tr><th>suite</th><th>rules</th><th>passed</th><th>failed</th></tr>
 {rows}
 </table></body></html>
 """

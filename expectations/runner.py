@@ -91,11 +91,29 @@ def _sample(connection: duckdb.DuckDBPyConnection, suite: Suite, name: str, as_o
     return sample_keys(connection, suite, rule.of_night(as_of))
 
 
-def build_docs(project: Path, site: Path) -> Path:
-    """Write the Data Docs of what was evaluated under `project`, as a static site for offline reading."""
-    shutil.rmtree(site, ignore_errors=True)
-    _context(project, site).build_data_docs(site_names=[DOCS_SITE])
-    return make_offline(site, project / "results")
+def build_docs(project: Path, site: Path, about: str) -> Path:
+    """Write the Data Docs of what was evaluated under `project`, as a static site for offline reading.
+
+    It takes the place of an earlier site when it is whole, and not before.
+
+    Args:
+        project: what `run_suites` kept there.
+        site: the folder of the site.
+        about: which night it tells of, and how far that came; on its first page.
+
+    Returns:
+        The first page.
+    """
+    fresh, left = (site.with_name(f".{site.name}.{state}") for state in ("fresh", "left"))
+    for folder in (fresh, left):
+        shutil.rmtree(folder, ignore_errors=True)
+    _context(project, fresh).build_data_docs(site_names=[DOCS_SITE])
+    page = make_offline(fresh, project / "results", about)
+    if site.exists():
+        site.rename(left)
+    fresh.rename(site)
+    shutil.rmtree(left, ignore_errors=True)
+    return site / page.name
 
 
 def _context(project: Path, site: Path | None = None) -> Any:

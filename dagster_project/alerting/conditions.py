@@ -42,18 +42,15 @@ def stale_feeds(feeds: Iterable[Feed], now: datetime) -> list[Alert]:
     ]
 
 
-def late_night(night: date, due_at: datetime, now: datetime, published: date | None, run: str | None) -> Alert | None:
-    """An alert when a night that is due is not published.
+def late_night(night: date, due_at: datetime, published: date, run: str | None) -> Alert:
+    """An alert of a night that is due and not published, nor any later one.
 
     Args:
         night: the business day.
         due_at: by when its version was to be there.
-        now: the moment of the look.
-        published: the latest business day that was ever published; nothing before the first, when no night is expected.
+        published: the latest business day that is published.
         run: the status of the newest run of that night, `STARTED` or `FAILURE` say; nothing when there was none.
     """
-    if published is None or published >= night or now < due_at:
-        return None
     if run is None:
         found, cure = "no run of it was ever begun", "is the schedule on, and is the Dagster daemon alive?"
     elif run == "FAILURE":
@@ -62,10 +59,15 @@ def late_night(night: date, due_at: datetime, now: datetime, published: date | N
         found, cure = f"its run is {run.lower().replace('_', ' ')}", "look at its steps in the Dagster UI."
     return Alert(
         f"{LATE}{night}",
-        f"the night of {night} is not published",
+        title_of_late(night),
         f"It was due at {due_at:%Y-%m-%d %H:%M} UTC, and {found}: {cure} Readers still see {published} at the latest. "
         f"`loyalty run --as-of {night}` makes up for it.",
     )
+
+
+def title_of_late(night: date) -> str:
+    """What is wrong with a night that did not come."""
+    return f"the night of {night} is not published"
 
 
 def _ago(span: timedelta) -> str:

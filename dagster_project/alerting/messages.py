@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Severity = Literal["critical", "warning"]
+Ending = Literal["well again", "superseded"]
+"""How a problem ends: it is cured, or it has been overtaken and nobody need act, though it was never cured."""
 MOST_LISTED = 20
 LONGEST_TEXT = 600
 _ADDRESS = re.compile(r"[^\s@'\"<>()]+@[^\s@'\"<>()]+")
@@ -40,20 +42,22 @@ class Alert:
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent at one moment: problems that are new or last, and titles of problems that are over."""
+    """What is sent at one moment: problems that are new or last, and titles of those that were cured or overtaken."""
 
     number: int
     made_at: str
     business: str
     alerts: tuple[Alert, ...]
     recovered: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
         """One line: whose shop, how bad, the first title, how many more."""
-        titles = [alert.title for alert in self.alerts] or list(self.recovered)
+        titles = [alert.title for alert in self.alerts] or [*self.recovered, *self.superseded]
         is_critical = any(alert.severity == "critical" for alert in self.alerts)
-        word = "CRITICAL" if is_critical else "warning" if self.alerts else "well again"
+        ending: Ending = "superseded" if self.superseded and not self.recovered else "well again"
+        word = "CRITICAL" if is_critical else "warning" if self.alerts else ending
         more = f" (and {len(titles) - 1} more)" if titles[1:] else ""
         return _one_line(f"[{self.business}] {word}: {titles[0] if titles else 'test'}{more}")
 
@@ -63,6 +67,7 @@ class Message:
         if self.alerts[MOST_LISTED:]:
             paragraphs.append(f"and {len(self.alerts) - MOST_LISTED} more; `loyalty status` shows the published state")
         paragraphs += [f"WELL AGAIN: {title}" for title in self.recovered[:MOST_LISTED]]
+        paragraphs += [f"SUPERSEDED: {title}, and a later one is" for title in self.superseded[-MOST_LISTED:]]
         return "\n\n".join(paragraphs)
 
     def payload(self) -> dict[str, Any]:
@@ -73,6 +78,7 @@ class Message:
             "made_at": self.made_at,
             "alerts": [{"key": alert.key, "severity": alert.severity, "title": alert.title} for alert in self.alerts],
             "recovered": list(self.recovered),
+            "superseded": list(self.superseded),
         }
 
 

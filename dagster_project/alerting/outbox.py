@@ -1,8 +1,9 @@
 """What is known to be wrong, what was said of it, and what is still to be sent: kept from one look to the next.
 
-A problem is told when it is first seen, and once when it is over; a critical one that lasts is told again after each
-`remind_after`. A message stays in the queue of each channel until that channel took it: a server that is away delays
-and loses nothing. The memory is replaced after each send, so that a look killed at work repeats one message at most.
+A problem is told when it is first seen, and once when it is over, cured or overtaken; a critical one that lasts is told
+again after each `remind_after`. A message stays in the queue of each channel until that channel took it: a server that
+is away delays and loses nothing. The memory is replaced after each send, so that a look killed at work repeats one
+message at most.
 
 What belongs here: that memory and the heartbeat. What does not: noticing (`watch`), sending (`channels.py`).
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.alerting.channels import Channel, ChannelFailed
-from dagster_project.alerting.messages import Alert, Message
+from dagster_project.alerting.messages import Alert, Ending, Message
 
 STATE = "state.json"
 HEARTBEAT = "heartbeat.json"
@@ -66,7 +67,8 @@ class Outbox:
         self,
         business: str,
         alerts: Sequence[Alert],
-        is_over: Callable[[str], bool],
+        superseded: Sequence[str],
+        ending: Callable[[str], Ending | None],
         channels: Collection[str],
         now: datetime,
         remind_after: timedelta,
@@ -76,14 +78,19 @@ class Outbox:
         Args:
             business: whose shop it is.
             alerts: the problems seen at this look.
-            is_over: whether a problem that was open is over; one seen at this look is not.
+            superseded: titles of problems that nobody saw until they were overtaken; each is told now, and not kept.
+            ending: how a problem that was open ended, if it did; one seen at this look did not.
             channels: names of the channels that shall have the message.
             now: the moment of the look.
             remind_after: how long a critical problem that lasts is not told again.
         """
         told, moment = [], now.isoformat(timespec="seconds")
         seen = {alert.key: alert for alert in alerts}
-        recovered = [self.open.pop(key).alert.title for key in list(self.open) if key not in seen and is_over(key)]
+        endings = {key: ending(key) for key in self.open if key not in seen}
+        over: dict[Ending, list[str]] = {"well again": [], "superseded": [*superseded]}
+        for key, ended in endings.items():
+            if ended is not None:
+                over[ended].append(self.open.pop(key).alert.title)
         for key, alert in seen.items():
             if key in self.open:
                 self.open[key].alert = alert
@@ -95,10 +102,12 @@ class Outbox:
             if problem.alert.severity == "critical" and is_due:
                 problem.last_told = moment
                 told.append(problem.alert)
-        if not (told or recovered):
+        if not (told or any(over.values())):
             return None
         told.sort(key=lambda alert: alert.severity != "critical")
-        message = Message(self.next_number, moment, business, tuple(told), tuple(recovered))
+        message = Message(
+            self.next_number, moment, business, tuple(told), tuple(over["well again"]), tuple(over["superseded"])
+        )
         self.next_number += 1
         if channels:
             self.queue = [*self.queue, Queued(message, list(channels))][-LONGEST_QUEUE:]
@@ -171,7 +180,12 @@ def _read(path: Path) -> Outbox:
 
 def _message(kept: dict[str, Any]) -> Message:
     return Message(
-        **kept | {"alerts": tuple(Alert(**alert) for alert in kept["alerts"]), "recovered": tuple(kept["recovered"])}
+        **kept
+        | {
+            "alerts": tuple(Alert(**alert) for alert in kept["alerts"]),
+            "recovered": tuple(kept["recovered"]),
+            "superseded": tuple(kept.get("superseded", ())),
+        }
     )
 
 

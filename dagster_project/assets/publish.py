@@ -8,7 +8,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from dagster_project.assets.metadata import OWNERS
-from dagster_project.checks import CHECKED_LAYERS, suites_of
+from dagster_project.checks import CHECKED_LAYERS, suites_of, write_data_docs
 from dagster_project.explaining.nights import fingerprint_of, version_compared_with
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.publishing.audit import Audit, audit
@@ -39,15 +39,13 @@ def published_version_asset(settings: Settings, audited: Iterable[dg.AssetKey]) 
     def published_version(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.MaterializeResult[None]:
-        from expectations.runner import build_docs
-
         as_of, began = as_of_of(context), time.perf_counter()
         warehouse.require(as_of)
+        docs = write_data_docs(settings, warehouse, f"The night of {as_of}")
         with warehouse.connect() as con:
             found = audit(con, expected_checks(settings))
             compared_with = version_compared_with(con)
         warehouse.settle()
-        docs = build_docs(warehouse.work / "gx", settings.home / "data_docs")
         published = settings.home / "published"
         manifest = manifest_of(found, settings, as_of, next_version(published, as_of.isoformat()), compared_with)
         folder = publish(

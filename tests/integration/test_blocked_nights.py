@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
 import pytest
-from corner_shop import CornerShop
+from corner_shop import NIGHT, CornerShop
 
 from dagster_project import checks
 from dagster_project.nightly import NightFailed
@@ -48,11 +49,19 @@ def test_an_unknown_order_status_fails_the_night_by_name(shop: CornerShop) -> No
     assert said == (
         "marts_checks: check order_status_is_known failed on marts.fct_orders: "
         f"1 of {count_orders + 1} rows (order_key=demo:x1). A status that no staging model maps is neither a "
-        "sale nor an exclusion; map it in the source's staging model. "
-        f"(readers still see {before.version})"
+        "sale nor an exclusion; map it in the source's staging model; every rule is in "
+        f"{shop.home}/data_docs/index.html (readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks", "dbt_facts", "marts_checks"]
     assert shop.seen() == before
+    docs = shop.home / "data_docs"
+    first = (docs / "index.html").read_text(encoding="utf-8")
+    assert f"The night of {NIGHT}, which marts_checks stopped." in first
+    [(link, failed)] = re.findall(r'<a href="([^"]+)">marts__fct_orders</a>.*<td>([a-z_, ]+)</td></tr>', first)
+    assert failed == "order_status_is_known"
+    assert "order status is known" in (docs / link).read_text(encoding="utf-8").replace("_", " ")
+    assert "raw__demo__orders" in first, "what was evaluated before is there, too"
+    assert "models__customer_clv" not in first, "and nothing of an earlier night"
 
 
 def test_a_failing_critical_rule_stops_the_night_before_anything_is_built_on_it(
@@ -66,7 +75,7 @@ def test_a_failing_critical_rule_stops_the_night_before_anything_is_built_on_it(
     first = "; ".join(f"_file=orders.csv, _row_number={number}" for number in range(1, 6))
     assert said == (
         f"raw_checks: check no_order_is_by_phone failed on raw.demo__orders: observed {rows} ({first}). "
-        f"The till has no phone. (readers still see {before.version})"
+        f"The till has no phone; every rule is in {shop.home}/data_docs/index.html (readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks"]
     assert shop.seen() == before

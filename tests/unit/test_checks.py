@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dagster_project.checks import explained
 from expectations.suite import CheckResult
 
@@ -23,3 +25,10 @@ def test_the_rule_that_most_rows_break_is_told_first_and_three_others_are_named(
 def test_rules_that_break_alike_stand_in_the_order_of_their_suites() -> None:
     assert explained([broken("a", 2), broken("b", 2)]).endswith("Totals are wrong; and 1 more: b")
     assert explained([broken("a", 2)]).endswith("Totals are wrong.")
+
+
+def test_the_page_of_the_night_is_named_last() -> None:
+    page = Path("/home/data_docs/index.html")
+    seen = "every rule is in /home/data_docs/index.html"
+    assert explained([broken("a", 2)], page).endswith(f"2 of 900 rows. Totals are wrong; {seen}")
+    assert explained([broken("a", 2), broken("b", 1)], page).endswith(f"Totals are wrong; and 1 more: b; {seen}")

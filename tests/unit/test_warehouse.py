@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import gc
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +112,45 @@ def test_a_home_is_held_by_one_run_at_a_time(warehouse: Warehouse, settings: Set
         pass
     with warehouse.exclusive():
         pass
+
+
+def test_a_home_is_held_as_long_as_its_process_lives_whatever_number_it_had(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    assert not warehouse.is_held(), "nobody ever held it"
+    program = (
+        "import sys; from pathlib import Path; from dagster_project.settings import load_settings; "
+        "from dagster_project.warehouse import Warehouse\n"
+        "with Warehouse(load_settings(home=Path(sys.argv[1]))).exclusive(): print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(settings.home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "held\n"
+        assert warehouse.is_held()
+        run.kill()
+    (warehouse.home / "run.lock").write_text(f"process {os.getpid()}")  # after a restart another process has the number
+    assert not warehouse.is_held()
+    with warehouse.exclusive():
+        assert Warehouse(settings).is_held()
+
+
+def test_a_run_waits_out_who_only_looks_whether_a_home_is_held(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with warehouse.exclusive():
+        pass
+    looking = (warehouse.home / "run.lock").open("rb")
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    waited = []
+
+    def looked(seconds: float) -> None:
+        waited.append(seconds)
+        looking.close()
+
+    monkeypatch.setattr(time, "sleep", looked)
+    with warehouse.exclusive():
+        assert len(waited) == 1
 
 
 # -- tables ----------------------------------------------------------------------------------------------------------

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from dagster_project.doctor import examine
 from dagster_project.nightly import dg_instance
 from dagster_project.sensors import alerts_sensor
 from dagster_project.settings import Settings, load_settings
+from dagster_project.warehouse import Warehouse
 from dagster_project.watch import look
 from expectations.suite import CheckCrashed
 
@@ -164,14 +163,10 @@ def test_a_run_of_which_no_process_is_left_is_told_as_dead(settings: Settings, i
     instance.report_dagster_event(
         dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "nightly_job"), run_id=run.run_id
     )
-    settings.home.mkdir()
-    lock = settings.home / "run.lock"
-    lock.write_text(f"process {os.getpid()}", encoding="utf-8")
     later = now + dt.timedelta(minutes=10)
-    assert look(settings, instance, later).message is None, "its process is alive"
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    lock.write_text(f"process {dead.pid}", encoding="utf-8")
+    with Warehouse(settings).exclusive():
+        assert look(settings, instance, later).message is None, "its process is alive"
+    assert (settings.home / "run.lock").read_text() == f"process {os.getpid()}", "alive, and not it"
     assert look(settings, instance, now).message is None, "it may not hold its home yet"
     look(settings, instance, later)
     [message] = told(settings)
@@ -193,6 +188,53 @@ def test_a_late_night_is_told_when_it_is_due_and_is_over_when_it_is_published(
     publish(settings, dt.date(2025, 12, 31))
     look(settings, instance, due)
     assert told(settings)[1]["recovered"] == ["the night of 2025-12-31 is not published"]
+
+
+def test_a_night_that_a_later_one_overtook_is_told_as_superseded_and_never_as_well(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    publish(settings, dt.date(2025, 12, 30))
+    due = dt.datetime(2026, 1, 1, 5, tzinfo=dt.UTC)
+    look(settings, instance, due)
+    publish(settings, dt.date(2026, 1, 1))
+    for hours in (24, 25, 26):
+        look(settings, instance, due + dt.timedelta(hours=hours))
+    late, overtaken = told(settings)
+    assert [alert["key"] for alert in late["alerts"]] == ["night_is_late:2025-12-31"]
+    assert overtaken["subject"] == "[Shop] superseded: the night of 2025-12-31 is not published"
+    assert (overtaken["recovered"], overtaken["superseded"]) == ([], ["the night of 2025-12-31 is not published"])
+    assert "SUPERSEDED: the night of 2025-12-31 is not published, and a later one is" in overtaken["text"]
+
+
+def test_nights_that_were_missed_while_nobody_looked_are_told_once(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    publish(settings, dt.date(2025, 12, 25))
+    look(settings, instance, dt.datetime(2025, 12, 26, 5, tzinfo=dt.UTC))
+    for day in (27, 29):
+        publish(settings, dt.date(2025, 12, day))
+    back = dt.datetime(2026, 1, 1, 5, tzinfo=dt.UTC)
+    for hours in (0, 1, 2):
+        look(settings, instance, back + dt.timedelta(hours=hours))
+    [message] = told(settings)
+    assert message["superseded"] == [f"the night of 2025-12-{day} is not published" for day in (26, 28)]
+    assert [alert["key"] for alert in message["alerts"]] == [f"night_is_late:2025-12-{day}" for day in (30, 31)]
+
+
+def test_a_night_that_was_published_and_is_no_longer_kept_is_not_late(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    publish(settings, dt.date(2025, 12, 30))
+    run_night(instance)  # of the last day of the year; its version was withdrawn
+    assert look(settings, instance, dt.datetime(2026, 1, 1, 5, tzinfo=dt.UTC)).message is None
+
+
+@pytest.mark.parametrize("days", [40, 4_000])
+def test_looking_back_ends_after_a_month(days: int, settings: Settings, instance: dg.DagsterInstance) -> None:
+    publish(settings, dt.date(2025, 1, 1))
+    first = dt.datetime(2025, 1, 2, 5, tzinfo=dt.UTC)
+    assert look(settings, instance, first).message is None
+    assert look(settings, instance, first + dt.timedelta(days=days)).count_open == 31
 
 
 def test_a_shop_of_one_fixed_night_expects_no_other(

@@ -25,21 +25,15 @@ def test_only_a_feed_that_is_quiet_for_longer_than_its_limit_is_stale() -> None:
 
 
 @pytest.mark.parametrize(
-    ("published", "run", "now", "said"),
+    ("run", "said"),
     [
-        (BEFORE, None, NOON, "no run of it was ever begun: is the schedule on, and is the Dagster daemon alive?"),
-        (BEFORE, "FAILURE", NOON, "its run failed: cure that and run the night again."),
-        (BEFORE, "NOT_STARTED", NOON, "its run is not started: look at its steps"),
-        (BEFORE, None, NOON - dt.timedelta(seconds=1), None),
-        (NIGHT, None, NOON, None),
-        (None, None, NOON, None),
+        (None, "no run of it was ever begun: is the schedule on, and is the Dagster daemon alive?"),
+        ("FAILURE", "its run failed: cure that and run the night again."),
+        ("NOT_STARTED", "its run is not started: look at its steps"),
     ],
 )
-def test_a_night_is_late_once_it_is_due_and_not_published(
-    published: dt.date | None, run: str | None, now: dt.datetime, said: str | None
-) -> None:
-    alert = late_night(NIGHT, NOON, now, published, run)
-    assert (alert is None) == (said is None)
-    if alert is not None and said is not None:
-        assert said in alert.text
-        assert alert.key == "night_is_late:2026-01-01"
+def test_a_late_night_is_told_with_what_became_of_its_run_and_what_readers_see(run: str | None, said: str) -> None:
+    alert = late_night(NIGHT, NOON, BEFORE, run)
+    assert alert.text.startswith(f"It was due at 2026-01-02 12:00 UTC, and {said}")
+    assert "Readers still see 2025-12-31 at the latest." in alert.text
+    assert alert.key == "night_is_late:2026-01-01"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from dagster_project.alerting.channels import ChannelFailed
-from dagster_project.alerting.messages import Alert, Message
+from dagster_project.alerting.messages import Alert, Ending, Message
 from dagster_project.alerting.outbox import Heartbeat, Outbox, beat, opened, read_heartbeat
 from dagster_project.durable_files import write_atomically
 
@@ -33,12 +33,31 @@ class Recorder:
         self.sent.append(message)
 
 
-def note(outbox: Outbox, *alerts: Alert, hours: float = 0, over: Callable[[str], bool] = lambda _: False) -> list[str]:
+def note(
+    outbox: Outbox,
+    *alerts: Alert,
+    hours: float = 0,
+    over: Callable[[str], bool] = lambda _: False,
+    ending: Ending = "well again",
+    superseded: Sequence[str] = (),
+) -> list[str]:
     """What is told of these problems some hours after noon."""
-    message = outbox.note("Shop", alerts, over, ["x", "y"], NOON + dt.timedelta(hours=hours), DAY)
+    message = outbox.note(
+        "Shop",
+        alerts,
+        superseded,
+        lambda key: ending if over(key) else None,
+        ["x", "y"],
+        NOON + dt.timedelta(hours=hours),
+        DAY,
+    )
     if message is None:
         return []
-    return [*(alert.title for alert in message.alerts), *(f"over: {title}" for title in message.recovered)]
+    return [
+        *(alert.title for alert in message.alerts),
+        *(f"over: {title}" for title in message.recovered),
+        *(f"overtaken: {title}" for title in message.superseded),
+    ]
 
 
 def test_a_problem_is_told_once_while_it_lasts() -> None:
@@ -62,6 +81,15 @@ def test_what_is_over_is_told_once_and_is_new_when_it_comes_back() -> None:
     assert note(outbox, hours=1, over=lambda key: key == "a") == ["over: a is ill"]
     assert note(outbox, hours=2, over=lambda key: key == "a") == []
     assert note(outbox, ILL, hours=3) == ["a is ill"]
+
+
+def test_what_was_overtaken_is_told_once_as_that_whether_it_was_known_or_not() -> None:
+    outbox = Outbox()
+    note(outbox, ILL)
+    said = note(outbox, hours=1, over=lambda key: key == "a", ending="superseded", superseded=["c was ill"])
+    assert said == ["overtaken: c was ill", "overtaken: a is ill"]
+    assert note(outbox, hours=48) == []
+    assert outbox.open == {}
 
 
 def test_what_is_seen_is_not_over() -> None:

@@ -62,8 +62,8 @@ def test_the_page_of_a_failed_condition_says_its_share(build: duckdb.DuckDBPyCon
     from expectations.runner import build_docs
 
     assert not judged(build, tmp_path, "no_rows_where", condition="amount >= 99").is_passed
-    build_docs(tmp_path / "gx", tmp_path / "site")
-    pages = [path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("*.html")]
+    build_docs(tmp_path / "gx", tmp_path / "site", "A night")
+    pages = [path.read_text(encoding="utf-8") for path in (tmp_path / "site", "A night").rglob("*.html")]
     assert any("unexpected values found" in page for page in pages)
 
 

@@ -22,23 +22,30 @@ def site(tmp_path: Path) -> Path:
         for path in (page, result):
             path.parent.mkdir(parents=True)
         page.write_text(PAGE)
-        result.write_text(json.dumps({"statistics": {"evaluated_expectations": 2, "successful_expectations": passed}}))
+        rules = [
+            {"success": number < passed, "expectation_config": {"meta": {"name": name}}}
+            for number, name in enumerate(("a_is_there", "b_is_<i>"))
+        ]
+        result.write_text(json.dumps({"results": rules}))
     return tmp_path / "site"
 
 
 def test_pages_name_nothing_outside_the_site(site: Path) -> None:
-    make_offline(site, site.parent / "results")
+    make_offline(site, site.parent / "results", "The night of <u>")
     for page in site.rglob("*.html"):
         assert "cdn.example" not in page.read_text()
     assert "<p>kept</p>" in (site / "validations" / "marts__fct_orders" / "night.html").read_text()
 
 
 def test_the_first_page_counts_and_links_every_suite(site: Path) -> None:
-    text = make_offline(site, site.parent / "results").read_text()
+    text = make_offline(site, site.parent / "results", "The night of <u>").read_text()
     assert "3 of 4 rules passed, in 2 suites" in text
     assert 'href="validations/marts__fct_orders/night.html"' in text
-    assert '<td class="failed">1</td>' in text
+    assert '<td class="failed">1</td><td>b_is_&lt;i&gt;</td>' in text
+    assert text.index("night.html") > text.index("The night of &lt;u&gt;.")
+    assert text.index("raw__") < text.index("marts__fct_orders"), "a suite of which a rule failed stands first"
 
 
 def test_names_are_escaped(site: Path) -> None:
-    assert "<b>" not in make_offline(site, site.parent / "results").read_text()
+    text = make_offline(site, site.parent / "results", "The night of <u>").read_text()
+    assert [tag for tag in ("<b>", "<i>", "<u>") if tag in text] == []

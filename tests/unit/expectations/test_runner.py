@@ -99,13 +99,31 @@ def test_no_value_of_a_row_is_in_results_project_or_pages(build: duckdb.DuckDBPy
     from expectations.runner import build_docs
 
     results = run(build, tmp_path, PASSING, *FAILING)
-    page = build_docs(tmp_path / "gx", tmp_path / "data_docs")
+    page = build_docs(tmp_path / "gx", tmp_path / "data_docs", "A night")
     assert PERSONAL not in repr(results)
     written = [path for folder in ("gx", "data_docs") for path in (tmp_path / folder).rglob("*") if path.is_file()]
     pages = [path for path in written if b"email_is_unique" in path.read_bytes()]
     assert pages, "the failing rule is shown somewhere, so that its values could have been"
     assert [path for path in written if PERSONAL.encode() in path.read_bytes()] == []
     assert page.is_file()
+
+
+def test_a_site_gives_way_to_a_whole_one_only(
+    build: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from expectations import runner
+
+    site = tmp_path / "data_docs"
+    run(build, tmp_path, PASSING)
+    runner.build_docs(tmp_path / "gx", site, "The first night")
+    before = {path: path.read_bytes() for path in site.rglob("*.html")}
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "make_offline", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+        with pytest.raises(OSError, match="no space"):
+            runner.build_docs(tmp_path / "gx", site, "The second night")
+    assert {path: path.read_bytes() for path in site.rglob("*.html")} == before
+    assert "The third night." in runner.build_docs(tmp_path / "gx", site, "The third night").read_text()
+    assert [path.name for path in tmp_path.glob(".*")] == []
 
 
 def test_no_value_of_a_row_is_in_the_message_of_a_crash(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def _write_template(folder: Path, name: str | None, time_zone: str, currency: st
     business = checked_business(name or folder.resolve().name, time_zone, currency)
     written = write_standard_files(folder, business.name, business.time_zone, business.currency)
     out.print(f"{len(written)} files in {escape(str(folder))}; README.md says what each column is. Fill them, then:\n")
-    out.print(f"  loyalty run --config {escape(str(folder / 'loyalty.yaml'))}")
+    _print_next(folder)
 
 
 def _look(folder: Path, given: str, told: tuple[str | None, str, str], source: str, url_variable: str) -> None:
@@ -74,8 +74,16 @@ def _look(folder: Path, given: str, told: tuple[str | None, str, str], source: s
         out.print(f"[yellow]look at[/yellow]  {escape(doubt)}")
     for feed_name, consequence in made.found.missing:
         out.print(f"[yellow]missing[/yellow]  {feed_name}: {consequence}")
-    settings = made.folder / "loyalty.yaml"
     out.print(f"\n{len(made.written)} files in {escape(str(made.folder))}; README.md says why. Next:\n")
     if origin.variable:
         out.print(f"  export {origin.variable}=...   # the database's address; it was written nowhere")
-    out.print(f"  loyalty run --config {escape(str(settings))}")
+    _print_next(made.folder)
+
+
+def _print_next(folder: Path) -> None:
+    """How to run the shop, and where its home is: every other command needs the settings to find it, too."""
+    out.print(f"  loyalty run --config {escape(str(folder / 'loyalty.yaml'))}\n")
+    out.print(
+        f"What it leaves is in {escape(str(folder / '.loyalty'))}, of this shop alone, unless LOYALTY_HOME is set."
+    )
+    out.print("`loyalty metrics` and all others look there with the same --config, or with LOYALTY_CONFIG set to it.")

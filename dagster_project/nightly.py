@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.publishing.versions import require_own_versions
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import Warehouse
 
@@ -52,11 +53,13 @@ def run_night(
 
     Raises:
         WarehouseError: another run holds this home.
+        VersionError: it holds the versions of another shop.
         DbtFailed: the dbt project cannot be parsed.
         NightFailed: a step failed; the version that was published before is still the one that readers see.
     """
     with Warehouse(settings).exclusive():
-        pass  # a run that cannot have the home should say so before it starts
+        # a run that cannot have the home should say so before it starts
+        require_own_versions(settings.home / "published", settings.business.names)
     from dagster_project.definitions import build_definitions
 
     began = time.perf_counter()

@@ -22,7 +22,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from dagster_project.definition_settings import Definitions
 from dagster_project.oversight import Alerts, Strict, Waiver
-from dagster_project.source_settings import CONNECTORS, IDENTIFIER, WATCHED_ONLY, AnySource, RestSource, known_time_zone
+from dagster_project.source_settings import (
+    CONNECTORS,
+    IDENTIFIER,
+    WATCHED_ONLY,
+    AnySource,
+    FileSource,
+    RestSource,
+    known_time_zone,
+)
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "examples" / "demo.yaml"
@@ -36,13 +44,22 @@ class SettingsError(ValueError):
 
 
 class Business(Strict):
-    """Who the shop is, when its day ends, and in which language customers' reasons are told."""
+    """Who the shop is, when its day ends, and in which language customers' reasons are told.
+
+    `former_names`: under which it published before; a home that holds versions of any other shop is refused.
+    """
 
     name: str = Field(min_length=1)
+    former_names: tuple[str, ...] = ()
     time_zone: str = "UTC"
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     first_night: dt.date = dt.date(2020, 1, 1)
     language: Language = "en"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the shop is called, now or formerly."""
+        return frozenset({self.name, *self.former_names})
 
     @field_validator("time_zone")
     @classmethod
@@ -115,8 +132,9 @@ class Engine(Strict):
 class Settings(BaseSettings):
     """Everything a shop sets. `LOYALTY_DEFINITIONS__CHURN_HORIZON_DAYS=60` overrides a nested key.
 
-    `shop_folder` holds the shop's own staging models (`models/staging/<source>/`) and suites (`suites/`); a relative
-    one counts from the settings file.
+    `shop_folder` holds the shop's own staging models (`models/staging/<source>/`) and suites (`suites/`). A relative
+    path in the file counts from the file's folder, wherever the command is run: `home`, `shop_folder`, a source's
+    `folder` and `declaration`, `voice.driver_words`. One that a variable gives counts from the working folder.
     """
 
     model_config = SettingsConfigDict(
@@ -204,10 +222,12 @@ class Settings(BaseSettings):
         return midnight.astimezone(dt.UTC)
 
     def fingerprint(self) -> str:
-        """Sixteen hex digits over everything that can change a number; where the files lie is left out."""
+        """Sixteen hex digits over all that can change a number: not where files lie, nor what the shop is called."""
         left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers", "decisions", "shop_folder"}
         described = self.model_dump(mode="json", exclude=left_out)
+        del described["business"]["name"], described["business"]["former_names"]
         for source in described["sources"].values():
+            source.pop("folder", None)
             for table in source["tables"].values():
                 for watched in WATCHED_ONLY:
                     del table[watched]
@@ -233,29 +253,40 @@ def load_settings(config: Path | str | None = None, **overrides: Any) -> Setting
         raise SettingsError(f"{path} is not readable as YAML: {' '.join(str(fault).split())}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"{path} holds {type(content).__name__}, expected a mapping with 'business' and 'sources'")
+    folder = path.absolute().parent
+    if isinstance(content.get("home"), str):
+        content["home"] = _beside(folder, content["home"])
     try:
         settings = Settings(**{**content, **overrides})
     except ValidationError as fault:
         raise SettingsError(f"{path}: {'; '.join(_explained(error) for error in fault.errors())}") from None
-    settings = settings.model_copy(update={"sources": _declared_beside(settings.sources, path.absolute().parent)})
+    voice = settings.voice.model_copy(update={"driver_words": _beside(folder, settings.voice.driver_words)})
+    sources = {name: _source_beside(folder, source) for name, source in settings.sources.items()}
+    settings = settings.model_copy(update={"sources": sources, "voice": voice})
     if settings.shop_folder is None:
         return settings
-    folder = (path.absolute().parent / settings.shop_folder.expanduser()).resolve()
-    if not (folder / "models").is_dir():
+    shop_folder = Path(_beside(folder, str(settings.shop_folder))).resolve()
+    if not (shop_folder / "models").is_dir():
         raise SettingsError(
-            f"{path}: shop_folder {str(folder)!r} has no folder 'models' with the shop's staging models"
+            f"{path}: shop_folder {str(shop_folder)!r} has no folder 'models' with the shop's staging models"
         )
-    return settings.model_copy(update={"shop_folder": folder})
+    return settings.model_copy(update={"shop_folder": shop_folder})
 
 
-def _declared_beside(sources: dict[str, AnySource], folder: Path) -> dict[str, AnySource]:
-    """The sources; a declaration that is a relative YAML file counts from the folder of the settings file."""
-    return {
-        name: source.model_copy(update={"declaration": str(folder / Path(source.declaration).expanduser())})
-        if isinstance(source, RestSource) and source.declaration.endswith((".yaml", ".yml"))
-        else source
-        for name, source in sources.items()
-    }
+def _beside(folder: Path, told: str) -> str:
+    """A path as the settings tell it, from the folder of their file on; an address, a variable or nothing as it is."""
+    if not told or "://" in told or told.startswith("${"):
+        return told
+    return str(folder / Path(told).expanduser())
+
+
+def _source_beside(folder: Path, source: AnySource) -> AnySource:
+    """A source with its paths from the folder of the settings file on; a shipped declaration is a name and no path."""
+    if isinstance(source, FileSource):
+        return source.model_copy(update={"folder": _beside(folder, source.folder)})
+    if isinstance(source, RestSource) and source.declaration.endswith((".yaml", ".yml")):
+        return source.model_copy(update={"declaration": _beside(folder, source.declaration)})
+    return source
 
 
 def _config_path(config: Path | str | None) -> Path:
@@ -297,7 +328,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def expand_folder(folder: str, home: Path) -> Path:
-    """`folder` with `${LOYALTY_DATA}`-like variables put in; a relative one counts from the working folder.
+    """`folder` with `${LOYALTY_DATA}`-like variables put in; if it is relative then, from the working folder on.
 
     Raises:
         SettingsError: a variable is not set.

@@ -196,7 +196,10 @@ class Source(Strict):
 
 
 class FileSource(Source):
-    """A folder of files, on this machine or in an S3-compatible store (`s3://bucket/prefix`)."""
+    """A folder of files, on this machine or in an S3-compatible store (`s3://bucket/prefix`).
+
+    A relative `folder` counts from the folder of the settings file.
+    """
 
     connector: Literal["files"] = "files"
     folder: str = ""

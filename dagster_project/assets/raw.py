@@ -16,6 +16,7 @@ from dagster_project.assets.metadata import OWNERS, table_metadata
 from dagster_project.checks import record_checks, shown
 from dagster_project.dbt_runner import DbtRunner
 from dagster_project.partitions import as_of_of, nightly
+from dagster_project.publishing.versions import require_own_versions
 from dagster_project.settings import Settings
 from dagster_project.source_settings import has_deletions
 from dagster_project.sources.configured import connectors
@@ -75,6 +76,7 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         dbt: dg.ResourceParam[DbtRunner],
     ) -> Iterator[Any]:
+        require_own_versions(settings.home / "published", settings.business.names)
         landing = settings.home / "landing"
         landed = {
             table: _land(context, connector, table, landing, dbt)

@@ -50,7 +50,7 @@ def write_metric_changes(con: duckdb.DuckDBPyConnection, settings: Settings, as_
         NotExplained: published numbers are not what published orders and answers give.
     """
     published = settings.home / "published"
-    before = night_before(published, as_of.isoformat())
+    before = night_before(published, as_of.isoformat(), settings.business.names)
     if before is None:
         _write(con, as_of, [], None, is_same_code=False)
         return "no version of an earlier night is kept"

@@ -46,7 +46,7 @@ def write_standard_files(target: Path, name: str, time_zone: str, currency: str)
     tables = standard_tables()
     texts = {deliveries / f"{table.name}.csv": _header(table) for table in tables.values()}
     templates = environment()
-    told = {"name": name, "time_zone": time_zone, "currency": currency, "folder": str(deliveries.resolve()),
+    told = {"name": name, "time_zone": time_zone, "currency": currency, "folder": deliveries.name,
             "tables": [_described(table) for table in tables.values()]}  # fmt: skip
     texts[target / "loyalty.yaml"] = templates.get_template("standard_loyalty.yaml.j2").render(told)
     texts[target / "README.md"] = templates.get_template("standard_README.md.j2").render(told)

@@ -17,7 +17,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -198,12 +198,39 @@ def current_database(published: Path) -> Path:
     return published / "versions" / version / DATABASE
 
 
-def night_before(published: Path, as_of: str) -> Manifest | None:
-    """The latest version of the last night before this one, whatever readers see now; None where there is none.
+def require_own_versions(published: Path, names: Collection[str]) -> None:
+    """Refuse a home whose readers see another shop.
+
+    Args:
+        published: the folder of all versions.
+        names: what the shop is called, now or formerly.
+
+    Raises:
+        VersionError: the current version is of another shop, or has no readable manifest.
+    """
+    version = current_version(published)
+    if version is None:
+        return
+    found = read_manifest(published / "versions" / version).business
+    if found not in names:
+        raise VersionError(
+            f"{published} holds versions of '{found}', expected those of {' or '.join(map(repr, sorted(names)))}; give "
+            "each shop a home of its own (`home` in its settings, or LOYALTY_HOME); where it is one shop that was "
+            f"renamed, say so: `business.former_names: ['{found}']`"
+        )
+
+
+def night_before(published: Path, as_of: str, names: Collection[str]) -> Manifest | None:
+    """The latest version of a shop's last night before this one, whatever readers see now; None where there is none.
 
     A rebuilt night is compared with the same night as when it was first built, and not with itself.
+
+    Args:
+        published: the folder of all versions.
+        as_of: the business day, as a manifest writes it.
+        names: what the shop is called, now or formerly; versions of another are not compared with.
     """
-    earlier = [manifest for manifest in list_versions(published) if manifest.as_of < as_of]
+    earlier = [found for found in list_versions(published) if found.as_of < as_of and found.business in names]
     return max(earlier, key=lambda manifest: (manifest.as_of, manifest.version), default=None)
 
 

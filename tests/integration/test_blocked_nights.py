@@ -10,8 +10,9 @@ import dagster as dg
 import pytest
 from corner_shop import NIGHT, CornerShop
 
-from dagster_project import checks
+from dagster_project import checks, nightly
 from dagster_project.nightly import NightFailed
+from dagster_project.publishing.versions import VersionError
 from dagster_project.warehouse import Warehouse
 from expectations.suite import Rule, Suite, load_suites
 
@@ -103,6 +104,25 @@ def test_a_crashing_rule_stops_the_night_and_is_neither_pass_nor_failure(
     assert any(log.dagster_event_type == dg.DagsterEventType.STEP_FAILURE for log in logs)
     evaluated = [log for log in logs if log.dagster_event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
     assert {log.step_key for log in evaluated} <= {"raw"}, "deliveries are judged as they land; the suite told nothing"
+
+
+@pytest.mark.parametrize("is_asked_first", [True, False])
+def test_a_home_of_another_shop_is_refused_before_anything_is_landed(
+    is_asked_first: bool, shop: CornerShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the command before it makes a run, and by the first step of a run that a schedule has begun."""
+    before, landed = shop.seen(), shop.landed()
+    shop.configure(lambda settings: settings["business"].update(name="Kiosk"))
+    shop.append("orders.csv", shop.row("orders.csv", 1))
+    if not is_asked_first:
+        monkeypatch.setattr(nightly, "require_own_versions", lambda *_: None)
+    instance = dg.DagsterInstance.ephemeral()
+    with pytest.raises(VersionError if is_asked_first else NightFailed) as caught:
+        shop.run(instance=instance)
+    said = f"{shop.home}/published holds versions of 'Corner shop', expected those of 'Kiosk'; give each shop a home"
+    assert said in str(caught.value)
+    assert len(instance.get_runs()) == (not is_asked_first)
+    assert (shop.seen(), shop.landed()) == (before, landed)
 
 
 def test_a_second_run_at_once_is_refused_by_name(shop: CornerShop) -> None:

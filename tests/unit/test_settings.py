@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dagster_project.settings import PROJECT_ROOT, Settings, SettingsError, expand_folder, load_settings
-from dagster_project.source_settings import RestSource
+from dagster_project.source_settings import FileSource, RestSource
 
 SHOP: dict[str, Any] = {
     "business": {"name": "Shop", "time_zone": "Europe/Berlin", "currency": "EUR", "first_night": dt.date(2024, 6, 1)},
@@ -238,3 +238,42 @@ def test_a_declaration_of_ones_own_lies_beside_the_settings(config: Path) -> Non
     )
     told = {name: source.declaration for name, source in found.sources.items() if isinstance(source, RestSource)}
     assert told == {"a": str(config.parent / "mine.yaml"), "b": "shopify"}
+
+
+def test_relative_paths_count_from_the_settings_file_wherever_the_command_is_run(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    till = SHOP["sources"]["till"]
+    folders = {
+        "beside": "exports", "above": "../exports", "fixed": "/data", "told": "${LOYALTY_DATA}/olist",
+        "stored": "s3://bucket/exports",
+    }  # fmt: skip
+    settings = load(
+        config,
+        home="state",
+        voice={"driver_words": "words.csv"},
+        sources={name: till | {"folder": folder} for name, folder in folders.items()},
+    )
+    found = {name: source.folder for name, source in settings.sources.items() if isinstance(source, FileSource)}
+    assert found == folders | {"beside": str(tmp_path / "exports"), "above": str(tmp_path / "../exports")}
+    assert settings.home == tmp_path / "state"
+    assert settings.voice.driver_words == str(tmp_path / "words.csv")
+    monkeypatch.setenv("LOYALTY_HOME", "mine")
+    monkeypatch.setenv("LOYALTY_DATA", "given")
+    assert load_settings(config).home == elsewhere / "mine", "a variable counts from where the command is run"
+    assert expand_folder(folders["told"], tmp_path) == elsewhere / "given" / "olist"
+
+
+def test_a_shop_that_has_moved_or_was_renamed_is_the_same_shop(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "moved").mkdir()
+    till = {"till": SHOP["sources"]["till"] | {"folder": "exports"}}
+    first = load(config, sources=till)
+    assert load(tmp_path / "moved" / "loyalty.yaml", sources=till).fingerprint() == first.fingerprint()
+    renamed = load(
+        config, sources=till, business=SHOP["business"] | {"name": "Stall", "former_names": ["Shop", "Kiosk"]}
+    )
+    assert renamed.fingerprint() == first.fingerprint()
+    assert renamed.business.names == {"Stall", "Shop", "Kiosk"}

@@ -238,6 +238,40 @@ def test_no_link_leads_to_copies_that_a_version_does_not_have(tmp_path: Path) ->
     assert (tmp_path / "published" / "parquet" / "marts" / "a.parquet").exists()
 
 
+# -- whose versions they are -----------------------------------------------------------------------------------------
+
+
+def test_versions_of_another_shop_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    published = tmp_path / "published"
+    versions.require_own_versions(published, {"Anybody"})
+    publish(tmp_path, 1)
+    versions.require_own_versions(published, {"New name", "Shop"})
+    with pytest.raises(VersionError) as caught:
+        versions.require_own_versions(published, {"Kiosk"})
+    assert str(caught.value) == (
+        f"{published} holds versions of 'Shop', expected those of 'Kiosk'; give each shop a home of its own (`home` in "
+        "its settings, or LOYALTY_HOME); where it is one shop that was renamed, say so: "
+        "`business.former_names: ['Shop']`"
+    )
+
+
+def test_a_night_is_compared_with_the_same_shops_night_before(tmp_path: Path) -> None:
+    published = tmp_path / "published"
+    for day in ("01", "02"):
+        publish(tmp_path, 1, as_of=f"2026-01-{day}")
+    manifest = published / "versions" / "2026-01-02_001" / "manifest.json"
+    manifest.chmod(0o644)
+    manifest.write_text(manifest.read_text().replace('"Shop"', '"Kiosk"'))
+
+    def before(*names: str) -> str | None:
+        found = versions.night_before(published, "2026-01-03", names)
+        return found and found.version
+
+    assert before("Kiosk") == before("Kiosk", "Shop") == "2026-01-02_001"
+    assert before("Shop") == "2026-01-01_001"
+    assert before("Stall") is None
+
+
 # -- readers beside publishes and rollbacks ---------------------------------------------------------------------------
 
 READER = """

@@ -15,6 +15,7 @@ from dagster_project.cli import app
 from dagster_project.entity_suites import suites_of_staged, suites_of_standard
 from dagster_project.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 from dagster_project.shop_project import ENTITIES, ShopProjectError, project_folder, staged_entities
+from dagster_project.sources.configured import source_tables
 from dagster_project.standard.models import KINDS, standard_models
 from dagster_project.standard.tables import standard_tables
 from expectations.suite import load_suites
@@ -149,11 +150,17 @@ def test_templates_are_empty_files_with_settings_that_read_them(tmp_path: Path) 
     settings = load_settings(target / "loyalty.yaml")
     assert (settings.business.name, settings.business.currency) == ("Tea house", "GBP")
     assert settings.sources["shop"].tables.keys() == standard_tables().keys()
+    assert settings.home == target / ".loyalty"
+    assert f"What it leaves is in {target}/.loyalty" in result.output.replace("\n", " ")
     page = (target / "README.md").read_text(encoding="utf-8")
+    assert "a home that holds another shop's versions is refused" in page.replace("\n", " ")
     for table in standard_tables().values():
         header = (target / "deliveries" / f"{table.name}.csv").read_text(encoding="utf-8")
         assert header == ",".join(table.columns) + "\n"
         assert f"\n## {table.name}" in page
+    moved = load_settings(target.rename(tmp_path / "moved") / "loyalty.yaml")
+    assert {table.folder for table in source_tables(moved)} == {tmp_path / "moved" / "deliveries"}
+    target = tmp_path / "moved"
     again = CliRunner().invoke(app, ["init", str(target), "--template"])
     assert "has a loyalty.yaml already; choose another folder, or remove it" in again.output
     neither = CliRunner().invoke(app, ["init", str(tmp_path / "other")])

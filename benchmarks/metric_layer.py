@@ -189,8 +189,8 @@ def prepared(folder: Path, shop: str, wanted: Collection[str], drawn: Collection
     from dagster_project.assets.models import CUSTOMER_CLV
     from dagster_project.assets.voice import TABLES as VOICE_TABLES
     from dagster_project.dbt_runner import DbtRunner
+    from dagster_project.replaced_tables import replace_table_in_batches
     from dagster_project.settings import load_settings
-    from dagster_project.warehouse import replace_table_in_batches
 
     settings = load_settings(ROOT / "examples" / "online_retail.yaml", home=folder)
     dbt = DbtRunner(settings)

@@ -16,7 +16,8 @@ import duckdb
 import yaml
 
 from dagster_project.settings import PROJECT_ROOT
-from dagster_project.warehouse import PUBLIC_SCHEMAS, identifier, literal
+from dagster_project.sql_text import literal
+from dagster_project.warehouse import PUBLIC_SCHEMAS, identifier
 
 MODELS = PROJECT_ROOT / "dbt_models" / "models"
 

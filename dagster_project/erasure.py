@@ -34,9 +34,9 @@ from dagster_project.sources.ledger import (
 )
 from dagster_project.sources.originals import remove_originals
 from dagster_project.sources.protection import RECORD_MARKS, Protection, RecordKind
-from dagster_project.sources.raw_views import identifier
 from dagster_project.sources.tables import SourceTable
-from dagster_project.warehouse import Warehouse, literal
+from dagster_project.sql_text import literal, quoted_identifier
+from dagster_project.warehouse import Warehouse
 
 
 class ErasureError(RuntimeError):
@@ -144,7 +144,7 @@ def _blank_table(
     ids = [record.id for record in records if (record.source, record.kind) == (table.source, kind)]
     if not ids:
         return 0, set()
-    is_theirs = f"trim(cast({identifier(column)} as varchar)) in ({', '.join(literal(one) for one in ids)})"
+    is_theirs = f"trim(cast({quoted_identifier(column)} as varchar)) in ({', '.join(literal(one) for one in ids)})"
     rows, removed = 0, set()
     with only_writer(table, landing):
         ledger = read_ledger(table, landing)
@@ -174,7 +174,8 @@ def _with_digest(load: Load, digest: str) -> Load:
 def _blank(path: Path, is_theirs: str, columns: Iterable[str]) -> int:
     """Write a Parquet file anew without some columns of some rows; says how many rows."""
     blanked = ", ".join(
-        f"case when {is_theirs} then null else {identifier(name)} end as {identifier(name)}" for name in columns
+        f"case when {is_theirs} then null else {quoted_identifier(name)} end as {quoted_identifier(name)}"
+        for name in columns
     )
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
     with private_connection() as con:
@@ -196,7 +197,7 @@ def _pseudonyms(
     names = _columns(protection, load)
     if not names or not path.exists():
         return set()
-    parts = [f"select {identifier(name)} as held from {_parquet(path)} where {where}" for name in names]
+    parts = [f"select {quoted_identifier(name)} as held from {_parquet(path)} where {where}" for name in names]
     with private_connection() as con:
         rows = con.execute(f"select distinct held from ({' union all '.join(parts)}) where {having}").fetchall()
     return {held for (held,) in rows}

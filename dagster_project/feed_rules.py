@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from dagster_project.settings import Settings
 from dagster_project.source_settings import Feed
-from dagster_project.sources.raw_views import identifier
+from dagster_project.sql_text import quoted_identifier
 from expectations.suite import Rule
 
 NO_FAULT = ("a later row stands", "deleted at the source")  # how staging ends the reason of a row that was good once
@@ -59,7 +59,7 @@ def column_rules(feed: Feed) -> tuple[Rule, ...]:
     columns = sorted(feed.named_columns() - set(feed.optional_columns))
     if not columns:
         return ()
-    texts = [f"cast({identifier(column)} as varchar)" for column in columns]
+    texts = [f"cast({quoted_identifier(column)} as varchar)" for column in columns]
     words = ", ".join(f"'{word}'" for word in WORDS_FOR_NOTHING)
     return (
         _of_most_rows(

@@ -22,7 +22,8 @@ from dagster_project.sources.configured import source_tables
 from dagster_project.sources.ledger import read_ledger
 from dagster_project.sources.raw_views import rejects_select_sql
 from dagster_project.sources.tables import PROVENANCE_COLUMNS, SourceTable
-from dagster_project.warehouse import Warehouse, identifier, literal
+from dagster_project.sql_text import literal
+from dagster_project.warehouse import Warehouse, identifier
 
 LONGEST_SHAPE = 60
 _NAMED = re.compile(r"`([^`]+)`")

@@ -1,8 +1,9 @@
-"""The one place that opens DuckDB: the build of a night, and how a table in it is read and replaced.
+"""The one place that opens DuckDB: the build of a night.
 
 A build is two files under `work/`: `warehouse.duckdb`, which holds the public schemas only and *becomes* the published
 version by a rename, and `scratch.duckdb`, which holds raw views, staging, quarantine and intermediate tables and stays.
-What does not belong here: what is in the tables (dbt), and versions for readers (`publishing`).
+What does not belong here: what is in the tables (dbt), how one is replaced (`replaced_tables`), and versions for
+readers (`publishing`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ import duckdb
 
 from dagster_project.durable_files import create_once, write_atomically
 from dagster_project.settings import Settings
+from dagster_project.sql_text import literal
 
 STORAGE_VERSION = "v1.5.0"  # readable by clients of DuckDB's long-term line
 PUBLIC_SCHEMAS = ("marts", "models", "quality")
@@ -225,98 +227,6 @@ def shop_key(home: Path) -> str:
     return key
 
 
-def replace_table(
-    con: duckdb.DuckDBPyConnection, schema: str, table: str, rows: Any, columns: Mapping[str, str]
-) -> int:
-    """Put `rows` in place of a table, in one transaction, under declared column types; says how many there are.
-
-    Args:
-        con: a connection to the build.
-        schema: an existing schema.
-        table: the table's name.
-        rows: a pandas or Arrow frame that has at least the declared columns.
-        columns: column → DuckDB type, in the table's order.
-    """
-    return replace_table_in_batches(con, schema, table, [rows], columns)
-
-
-def replace_table_in_batches(
-    con: duckdb.DuckDBPyConnection, schema: str, table: str, batches: Iterable[Any], columns: Mapping[str, str]
-) -> int:
-    """As `replace_table`, from frames that are made one after another, so that not all rows are in memory at once.
-
-    Args:
-        con: a connection to the build.
-        schema: an existing schema.
-        table: the table's name.
-        batches: frames that have at least the declared columns; what makes them may read from a cursor of `con`.
-        columns: column → DuckDB type, in the table's order.
-    """
-    with _closed_at_the_end(batches):
-        replace_tables_in_batches(con, schema, ({table: rows} for rows in batches), {table: columns})
-    return count_rows(con, f"{identifier(schema)}.{identifier(table)}")
-
-
-def replace_tables_in_batches(
-    con: duckdb.DuckDBPyConnection,
-    schema: str,
-    batches: Iterable[Mapping[str, Any]],
-    tables: Mapping[str, Mapping[str, str]],
-) -> None:
-    """As `replace_table_in_batches`, for tables whose rows are made together: all are replaced, or none.
-
-    Args:
-        con: a connection to the build.
-        schema: an existing schema.
-        batches: table → frame that has at least the declared columns; what makes them may read from a cursor of `con`.
-        tables: table → column → DuckDB type, in the table's order.
-    """
-    names = {table: f"{identifier(schema)}.{identifier(table)}" for table in tables}
-    chosen = {
-        table: ", ".join(
-            f"cast({identifier(column)} as {kind.removesuffix(' not null')})" for column, kind in columns.items()
-        )
-        for table, columns in tables.items()
-    }
-    con.execute("begin")
-    try:
-        for table, columns in tables.items():
-            declared = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
-            con.execute(f"create or replace table {names[table]} ({declared})")
-        with _closed_at_the_end(batches):
-            for batch in batches:
-                for table, rows in batch.items():
-                    con.register("replacing_rows", rows)
-                    con.execute(f"insert into {names[table]} select {chosen[table]} from replacing_rows")
-                    con.unregister("replacing_rows")
-        con.execute("commit")
-    except BaseException:
-        con.execute("rollback")
-        con.unregister("replacing_rows")
-        raise
-
-
-@contextmanager
-def _closed_at_the_end(batches: Iterable[Any]) -> Iterator[None]:
-    """Close what makes batches, read to its end or not.
-
-    An Arrow reader that is left in the middle keeps its database open though its connection was closed, for as long as
-    the error that ended the reading is remembered.
-    """
-    try:
-        yield
-    finally:
-        close = getattr(batches, "close", None)  # of generators and of Arrow's readers
-        if close is not None:
-            close()
-
-
-def count_rows(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    """The rows of a table whose name has been checked."""
-    [(rows,)] = con.execute(f"select count(*) from {table}").fetchall()
-    return int(rows)
-
-
 def identifier(name: str) -> str:
     """A name that may stand in SQL unquoted.
 
@@ -332,8 +242,3 @@ def without_values(message: object) -> str:
     """An error message on one line, its quoted values left out: those of a cast that failed come from rows."""
     line = " ".join(str(message).split())
     return re.sub(r"'[^']*'", "'...'", line) if VALUE_ERRORS.search(line) else line
-
-
-def literal(text: object) -> str:
-    """A text as an SQL literal."""
-    return "'" + str(text).replace("'", "''") + "'"

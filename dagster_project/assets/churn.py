@@ -20,8 +20,8 @@ from dagster_project.modelling.leaving.subscriptions import (
 )
 from dagster_project.modelling.purchase_model import ModelGate
 from dagster_project.modelling.value_night import BATCH_CUSTOMERS, Reading
+from dagster_project.replaced_tables import replace_table, replace_table_in_batches, replace_tables_in_batches
 from dagster_project.settings import Settings
-from dagster_project.warehouse import replace_table, replace_table_in_batches, replace_tables_in_batches
 
 CHURN_FACTS = [
     dg.AssetKey(["marts", table])

@@ -17,8 +17,9 @@ from dagster_project.modelling.newcomers import Newcomers
 from dagster_project.modelling.scope import Scope
 from dagster_project.modelling.value_settings import REPORTED_DAYS
 from dagster_project.partitions import as_of_of, nightly
+from dagster_project.replaced_tables import replace_table
 from dagster_project.settings import Settings
-from dagster_project.warehouse import Warehouse, replace_table
+from dagster_project.warehouse import Warehouse
 
 FORECAST_KEY = dg.AssetKey(["models", "revenue_forecast"])
 """Rests on totals that are checked before, so its own checks run with those of what is built after the models."""

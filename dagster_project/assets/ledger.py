@@ -24,8 +24,9 @@ from dagster_project.modelling.purchase_model import ModelGate
 from dagster_project.modelling.value_night import Reading
 from dagster_project.partitions import as_of_of, nightly
 from dagster_project.publishing.fingerprint import code_fingerprint
+from dagster_project.replaced_tables import replace_table, replace_table_in_batches
 from dagster_project.settings import Settings
-from dagster_project.warehouse import Warehouse, replace_table, replace_table_in_batches
+from dagster_project.warehouse import Warehouse
 
 LEDGER_TABLES = ("prediction_ledger", "ledger_scores", "model_drift", "loyal_forecast_errors")
 

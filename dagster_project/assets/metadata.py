@@ -7,7 +7,7 @@ import dagster as dg
 import duckdb
 
 from dagster_project.catalogue import describe_table, own_table
-from dagster_project.warehouse import count_rows
+from dagster_project.replaced_tables import count_rows
 
 OWNERS = ["team:loyalty"]
 Columns = Mapping[str, Mapping[str, Any]]

@@ -27,8 +27,9 @@ from dagster_project.modelling.shop_totals import ShopValue
 from dagster_project.modelling.value_night import Reading, scored_customers, value_night
 from dagster_project.modelling.value_settings import REPORTED_DAYS, ValueSettings
 from dagster_project.partitions import as_of_of, nightly
+from dagster_project.replaced_tables import replace_table, replace_table_in_batches
 from dagster_project.settings import Settings
-from dagster_project.warehouse import Warehouse, replace_table, replace_table_in_batches
+from dagster_project.warehouse import Warehouse
 
 ORDER_FACTS = [dg.AssetKey(["marts", "fct_orders"]), dg.AssetKey(["marts", "fct_refunds"])]
 VALUE_FACTS = [*ORDER_FACTS, dg.AssetKey(["marts", "fct_order_lines"])]

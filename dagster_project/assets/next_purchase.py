@@ -17,8 +17,9 @@ from dagster_project.modelling.next_purchase import NEXT_PURCHASE_SCORES, next_k
 from dagster_project.modelling.next_purchase.next_order_trial import backtest_next_orders
 from dagster_project.modelling.purchase_model import ModelGate
 from dagster_project.partitions import as_of_of, nightly
+from dagster_project.replaced_tables import replace_table, replace_table_in_batches
 from dagster_project.settings import Settings
-from dagster_project.warehouse import Warehouse, replace_table, replace_table_in_batches
+from dagster_project.warehouse import Warehouse
 
 NEXT_PURCHASE_TABLES = ("customer_next_order", "customer_next_kinds", "next_purchase_scores")
 

@@ -20,8 +20,9 @@ from dagster_project.modelling.voice.theme_drivers import DRIVER_WORDS
 from dagster_project.modelling.voice.themes import ThemeSettings
 from dagster_project.modelling.voice.voice_night import VoiceNight, VoiceSettings
 from dagster_project.partitions import as_of_of, nightly
+from dagster_project.replaced_tables import replace_table, replace_table_in_batches
 from dagster_project.settings import Settings
-from dagster_project.warehouse import Warehouse, replace_table, replace_table_in_batches
+from dagster_project.warehouse import Warehouse
 
 FACTS = [
     dg.AssetKey(["intermediate", "int_texts_united"]),

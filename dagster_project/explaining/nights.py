@@ -25,8 +25,9 @@ from dagster_project.explaining.rules import Rules
 from dagster_project.explaining.states import NEEDED, STEPS, Comparison
 from dagster_project.publishing.fingerprint import code_fingerprint
 from dagster_project.publishing.versions import DATABASE, Manifest, list_versions, night_before
+from dagster_project.replaced_tables import replace_table
 from dagster_project.settings import Settings
-from dagster_project.warehouse import literal, replace_table
+from dagster_project.sql_text import literal
 
 EARLIER = "earlier"
 

@@ -18,7 +18,7 @@ import duckdb
 from dagster_project.explaining.claims import Estimate
 from dagster_project.explaining.inputs import LATEST_NUMBERS
 from dagster_project.explaining.lineage import Lineage
-from dagster_project.warehouse import literal
+from dagster_project.sql_text import literal
 
 REGISTRY = "metric_definitions"
 FILES = {"warehouse": "version", "scratch": "night"}

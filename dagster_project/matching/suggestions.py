@@ -19,11 +19,12 @@ import pyarrow as pa
 from dagster_project.matching.fields import FIELDS, ComparedField
 from dagster_project.matching.model import MatchingError, PairModel, require_splink
 from dagster_project.matching.people import add_blocks, add_texts, load_people
+from dagster_project.replaced_tables import replace_tables_in_batches
 from dagster_project.settings import Settings
 from dagster_project.sources.configured import spelling_of
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.originals import originals_path
-from dagster_project.warehouse import literal, replace_tables_in_batches
+from dagster_project.sql_text import literal
 
 SUGGESTED_MERGES = {
     "customer_key": "varchar not null",

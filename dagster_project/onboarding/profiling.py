@@ -16,8 +16,8 @@ import pyarrow as pa
 from dagster_project.onboarding.readings import READING_OF, READINGS
 from dagster_project.onboarding.samples import Sample
 from dagster_project.sources.engine import private_connection
-from dagster_project.sources.raw_views import identifier
 from dagster_project.sources.tables import SourceError
+from dagster_project.sql_text import quoted_identifier
 
 MOST_ROWS = 300_000
 """Records that are looked at, from the first: enough to tell a key from a reference."""
@@ -167,7 +167,7 @@ def _columns(con: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
 
 
 def _text(column: str) -> str:
-    return f"nullif(trim({identifier(column)}::varchar), '')"
+    return f"nullif(trim({quoted_identifier(column)}::varchar), '')"
 
 
 def _column(con: duckdb.DuckDBPyConnection, name: str, rows: int) -> Column:

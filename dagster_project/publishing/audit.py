@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from dagster_project.sql_text import quoted_identifier
+
 PUBLISHED_SCHEMAS = ("marts", "models", "quality")
 HASHED_BY = "rowhash"
 """How content hashes are made; part of each, so that those of another way are never taken for other rows."""
@@ -118,7 +120,7 @@ def table_facts(con: duckdb.DuckDBPyConnection, table: str) -> TableFacts:
     stays: 1.5.5 and 2.0.0 have the same; versions made by different engines are compared by reading both (`diff.py`).
     """
     columns = [column[:2] for column in con.execute(f"describe {table}").fetchall()]
-    names = ", ".join('"' + name.replace('"', '""') + '"' for name, _ in columns)
+    names = ", ".join(quoted_identifier(name) for name, _ in columns)
     [(rows, first, second)] = con.execute(
         "select count(*), coalesce(sum(row_hash), 0), coalesce(sum(hash(row_hash)), 0) "
         f"from (select hash({names}) as row_hash from {table})"

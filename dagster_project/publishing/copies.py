@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from dagster_project.sql_text import literal
+
 if TYPE_CHECKING:
     from dagster_project.publishing.versions import Manifest
 
@@ -40,7 +42,7 @@ def write_copies(database: Path, folder: Path, manifest: Manifest) -> list[Path]
                 continue
             copy = folder / schema / f"{name}.parquet"
             copy.parent.mkdir(parents=True, exist_ok=True)
-            file = "'" + str(copy).replace("'", "''") + "'"
+            file = literal(copy)
             con.execute(f"copy {table} to {file} (format parquet, compression zstd)")
             [(rows,)] = con.execute(f"select count(*) from read_parquet({file}, hive_partitioning=false)").fetchall()
             columns = [

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.landing import current_loads, raw_select_sql
-from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.tables import DELETED, PROVENANCE_COLUMNS, SourceTable
+from dagster_project.sql_text import literal, quoted_identifier
 
 TIME = "timestamptz"
 NUMBER = "decimal(38, 0)"
@@ -62,7 +62,7 @@ class Known:
         """The cursor's text of the landed row that is furthest; None when there is none."""
         if self.cursor is None or self.is_empty():
             return None
-        column = identifier(self.cursor)
+        column = quoted_identifier(self.cursor)
         with self._opened() as con:
             [(text,)] = con.execute(
                 f"select arg_max({column}, {self._typed(column)}) from ({self._landed()}) "
@@ -92,16 +92,17 @@ class Known:
             are_new: None of them can be known.
         """
         rows = f"read_parquet({literal(str(fresh))}, file_row_number=true, hive_partitioning=false)"
-        columns = ", ".join(identifier(name) for name in schema.names)
+        columns = ", ".join(quoted_identifier(name) for name in schema.names)
         if are_new or self.is_empty():
             select = f"select {columns}, false as {DELETED} from {rows} order by file_row_number"
         else:
             compared = "true"
             if until is not None and self.cursor is not None:
-                typed, reached = self._typed(identifier(self.cursor)), self._typed(literal(until))
+                typed, reached = self._typed(quoted_identifier(self.cursor)), self._typed(literal(until))
                 compared = f"coalesce({typed} <= {reached}, true)"
             same = " and ".join(
-                f"known.{identifier(name)} is not distinct from fresh.{identifier(name)}" for name in schema.names
+                f"known.{quoted_identifier(name)} is not distinct from fresh.{quoted_identifier(name)}"
+                for name in schema.names
             )
             select = (
                 f"with fresh as (from {rows}), known as ({self._versions(schema.names, 'fresh', compared)}) "
@@ -140,7 +141,7 @@ class Known:
 
     def write_sorted(self, fresh: Path, schema: pa.Schema, target: Path) -> int:
         """Write all rows of `fresh` in the order of their columns: the same rows give the same bytes."""
-        columns = ", ".join(identifier(name) for name in schema.names)
+        columns = ", ".join(quoted_identifier(name) for name in schema.names)
         select = f"select {columns}, false as {DELETED} from read_parquet({literal(str(fresh))}) order by all"
         rows = self._write(select, target, schema)
         if not rows:
@@ -169,7 +170,8 @@ class Known:
         """
         landed = self._landed_columns()
         chosen = ", ".join(
-            identifier(name) if name in landed else f"cast(null as varchar) as {identifier(name)}" for name in names
+            quoted_identifier(name) if name in landed else f"cast(null as varchar) as {quoted_identifier(name)}"
+            for name in names
         )
         return (
             f"select {chosen} from (from ({self._landed()}) as landed "
@@ -186,7 +188,9 @@ class Known:
 
     def _same(self, left: str, right: str = "landed") -> str:
         """That two relations speak of one row."""
-        return " and ".join(f"{left}.{name} is not distinct from {right}.{name}" for name in map(identifier, self.key))
+        return " and ".join(
+            f"{left}.{name} is not distinct from {right}.{name}" for name in map(quoted_identifier, self.key)
+        )
 
     @staticmethod
     def _is_gone() -> str:
@@ -194,7 +198,7 @@ class Known:
         return f"coalesce(arg_max({DELETED}, (_loaded_at, _file, _row_number)), false)"
 
     def _key_list(self) -> str:
-        return ", ".join(identifier(name) for name in self.key)
+        return ", ".join(quoted_identifier(name) for name in self.key)
 
     def _landed_columns(self) -> set[str]:
         return {name for load in current_loads(self.table, self.landing) for name in load.columns} - {

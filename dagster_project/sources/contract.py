@@ -15,8 +15,8 @@ from typing import Literal
 
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.ledger import Load, rows_path
-from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.tables import SourceError, SourceTable
+from dagster_project.sql_text import literal, quoted_identifier
 
 Kind = Literal["new", "missing", "renamed", "retyped", "new_value", "rewritten", "shrunk"]
 ALIKE = 0.6  # of difflib's ratio: `order_status` and `status` have 0.67, `order_id` and `order_date` 0.56
@@ -116,7 +116,7 @@ def new_values(
     with private_connection() as con:
         for column in table.enumerations if paths else ():
             known, brought = (
-                f"select distinct cast({identifier(column)} as varchar) as code from read_parquet("
+                f"select distinct cast({quoted_identifier(column)} as varchar) as code from read_parquet("
                 f"[{', '.join(literal(str(path)) for path in chosen)}], union_by_name=true, hive_partitioning=false)"
                 for chosen in (paths, [rows])
             )

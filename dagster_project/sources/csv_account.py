@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.files import CHUNK_BYTES
-from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.tables import SourceTable
+from dagster_project.sql_text import literal, quoted_identifier
 
 _LONGEST_RECORD = 16 << 20  # of what is kept or searched; DuckDB reads records of up to 2 MB
 _CLIPPED_BYTES = 9_990  # DuckDB 1.5.5 and 2.0.0 keep 10,000 bytes of a rejected record, fewer by a broken character
@@ -134,7 +134,7 @@ def unexplained_lines(
     Returns:
         0 when the account balances.
     """
-    lines, blank = _lines_and_blanks([identifier(name) for name in columns], landed)
+    lines, blank = _lines_and_blanks([quoted_identifier(name) for name in columns], landed)
     if rejects is not None:
         rejected_lines, rejected_blank = _lines_and_blanks(["raw_line"], rejects)
         lines, blank = lines + rejected_lines, blank + rejected_blank

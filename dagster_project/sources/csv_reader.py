@@ -35,9 +35,9 @@ from dagster_project.sources.csv_account import (
 )
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.files import SourceFile, refuse_binary
-from dagster_project.sources.raw_views import literal
 from dagster_project.sources.readings import Reject, UnevenLineEndsError, batch_rows
 from dagster_project.sources.tables import SourceError, SourceTable, check_column_names, check_required_columns
+from dagster_project.sql_text import literal
 
 _MEMORY_LIMIT = "256MB"
 """On one thread DuckDB keeps every buffer that it has read until it needs the room: 1.3 GB of process memory for 13

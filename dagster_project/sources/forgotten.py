@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dagster_project.durable_files import write_atomically
-from dagster_project.warehouse import literal
+from dagster_project.sql_text import literal
 
 _HEADER = ("record_key", "forgotten_at")
 

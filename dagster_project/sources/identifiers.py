@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from dagster_project.warehouse import literal
+from dagster_project.sql_text import literal
 
 IdentifierKind = Literal["email", "phone", "name", "birthday", "card", "handle"]
 MAILBOX_SUFFIX = "__mailbox"

@@ -27,11 +27,11 @@ from dagster_project.sources.fixed_width_reader import FixedWidthReading
 from dagster_project.sources.json_lines_reader import JsonLinesReading
 from dagster_project.sources.ledger import Load, digest_of, rejects_path, rows_path
 from dagster_project.sources.parquet_reader import ParquetReading
-from dagster_project.sources.raw_views import literal
 from dagster_project.sources.readings import BATCH_ROWS, Reading, Reject, UnevenLineEndsError
 from dagster_project.sources.sealing import Sealer
 from dagster_project.sources.tables import PROVENANCE_COLUMNS, SourceTable
 from dagster_project.sources.xlsx_reader import XlsxReading
+from dagster_project.sql_text import literal
 
 _PROVENANCE_TYPES = (pa.string(), pa.string(), pa.timestamp("us"), pa.string(), pa.int64())
 _PROVENANCE_FIELDS = [pa.field(*pair) for pair in zip(PROVENANCE_COLUMNS, _PROVENANCE_TYPES, strict=True)]

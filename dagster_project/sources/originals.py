@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from dagster_project.durable_files import make_durable
 from dagster_project.sources.engine import private_connection
-from dagster_project.sources.raw_views import literal
+from dagster_project.sql_text import literal
 
 ORIGINALS_SCHEMA = pa.schema([("kind", pa.string()), ("pseudonym", pa.string()), ("original", pa.string())])
 OWNER_ONLY = 0o600

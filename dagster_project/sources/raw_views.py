@@ -1,6 +1,6 @@
 """SQL over the landing zone: the SELECT behind each `raw` view and behind the list of unreadable rows.
 
-Belongs here: safe quoting, and which Parquet files stand for a table at a moment.
+Belongs here: which Parquet files stand for a table at a moment.
 Does not belong here: creating the views (the raw assets), anything about what columns mean (staging).
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dagster_project.sources.ledger import current_loads, rejects_path, rows_path, table_folder
 from dagster_project.sources.tables import DELETED, PROVENANCE_COLUMNS, SourceTable
+from dagster_project.sql_text import literal, quoted_identifier
 
 _PROVENANCE_TYPES = ("VARCHAR", "VARCHAR", "TIMESTAMP", "VARCHAR", "BIGINT")
 _REJECT_COLUMNS = (
@@ -22,16 +23,6 @@ _REJECT_COLUMNS = (
     ("reason", "VARCHAR"),
     ("raw_line", "VARCHAR"),
 )
-
-
-def identifier(name: str) -> str:
-    """A name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as a quoted SQL string."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def raw_select_sql(
@@ -68,10 +59,10 @@ def raw_select_sql(
         for name in load.columns:
             columns.setdefault(name.casefold(), name)
     folder = table_folder(table, landing)
-    selected = ", ".join(identifier(name) for name in (*columns.values(), *PROVENANCE_COLUMNS))
+    selected = ", ".join(quoted_identifier(name) for name in (*columns.values(), *PROVENANCE_COLUMNS))
     for name in table.optional_columns:
         if name.casefold() not in columns:
-            selected += f", cast(null as varchar) as {identifier(name)}"
+            selected += f", cast(null as varchar) as {quoted_identifier(name)}"
     if marks_deletions and DELETED not in columns:
         selected += f", cast(null as boolean) as {DELETED}"
     return f"select {selected} from {_parquet([rows_path(folder, load.load_id) for load in loads])}"
@@ -102,5 +93,5 @@ def _parquet(paths: list[Path]) -> str:
 
 
 def _empty_select(columns: list[tuple[str, str]]) -> str:
-    typed = ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns)
+    typed = ", ".join(f"cast(null as {kind}) as {quoted_identifier(name)}" for name, kind in columns)
     return f"select {typed} where false"

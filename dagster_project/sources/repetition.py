@@ -17,7 +17,7 @@ from statistics import median
 from dagster_project.sources.contract import ContractChange
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.ledger import Load
-from dagster_project.sources.raw_views import identifier, literal
+from dagster_project.sql_text import literal, quoted_identifier
 
 USUAL_SHARE = 0.95
 """A feed repeats itself when this share of a delivery stands unchanged in the next; the simulated shop's feeds, which
@@ -41,7 +41,7 @@ def repeated_share(before: Path, after: Path, load: Load) -> float | None:
     """
     with private_connection() as con:
         known = {name for name, *_ in con.execute(f"describe {_rows(before)}").fetchall()}
-        columns = ", ".join(identifier(name) for name in load.columns if name in known)
+        columns = ", ".join(quoted_identifier(name) for name in load.columns if name in known)
         if not columns:
             return None
         [(rows, repeated)] = con.execute(

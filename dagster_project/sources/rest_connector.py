@@ -28,8 +28,8 @@ from dagster_project.sources.declarations import Declaration, Resource
 from dagster_project.sources.engine import private_connection
 from dagster_project.sources.inbox import Inbox
 from dagster_project.sources.landing import Landed, Progress
-from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.tables import DELETED, SourceError, SourceTable, check_column_names, check_required_columns
+from dagster_project.sql_text import literal, quoted_identifier
 
 _CHUNK_ROWS = 10_000
 _REFUSED = (401, 403)
@@ -203,7 +203,7 @@ class _Gathered:
     def without_repeats(self) -> Path:
         """All rows in one file, in the order in which they came; a row that is sent again unchanged counts once."""
         target = self.files[0].with_name("fresh.parquet")
-        columns = ", ".join(map(identifier, self.names))
+        columns = ", ".join(map(quoted_identifier, self.names))
         files = ", ".join(literal(str(file)) for file in self.files)
         order = "filename, file_row_number"
         with private_connection(spill_to=target.with_name("duckdb")) as con:

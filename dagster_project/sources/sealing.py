@@ -28,9 +28,9 @@ from dagster_project.sources.identifiers import MAILBOX_SUFFIX, IdentifierKind, 
 from dagster_project.sources.ledger import rejects_path, rows_path
 from dagster_project.sources.originals import ORIGINALS_SCHEMA, keep_originals
 from dagster_project.sources.protection import RECORD_MARKS, Protection
-from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.readings import BATCH_ROWS
 from dagster_project.sources.tables import SourceError
+from dagster_project.sql_text import literal, quoted_identifier
 
 UNREADABLE_MARK = "?"
 _SOMETHING = r"[^\t-\r\x1c-\x1f\x85\p{Z}]"
@@ -169,22 +169,22 @@ class Sealer:
         if self._protection.identifies is None or not forgotten_records(self._protection.home).num_rows:
             return None
         kind, owner = self._protection.identifies
-        told = f"coalesce(trim(cast({identifier(owner)} as varchar)), '')"
+        told = f"coalesce(trim(cast({quoted_identifier(owner)} as varchar)), '')"
         record = keyed_hash_sql(f"{literal(self._source + RECORD_MARKS[kind])} || {told}")
         return f"{record} in (select record_key from forgotten)"
 
     @staticmethod
     def _sealed_column(name: str, kind: IdentifierKind | None) -> str:
         if kind is None:
-            return identifier(name)
-        sealed = f"{column('sealed', name)} as {identifier(name)}"
-        beside = f", {column('sealed_mailbox', name)} as {identifier(name + MAILBOX_SUFFIX)}"
+            return quoted_identifier(name)
+        sealed = f"{column('sealed', name)} as {quoted_identifier(name)}"
+        beside = f", {column('sealed_mailbox', name)} as {quoted_identifier(name + MAILBOX_SUFFIX)}"
         return sealed + (beside if kind == "email" else "")
 
     def _originals_sql(self, present: Mapping[str, IdentifierKind]) -> str:
         parts = [
             f"select distinct {literal(kind)} as kind, {column('sealed', name)} as pseudonym, "
-            f"trim(cast({identifier(name)} as varchar)) as original "
+            f"trim(cast({quoted_identifier(name)} as varchar)) as original "
             f"from forms where {column('sealed', name)} is not null"
             for name, kind in present.items()
         ]
@@ -235,4 +235,4 @@ def _with_plain_texts(batch: pa.RecordBatch, present: Mapping[str, IdentifierKin
 
 def column(step: str, name: str) -> str:
     """The working column of an identifier at a step, quoted."""
-    return identifier(f"_{step}_{name}")
+    return quoted_identifier(f"_{step}_{name}")

@@ -1,4 +1,4 @@
-"""The work files of a night: whose they are, how a table is replaced, and who knows the customer key."""
+"""The work files of a night: whose they are, and who knows the customer key."""
 
 from __future__ import annotations
 
@@ -16,16 +16,9 @@ import duckdb
 import pandas as pd
 import pytest
 
+from dagster_project.replaced_tables import replace_table_in_batches
 from dagster_project.settings import Settings, load_settings
-from dagster_project.warehouse import (
-    Warehouse,
-    WarehouseError,
-    identifier,
-    literal,
-    replace_table,
-    replace_table_in_batches,
-    without_values,
-)
+from dagster_project.warehouse import Warehouse, WarehouseError, without_values
 
 NIGHT = dt.date(2025, 12, 30)
 
@@ -38,13 +31,6 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def warehouse(settings: Settings) -> Warehouse:
     return Warehouse(settings)
-
-
-@pytest.fixture
-def con() -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect()
-    con.execute("create schema marts")
-    return con
 
 
 def test_a_build_begins_empty_with_its_schemas_and_raw_views(warehouse: Warehouse) -> None:
@@ -153,52 +139,7 @@ def test_a_run_waits_out_who_only_looks_whether_a_home_is_held(
         assert len(waited) == 1
 
 
-# -- tables ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_table_is_replaced_under_its_declared_types(con: duckdb.DuckDBPyConnection) -> None:
-    columns = {"customer_key": "varchar not null", "score": "decimal(5, 2)"}
-    assert (
-        replace_table(con, "marts", "scores", pd.DataFrame({"customer_key": ["a", "b"], "score": [1, 2]}), columns) == 2
-    )
-    more = pd.DataFrame({"score": [3.14], "customer_key": ["c"], "unused": [0]})
-    assert replace_table(con, "marts", "scores", more, columns) == 1
-    assert con.execute("select customer_key, score::varchar from marts.scores").fetchall() == [("c", "3.14")]
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        pd.DataFrame({"customer_key": ["a", None]}),
-        pd.DataFrame({"customer": ["a"]}),
-    ],
-)
-def test_a_replacement_that_fails_leaves_the_table_as_it_was(
-    rows: pd.DataFrame, con: duckdb.DuckDBPyConnection
-) -> None:
-    columns = {"customer_key": "varchar not null"}
-    replace_table(con, "marts", "scores", pd.DataFrame({"customer_key": ["kept"]}), columns)
-    with pytest.raises(duckdb.Error):
-        replace_table(con, "marts", "scores", rows, columns)
-    assert con.execute("from marts.scores").fetchall() == [("kept",)]
-    assert con.execute("select count(*) from duckdb_views() where view_name = 'replacing_rows'").fetchall() == [(0,)]
-    assert replace_table(con, "marts", "scores", pd.DataFrame({"customer_key": ["next"]}), columns) == 1
-
-
-@pytest.mark.parametrize("name", ["", "Orders", "1st", "a b", 'a"; drop table x; --', "a.b", "ä", "a\n"])
-def test_a_name_that_would_need_quotes_is_refused(name: str, con: duckdb.DuckDBPyConnection) -> None:
-    with pytest.raises(WarehouseError, match="cannot be a name in the warehouse; use lower-case letters, digits and _"):
-        identifier(name)
-    with pytest.raises(WarehouseError):
-        replace_table(con, "marts", name, pd.DataFrame({"a": [1]}), {"a": "integer"})
-
-
-def test_a_literal_stays_a_text(con: duckdb.DuckDBPyConnection) -> None:
-    text = "it's; -- \\' fine"
-    assert con.execute(f"select {literal(text)}").fetchall() == [(text,)]
-
-
-# -- secrets and small files -----------------------------------------------------------------------------------------
+# -- secrets ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_customer_key_is_made_once_and_for_its_owner_alone(

@@ -23,9 +23,9 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.sources.engine import private_connection
-from dagster_project.sources.raw_views import identifier, literal
 from dagster_project.sources.simulated_shop.feeds import FEEDS
 from dagster_project.sources.tables import SourceError
+from dagster_project.sql_text import literal, quoted_identifier
 
 _MEMORY = "2GB"
 AGAIN = "-again"
@@ -170,7 +170,7 @@ class _Post:
 
 
 def _whole(feed: str) -> str:
-    return identifier(f"whole_{feed}")
+    return quoted_identifier(f"whole_{feed}")
 
 
 def _whole_sql(feed: str, path: Path) -> str:
@@ -187,7 +187,7 @@ def _whole_sql(feed: str, path: Path) -> str:
 def _sent_sql(con: duckdb.DuckDBPyConnection, feed: str, post: _Post, order_versions: Path | None) -> str:
     """All versions of a feed's rows with the day on which each reaches us, in the order of its files."""
     whole = f"select *, {_time_sql(feed)} as {_HAPPENED}, 0 as _delay from {_whole(feed)}"
-    key = " || '|' || ".join(f"coalesce({identifier(name)}::varchar, '')" for name in FEEDS[feed].key)
+    key = " || '|' || ".join(f"coalesce({quoted_identifier(name)}::varchar, '')" for name in FEEDS[feed].key)
     version = "''"
     if feed == _VERSIONED and order_versions is not None:
         whole, version = _with_states(con, whole, order_versions), f"coalesce({_HAPPENED}::varchar, '')"
@@ -217,7 +217,7 @@ def _time_sql(feed: str) -> str:
             f"where parent.order_id = {_whole(feed)}.order_id)"
         )
     names = [FEEDS[feed].updated_at, FEEDS[feed].happened_at, _LAUNCHED.get(feed)]
-    times = [f"try_cast({identifier(name)} as timestamp)" for name in names if name]
+    times = [f"try_cast({quoted_identifier(name)} as timestamp)" for name in names if name]
     return f"coalesce({', '.join([*times, 'null::timestamp'])})"
 
 
@@ -226,7 +226,7 @@ def _with_states(con: duckdb.DuckDBPyConnection, whole: str, order_versions: Pat
     states = f"read_parquet({literal(str(order_versions))})"
     kinds = _types(con, whole)
     own = [name for name in _types(con, f"from {states}") if name != "order_id"]
-    replaced = ", ".join(f"state.{identifier(name)}::{kinds[name]} as {identifier(name)}" for name in own)
+    replaced = ", ".join(f"state.{quoted_identifier(name)}::{kinds[name]} as {quoted_identifier(name)}" for name in own)
     return (
         f"select final.* replace ({replaced}, state.updated_at as {_HAPPENED}) "
         f"from ({whole}) as final inner join {states} as state on final.order_id = state.order_id "
@@ -243,7 +243,7 @@ def _with_wrong_versions(con: duckdb.DuckDBPyConnection, whole: str, feed: str, 
     is_wrong = f"{post.drawn('wrong', key)} < {post.habits.corrected_share}"
     delay = f"case when {is_wrong} then 1 + floor({post.drawn('corrected', key)} * {_CORRECTED_DAYS})::int else 0 end"
     return (
-        f"select * replace ({written} as {identifier(column)}) from ({whole}) where {is_wrong} "
+        f"select * replace ({written} as {quoted_identifier(column)}) from ({whole}) where {is_wrong} "
         f"union all select * replace ({delay} as _delay) from ({whole})"
     )
 
@@ -267,14 +267,14 @@ def _write_days(con: duckdb.DuckDBPyConnection, post: _Post, out: Path, kind: Li
 
 def _selected(columns: Sequence[str], post: _Post, day: dt.date) -> str:
     """The columns of a day's file."""
-    selected = {name: identifier(name) for name in columns}
+    selected = {name: quoted_identifier(name) for name in columns}
     for change in post.habits.schema_changes:
         if change.feed != post.feed or day < change.day:
             continue
         if change.how == "gained":
-            selected[change.column] = f"'' as {identifier(change.column)}"
+            selected[change.column] = f"'' as {quoted_identifier(change.column)}"
         elif change.how == "lost":
             del selected[change.column]
         else:
-            selected[change.column] = f"{identifier(change.column)} as {identifier(change.column + '_2')}"
+            selected[change.column] = f"{quoted_identifier(change.column)} as {quoted_identifier(change.column + '_2')}"
     return ", ".join(selected.values())

@@ -20,9 +20,9 @@ from dagster_project.assets.models import CUSTOMER_CLV
 from dagster_project.assets.voice import TABLES as VOICE_TABLES
 from dagster_project.dbt_runner import DbtRunner, NodeResult
 from dagster_project.keyed_hashes import padded_keys
+from dagster_project.replaced_tables import replace_table_in_batches
 from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
 from dagster_project.sources.identifiers import MAILBOX_SUFFIX
-from dagster_project.warehouse import replace_table_in_batches
 
 SECRET = "the shop's secret"  # noqa: S105
 PROVENANCE = {

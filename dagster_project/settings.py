@@ -226,8 +226,11 @@ class Settings(BaseSettings):
         left_out = {"home", "as_of", "publishing", "engine", "alerts", "waivers", "decisions", "shop_folder"}
         described = self.model_dump(mode="json", exclude=left_out)
         del described["business"]["name"], described["business"]["former_names"]
+        described["voice"]["driver_words"] = Path(self.voice.driver_words).name
         for source in described["sources"].values():
             source.pop("folder", None)
+            if "declaration" in source:
+                source["declaration"] = Path(source["declaration"]).name
             for table in source["tables"].values():
                 for watched in WATCHED_ONLY:
                     del table[watched]

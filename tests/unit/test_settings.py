@@ -269,11 +269,15 @@ def test_relative_paths_count_from_the_settings_file_wherever_the_command_is_run
 
 def test_a_shop_that_has_moved_or_was_renamed_is_the_same_shop(config: Path, tmp_path: Path) -> None:
     (tmp_path / "moved").mkdir()
-    till = {"till": SHOP["sources"]["till"] | {"folder": "exports"}}
-    first = load(config, sources=till)
-    assert load(tmp_path / "moved" / "loyalty.yaml", sources=till).fingerprint() == first.fingerprint()
-    renamed = load(
-        config, sources=till, business=SHOP["business"] | {"name": "Stall", "former_names": ["Shop", "Kiosk"]}
-    )
+    service = {"connector": "rest", "base_url": "https://api.example/", "token_variable": "T", "tables": {"orders": {}}}
+    till = SHOP["sources"]["till"] | {"folder": "exports"}
+    told = {
+        "sources": {"till": till, "service": service | {"declaration": "mine.yaml"}},
+        "voice": {"driver_words": "words.csv"},
+    }
+    first = load(config, **told)
+    assert load(tmp_path / "moved" / "loyalty.yaml", **told).fingerprint() == first.fingerprint()
+    names = {"name": "Stall", "former_names": ["Shop", "Kiosk"]}
+    renamed = load(config, **told, business=SHOP["business"] | names)
     assert renamed.fingerprint() == first.fingerprint()
     assert renamed.business.names == {"Stall", "Shop", "Kiosk"}

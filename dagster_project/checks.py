@@ -15,6 +15,7 @@ import pyarrow as pa
 from dagster_project.catalogue import describe_table, own_table
 from dagster_project.entity_suites import suites_of_staged, suites_of_standard
 from dagster_project.feed_rules import column_rules, quarantine_rules
+from dagster_project.keyed_hashes import set_keys
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
 from dagster_project.waivers import require_known_rules, with_waivers
@@ -143,6 +144,7 @@ def _check_stage(name: str, suites: list[Suite]) -> dg.AssetChecksDefinition:
         as_of = as_of_of(context)
         warehouse.require(as_of)
         with warehouse.connect() as con:
+            set_keys(con, warehouse.secret())
             found = run_suites(con, suites, warehouse.work / "gx", lambda suite: context.log.info(suite.name), as_of)
             results = with_waivers(found, settings, as_of)
             record_checks(con, results)

@@ -30,6 +30,7 @@ from sqlalchemy.pool import StaticPool
 
 from dagster_project.warehouse import without_values
 from expectations import custom
+from expectations.broken_rows import broken_rows_sql
 from expectations.pages import make_offline
 from expectations.samples import sample_keys
 from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
@@ -64,7 +65,8 @@ def run_suites(
     """One result per rule, in the order of the suites.
 
     Args:
-        connection: an open connection to the build.
+        connection: an open connection to the build; keys that hold ids are told where it can hash them
+            (`keyed_hashes.set_keys`).
         suites: what to evaluate.
         project: the folder in which the library keeps what the Data Docs are built from.
         on_suite: called before each suite.
@@ -88,7 +90,10 @@ def run_suites(
 
 def _sample(connection: duckdb.DuckDBPyConnection, suite: Suite, name: str, as_of: dt.date | None) -> str | None:
     [rule] = [rule for rule in suite.rules if rule.name == name]
-    return sample_keys(connection, suite, rule.of_night(as_of))
+    if rule.expect in custom.OVER_HISTORY:
+        query = _expectation(suite, rule, as_of).unexpected_rows_query
+        rule = replace(rule, expect=None, rows_that_break=query)
+    return sample_keys(connection, suite, broken_rows_sql(suite.relation, rule.of_night(as_of)))
 
 
 def build_docs(project: Path, site: Path) -> Path:

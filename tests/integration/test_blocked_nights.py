@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hmac
 from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
 import pytest
-from corner_shop import CornerShop
+from corner_shop import NIGHT, CornerShop
+from typer.testing import CliRunner
 
 from dagster_project import checks
+from dagster_project.cli import app
+from dagster_project.finding import FindError, TableRows, find_rows
 from dagster_project.nightly import NightFailed
 from dagster_project.warehouse import Warehouse
+from dagster_project.watch import look
 from expectations.suite import Rule, Suite, load_suites
+
+ADDRESS = "ann@example.com"
+KEY = "a key for tests only"  # as conftest sets it
 
 
 def add_rule(monkeypatch: pytest.MonkeyPatch, layer: str, table: str, rule: Rule) -> None:
@@ -38,21 +47,46 @@ def broken_night(shop: CornerShop, instance: dg.DagsterInstance | None = None) -
     return str(caught.value), steps
 
 
-def test_an_unknown_order_status_fails_the_night_by_name(shop: CornerShop) -> None:
+def test_an_unknown_order_status_fails_the_night_by_name_and_tells_no_id_of_the_source(shop: CornerShop) -> None:
+    shop.configure(lambda settings: settings.update(alerts={"channels": [{"kind": "file"}]}))
     before = shop.seen()
     [(count_orders,)] = shop.query("select count(*) from marts.fct_orders")
     teleported = shop.row("orders.csv", 1)
-    teleported[0], teleported[3] = "x1", "teleported"
-    shop.append("orders.csv", teleported)
-    said, steps = broken_night(shop)
+    teleported[0], teleported[3] = ADDRESS, "teleported"
+    [row] = shop.append("orders.csv", teleported)
+    instance = dg.DagsterInstance.ephemeral()
+    said, steps = broken_night(shop, instance)
+    told = "order_key_hash=" + hmac.new(KEY.encode(), f"demo:{ADDRESS}".encode(), "sha256").hexdigest()[:32]
     assert said == (
         "marts_checks: check order_status_is_known failed on marts.fct_orders: "
-        f"1 of {count_orders + 1} rows (order_key=demo:x1). A status that no staging model maps is neither a "
+        f"1 of {count_orders + 1} rows ({told}). A status that no staging model maps is neither a "
         "sale nor an exclusion; map it in the source's staging model. "
         f"(readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks", "dbt_facts", "marts_checks"]
     assert shop.seen() == before
+
+    with Warehouse(shop.settings()).connect() as con:
+        kept = con.execute("from quality.check_results where not is_passed").fetchall()
+    [run] = instance.get_runs()
+    records = [repr(record) for record in instance.all_logs(run.run_id)]
+    look(shop.settings(), instance, dt.datetime.now(dt.UTC))
+    alert = (shop.home / "alerts" / "messages.jsonl").read_text(encoding="utf-8")
+    assert told in repr(kept)
+    assert told in "".join(records)
+    assert "order_status_is_known" in alert
+    assert ADDRESS not in repr(kept) + "".join(records) + alert
+
+    found = find_rows(shop.settings(), told)
+    assert (found.column, found.value, found.build) == ("order_key", f"demo:{ADDRESS}", f"the build of {NIGHT}")
+    assert TableRows("marts.fct_orders", 1) in found.tables
+    assert TableRows("staging.stg_demo__orders", 1, (("orders.csv", row),)) in found.tables
+    shown = CliRunner().invoke(app, ["find", told, "--config", str(shop.config)]).output
+    assert f"orders.csv, row {row}" in shown
+    assert ADDRESS not in shown
+    assert ADDRESS in CliRunner().invoke(app, ["find", told, "--with-value", "--config", str(shop.config)]).output
+    with pytest.raises(FindError, match=rf"no row of the build of {NIGHT} or of version \S+ has this order_key: "):
+        find_rows(shop.settings(), "order_key_hash=" + "0" * 32)
 
 
 def test_a_failing_critical_rule_stops_the_night_before_anything_is_built_on_it(

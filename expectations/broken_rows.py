@@ -1,7 +1,7 @@
 """From a rule to a query of the rows that break it, so that some of them can be told.
 
 What belongs here: what each kind of rule says of a row, in SQL. What does not: judging (Great Expectations does, in
-`runner.py`), rules over history, which write their own query (`custom.py`), what of a row may be told (`samples.py`).
+`runner.py`), kinds that write their own query (`custom.py`), what of a row may be told (`samples.py`).
 """
 
 from __future__ import annotations

@@ -26,12 +26,13 @@ border-bottom: 1px solid #dde3ea; vertical-align: top } a { color: #0b5cad }
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What became of one suite, and the page that tells it."""
+    """What became of one suite, the page that tells it, and of each failed rule its name, why and cure."""
 
     suite: str
     page: str
     count_rules: int
     count_passed: int
+    failed: tuple[dict[str, str], ...]
 
 
 def make_offline(site: Path, results: Path) -> Path:
@@ -52,7 +53,8 @@ def make_offline(site: Path, results: Path) -> Path:
 def _evaluated(site: Path, results: Path) -> list[Evaluated]:
     found: list[Evaluated] = []
     for path in sorted(results.rglob("*.json")):
-        statistics = json.loads(path.read_text(encoding="utf-8"))["statistics"]
+        outcome = json.loads(path.read_text(encoding="utf-8"))
+        statistics = outcome["statistics"]
         page = (Path("validations") / path.relative_to(results)).with_suffix(".html")
         if (site / page).exists():
             found.append(
@@ -61,6 +63,9 @@ def _evaluated(site: Path, results: Path) -> list[Evaluated]:
                     page=page.as_posix(),
                     count_rules=statistics["evaluated_expectations"],
                     count_passed=statistics["successful_expectations"],
+                    failed=tuple(
+                        result["expectation_config"]["meta"] for result in outcome["results"] if not result["success"]
+                    ),
                 )
             )
     return found
@@ -74,6 +79,22 @@ def _row(suite: Evaluated) -> str:
     )
 
 
+def _failed_rows(suite: Evaluated) -> list[str]:
+    return [
+        f'<tr><td><a href="{escape(suite.page)}">{escape(suite.suite)}</a></td>'
+        f"<td>{escape(rule['name'].replace('_', ' '))}</td><td>{escape(rule['why'])}</td>"
+        f"<td>{escape(rule['cure'])}</td></tr>"
+        for rule in suite.failed
+    ]
+
+
+def _failed_table(evaluated: list[Evaluated]) -> str:
+    """The failed rules with what to do about each; nothing where none failed."""
+    rows = "\n".join(row for suite in evaluated for row in _failed_rows(suite))
+    heading = "<tr><th>suite</th><th>rule</th><th>why it matters</th><th>what to do</th></tr>"
+    return f"<h2>What failed</h2>\n<table>{heading}\n{rows}\n</table>" if rows else ""
+
+
 def _first_page(evaluated: list[Evaluated]) -> str:
     rows = "\n".join(_row(suite) for suite in evaluated)
     total = sum(suite.count_rules for suite in evaluated)
@@ -83,6 +104,7 @@ def _first_page(evaluated: list[Evaluated]) -> str:
 <h1>What was checked</h1>
 <p>{passed} of {total} rules passed, in {len(evaluated)} suites.
 A suite's page tells each rule and what was observed.</p>
+{_failed_table(evaluated)}
 <table><tr><th>suite</th><th>rules</th><th>passed</th></tr>
 {rows}
 </table></body></html>

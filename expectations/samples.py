@@ -24,8 +24,8 @@ HASHED_LAYERS = frozenset({"intermediate", "marts", "models", "quality"})
 HASH_SUFFIX = "_hash"
 OUR_WORDS = frozenset(
     {
-        "base", "calendar_date", "cause", "claim", "cutoff_date", "day_date", "entity", "exclusion_reason",
-        "horizon_days", "last_date", "layer_from", "layer_to", "lifecycle_state", "measure", "metric", "model",
+        "base", "calendar_date", "cause", "claim", "column_name", "cutoff_date", "day_date", "entity",
+        "exclusion_reason", "horizon_days", "last_date", "layer_from", "layer_to", "lifecycle_state", "measure", "metric", "model",
         "month_start", "period_start", "period_type", "predicted_date", "prediction", "rule_set", "segment_type",
         "stability_index", "state_before",
     }

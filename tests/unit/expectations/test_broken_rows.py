@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from expectations import custom
 from expectations.broken_rows import CONDITIONS, OF_NO_ROW, REPEATED, broken_rows_sql
-from expectations.custom import OVER_HISTORY
 from expectations.runner import _context, _datasource, _expectation
 from expectations.suite import LAYERS, Rule, Suite, load_suites
 
@@ -74,10 +74,13 @@ def test_the_rows_are_those_that_the_library_finds(
                 assert ours == sorted(row["number"] for row in library["unexpected_index_list"]), rule
 
 
-def test_every_kind_of_rule_is_compared_with_the_library_or_finds_no_row() -> None:
+def test_every_kind_of_rule_is_compared_with_the_library_or_finds_rows_by_a_query() -> None:
     compared = {expect for expect, _ in ROW_RULES}
     used = {rule.expect for layer in LAYERS for suite in load_suites(layer) for rule in suite.rules if rule.expect}
-    assert used <= {*CONDITIONS, *REPEATED, *OF_NO_ROW, *OVER_HISTORY}
+    names = {kind: "Expect" + "".join(word.capitalize() for word in kind.split("_")) for kind in used}
+    own = {kind for kind, name in names.items() if issubclass(getattr(custom, name, object), custom.ExpectNoRowsOf)}
+    assert {"daily_rows_to_be_usual", "last_row_to_be_recent", "recent_values_to_be_usual"} <= own
+    assert used - own <= {*CONDITIONS, *REPEATED, *OF_NO_ROW}
     assert {*CONDITIONS, *REPEATED} - {"no_rows_where"} == compared
 
 

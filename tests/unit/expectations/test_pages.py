@@ -22,7 +22,15 @@ def site(tmp_path: Path) -> Path:
         for path in (page, result):
             path.parent.mkdir(parents=True)
         page.write_text(PAGE)
-        result.write_text(json.dumps({"statistics": {"evaluated_expectations": 2, "successful_expectations": passed}}))
+        rules = [
+            {
+                "success": n < passed,
+                "expectation_config": {"meta": {"name": f"{suite}_{n}", "why": "Why.", "cure": "<b>"}},
+            }
+            for n in range(2)
+        ]
+        statistics = {"evaluated_expectations": 2, "successful_expectations": passed}
+        result.write_text(json.dumps({"statistics": statistics, "results": rules}))
     return tmp_path / "site"
 
 
@@ -38,6 +46,8 @@ def test_the_first_page_counts_and_links_every_suite(site: Path) -> None:
     assert "3 of 4 rules passed, in 2 suites" in text
     assert 'href="validations/marts__fct_orders/night.html"' in text
     assert '<td class="failed">1</td>' in text
+    assert "<td>raw  &lt;b&gt; 1</td><td>Why.</td><td>&lt;b&gt;</td>" in text
+    assert "<td>marts" not in text.partition("What failed")[2].partition("</table>")[0]
 
 
 def test_names_are_escaped(site: Path) -> None:

@@ -25,9 +25,9 @@ HASH_SUFFIX = "_hash"
 OUR_WORDS = frozenset(
     {
         "base", "calendar_date", "cause", "claim", "column_name", "cutoff_date", "day_date", "entity",
-        "exclusion_reason", "horizon_days", "last_date", "layer_from", "layer_to", "lifecycle_state", "measure", "metric", "model",
-        "month_start", "period_start", "period_type", "predicted_date", "prediction", "rule_set", "segment_type",
-        "stability_index", "state_before",
+        "exclusion_reason", "horizon_days", "last_date", "layer_from", "layer_to", "lifecycle_state", "measure",
+        "metric", "model", "month_start", "period_start", "period_type", "predicted_date", "prediction", "rule_set",
+        "segment_type", "stability_index", "state_before",
     }
 )  # fmt: skip
 """Columns that hold nothing which a source wrote, and no more than a day or a number of many rows together."""

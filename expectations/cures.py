@@ -20,19 +20,17 @@ STAGED = (
 )
 BUILT = (
     "`loyalty find` names the landed rows of a told key: where the source sent it so, correct it there or map it in "
-    "the staging model; where it did not, the fault is in {table}: tell {owner}; then `loyalty run`."
+    "the staging model; where it did not, the fault is in {table}: tell its owner ({owner}); then `loyalty run`."
 )
-FITTED = (
-    "{table} is made by our code from the facts of the night: `loyalty run` makes it again; where it fails again, tell "
-    "{owner} which rows are told and give them the log of the run."
-)
-KEPT = (
-    "{table} is evidence that our code writes of the night: `loyalty run` makes it again; where it fails again, tell "
-    "{owner} which rows are told, and use none of its numbers until then."
+COUNTED = (
+    "{table} is made by our code of tables whose own rules held, so the fault is most likely ours: tell its owner "
+    "({owner}) which rows are told, with the log of the run, and use none of its numbers until then; `loyalty run` "
+    "after the fix."
 )
 REPEATING = (
     "`loyalty find` names the landed rows of a told key: where the source sends it twice, name its key in the staging "
-    "model; where one landed row became two, a join in {table} repeats it: tell {owner}; then `loyalty run`."
+    "model; where one landed row became two, a join in {table} repeats it: tell its owner ({owner}); then "
+    "`loyalty run`."
 )
 CODED = (
     "`loyalty find` names the landed rows of a told key: map a new code in the staging model, or, where it is right as "
@@ -62,7 +60,7 @@ REFUSED = (
     "`loyalty quarantine replay`."
 )
 OF_LAYER = {
-    "raw": RAW, "staging": STAGED, "intermediate": BUILT, "marts": BUILT, "models": FITTED, "quality": KEPT,
+    "raw": RAW, "staging": STAGED, "intermediate": BUILT, "marts": BUILT, "models": COUNTED, "quality": COUNTED,
 }  # fmt: skip
 OVER_HISTORY = {
     "last_row_to_be_recent": SILENT, "daily_rows_to_be_usual": DAILY, "recent_values_to_be_usual": DRIFTED,
@@ -73,6 +71,8 @@ OF_KIND = {
     **{(layer, "table_row_count_to_be_between"): text for layer, text in EMPTY.items()},
 }
 OF_TABLE = {("quality", "quarantined_rows"): REFUSED}
+OF_LANDED_ROWS = ("fct_", "dim_")
+"""How the marts are called whose rows are those of a source; the others are counted of them, as models are."""
 
 
 def cure_of(suite: Suite, rule: Rule) -> str:
@@ -81,10 +81,10 @@ def cure_of(suite: Suite, rule: Rule) -> str:
     A critical rule's ends with the waiver that lets nights pass meanwhile, to be copied into the settings.
     """
     kind = str(rule.expect)
+    is_counted = suite.layer == "marts" and not suite.table.startswith(OF_LANDED_ROWS)
+    layer = "models" if is_counted else suite.layer
     general = (
-        OF_TABLE.get((suite.layer, suite.table))
-        or OVER_HISTORY.get(kind)
-        or OF_KIND.get((suite.layer, kind), OF_LAYER[suite.layer])
+        OF_TABLE.get((layer, suite.table)) or OVER_HISTORY.get(kind) or OF_KIND.get((layer, kind), OF_LAYER[layer])
     )
     cure = rule.cure or general.format(
         table=suite.table, feed=suite.table.replace("__", ".", 1), owner=rule.owner, suite=suite.name

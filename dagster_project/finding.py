@@ -62,7 +62,7 @@ def find_rows(settings: Settings, told: str) -> Found:
     if match is None:
         raise FindError(
             f"'{told}' is no key as checks tell it; expected one like order_key_hash= or customer_key= and 32 "
-            "hexadecimal digits, and without its blanks and semicolons"
+            "hexadecimal digits, without the semicolon after it"
         )
     column, is_hashed, digits = match[1], bool(match[2]), match[3]
     looked: list[str] = []

@@ -18,6 +18,7 @@ from dagster_project.finding import FindError, TableRows, find_rows
 from dagster_project.nightly import NightFailed
 from dagster_project.warehouse import Warehouse
 from dagster_project.watch import look
+from expectations.cures import cure_of
 from expectations.suite import Rule, Suite, load_suites
 
 ADDRESS = "ann@example.com"
@@ -59,9 +60,11 @@ def test_an_unknown_order_status_fails_the_night_by_name_and_tells_no_id_of_the_
     told = "order_key_hash=" + hmac.new(KEY.encode(), f"demo:{ADDRESS}".encode(), "sha256").hexdigest()[:32]
     assert said == (
         "marts_checks: check order_status_is_known failed on marts.fct_orders: "
-        f"1 of {count_orders + 1} rows ({told}). A status that no staging model maps is neither a "
-        "sale nor an exclusion; map it in the source's staging model. "
-        f"(readers still see {before.version})"
+        f"1 of {count_orders + 1} rows ({told}). A status that no staging model maps is neither a sale nor an "
+        "exclusion. Map the status in the source's staging model of orders; `loyalty find` names the landed rows of a "
+        "told order, and the column status in them is the code. Then `loyalty run`. To let nights pass meanwhile, add "
+        "to `waivers` in the settings: {table: marts.fct_orders, rule: order_status_is_known, from: DAY, until: DAY, "
+        f"reason: WHY}}. (readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks", "dbt_facts", "marts_checks"]
     assert shop.seen() == before
@@ -75,6 +78,7 @@ def test_an_unknown_order_status_fails_the_night_by_name_and_tells_no_id_of_the_
     assert told in repr(kept)
     assert told in "".join(records)
     assert "order_status_is_known" in alert
+    assert all("Map the status in the source's staging model of orders; " in text for text in (repr(kept), alert))
     assert ADDRESS not in repr(kept) + "".join(records) + alert
 
     found = find_rows(shop.settings(), told)
@@ -100,7 +104,8 @@ def test_a_failing_critical_rule_stops_the_night_before_anything_is_built_on_it(
     first = "; ".join(f"_file=orders.csv, _row_number={number}" for number in range(1, 6))
     assert said == (
         f"raw_checks: check no_order_is_by_phone failed on raw.demo__orders: observed {rows} ({first}). "
-        f"The till has no phone. (readers still see {before.version})"
+        f"The till has no phone. {cure_of(Suite('raw', 'demo__orders', (rule,)), rule)} "
+        f"(readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks"]
     assert shop.seen() == before

@@ -16,10 +16,12 @@ import pyarrow as pa
 from dagster_project.catalogue import describe_table, own_table
 from dagster_project.entity_suites import suites_of_staged, suites_of_standard
 from dagster_project.feed_rules import column_rules, quarantine_rules
+from dagster_project.keyed_hashes import set_keys
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
 from dagster_project.waivers import require_known_rules, with_waivers
 from dagster_project.warehouse import Warehouse
+from expectations.cures import cure_of
 from expectations.suite import SUITES, CheckResult, Suite, load_suites
 
 CHECKED_LAYERS = ("raw", "staging", "intermediate", "marts", "models", "quality")
@@ -27,7 +29,7 @@ CHECK_RESULTS = """
     create table if not exists quality.check_results (
         layer varchar not null, table_name varchar not null, check_name varchar not null, engine varchar not null,
         severity varchar not null, is_passed boolean not null, failing_rows bigint not null,
-        observed varchar, why varchar, waiver varchar, sample_keys varchar
+        observed varchar, why varchar, waiver varchar, sample_keys varchar, cure varchar
     )
 """
 RESULT = pa.schema(
@@ -122,7 +124,7 @@ def _check_stage(name: str, suites: list[Suite]) -> dg.AssetChecksDefinition:
             asset=dg.AssetKey([suite.layer, suite.table]),
             description=rule.why,
             blocking=rule.severity == "critical",
-            metadata={"severity": rule.severity, "owner": rule.owner},
+            metadata={"severity": rule.severity, "owner": rule.owner, "cure": cure_of(suite, rule)},
         )
         for suite in suites
         for rule in suite.rules
@@ -144,6 +146,7 @@ def _check_stage(name: str, suites: list[Suite]) -> dg.AssetChecksDefinition:
         as_of = as_of_of(context)
         warehouse.require(as_of)
         with warehouse.connect() as con:
+            set_keys(con, warehouse.secret())
             found = run_suites(con, suites, warehouse.work / "gx", lambda suite: context.log.info(suite.name), as_of)
             results = with_waivers(found, settings, as_of)
             record_checks(con, results)
@@ -188,18 +191,25 @@ def shown(result: CheckResult) -> dg.AssetCheckResult:
         if result.severity == "warning" or result.waiver
         else dg.AssetCheckSeverity.ERROR,
         description=f"{result.why} Waived {result.waiver}." if result.waiver else result.why,
-        metadata={"failing_rows": result.failing_rows, "observed": result.observed, "sample_keys": result.sample},
+        metadata={
+            "failing_rows": result.failing_rows,
+            "observed": result.observed,
+            "sample_keys": result.sample,
+            "cure": result.cure,
+        },
     )
 
 
 def explained(broken: list[CheckResult], page: Path | None = None) -> str:
-    """One line: the rule that most rows break, what was observed, why it matters, how many more, the page of all."""
+    """One line: the rule that most rows break, what was observed, why it matters, how many more, the cure, the page."""
     first, *rest = sorted(broken, key=lambda result: -result.failing_rows)
     others = f"; and {len(rest)} more: {', '.join(result.name for result in rest[:3])}" if rest else ""
     sample = f" ({first.sample})" if first.sample else ""
-    see = f"; every rule is in {page}" if page else ""
-    why = first.why.rstrip(".") if rest or page else first.why
-    return f"check {first.name} failed on {first.layer}.{first.table}: {first.observed}{sample}. {why}{others}{see}"
+    why = f"{first.why.rstrip('.')}{others}."
+    see = f" Every rule is in {page}." if page else ""
+    return (
+        f"check {first.name} failed on {first.layer}.{first.table}: {first.observed}{sample}. {why} {first.cure}{see}"
+    )
 
 
 def record_checks(con: duckdb.DuckDBPyConnection, results: Iterable[CheckResult]) -> None:

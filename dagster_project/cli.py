@@ -42,6 +42,7 @@ app = typer.Typer(
 
 app.add_typer(oversight_cli.alerts, name="alerts")
 app.add_typer(oversight_cli.quarantine, name="quarantine")
+app.command()(oversight_cli.find)
 app.command()(init_cli.init)
 app.command()(explain_cli.explain)
 

@@ -1,4 +1,4 @@
-"""Commands that watch over the nights: `loyalty alerts` and `loyalty quarantine`; thin, registered by `cli`."""
+"""Commands that watch over the nights: `loyalty alerts`, `quarantine` and `find`; thin, registered by `cli`."""
 
 from __future__ import annotations
 
@@ -49,6 +49,25 @@ def send_test_message(config: Config = None) -> None:
             out.print("No channel is set; the README shows `alerts.channels`.")
         if any(fault for _, fault in outcomes):
             raise typer.Exit(1)
+
+
+def find(
+    key: Annotated[str, typer.Argument(help="As a failed check tells it: order_key_hash=..., customer_key=...")],
+    config: Config = None,
+    with_value: Annotated[
+        bool, typer.Option("--with-value", help="The key in clear, which may be a person's address.")
+    ] = False,
+) -> None:
+    """Say which rows have a key that a failed check told: tables, landed files, rows of them."""
+    from dagster_project.finding import find_rows
+
+    with one_line_errors():
+        found = find_rows(load_settings(config), key)
+        out.print(f"in {found.build}" + (f", {found.column} {escape(found.value)}" if with_value else ""))
+        for table in found.tables:
+            out.print(f"    {table.rows:,} in {table.table}")
+            for file, row in table.places:
+                out.print(f"        {escape(file)}, row {row}")
 
 
 @quarantine.command("list")

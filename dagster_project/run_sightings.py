@@ -118,7 +118,7 @@ def _check(evaluated: Any, night: str, seen: Sightings) -> None:
     if evaluated.passed:
         seen.well(key)
         return
-    rows = evaluated.metadata.get("failing_rows")
+    rows, cure = evaluated.metadata.get("failing_rows"), evaluated.metadata.get("cure")
     counted = f"{rows.value:,} failing rows on" if rows is not None else "It failed on"
     is_critical = evaluated.severity == dg.AssetCheckSeverity.ERROR
     left = READERS_KEEP if is_critical else READERS_HAVE
@@ -126,7 +126,9 @@ def _check(evaluated: Any, night: str, seen: Sightings) -> None:
         Alert(
             key,
             f"check {evaluated.check_name} failed on {table}",
-            " ".join(filter(None, (f"{counted} the night of {night}.", evaluated.description, left))),
+            " ".join(
+                filter(None, (f"{counted} the night of {night}.", evaluated.description, cure and cure.value, left))
+            ),
             "critical" if is_critical else "warning",
         )
     )

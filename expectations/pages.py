@@ -26,12 +26,12 @@ border-bottom: 1px solid #dde3ea; vertical-align: top } a { color: #0b5cad }
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What became of one suite, and the page that tells it."""
+    """What became of one suite, the page that tells it, and of each failed rule its name, why and cure."""
 
     suite: str
     page: str
     count_rules: int
-    failed: tuple[str, ...]
+    failed: tuple[dict[str, str], ...]
 
 
 def make_offline(site: Path, results: Path, about: str) -> Path:
@@ -61,7 +61,7 @@ def _evaluated(site: Path, results: Path) -> list[Evaluated]:
                     suite=page.parts[1],
                     page=page.as_posix(),
                     count_rules=len(rules),
-                    failed=tuple(rule["expectation_config"]["meta"]["name"] for rule in rules if not rule["success"]),
+                    failed=tuple(rule["expectation_config"]["meta"] for rule in rules if not rule["success"]),
                 )
             )
     return found
@@ -71,14 +71,29 @@ def _row(suite: Evaluated) -> str:
     state = "failed" if suite.failed else "passed"
     return (
         f'<tr><td><a href="{escape(suite.page)}">{escape(suite.suite)}</a></td><td>{suite.count_rules}</td>'
-        f'<td class="{state}">{suite.count_rules - len(suite.failed)}</td>'
-        f"<td>{escape(', '.join(suite.failed))}</td></tr>"
+        f'<td class="{state}">{suite.count_rules - len(suite.failed)}</td></tr>'
     )
 
 
+def _failed_rows(suite: Evaluated) -> list[str]:
+    return [
+        f'<tr><td><a href="{escape(suite.page)}">{escape(suite.suite)}</a></td>'
+        f"<td>{escape(rule['name'].replace('_', ' '))}</td><td>{escape(rule['why'])}</td>"
+        f"<td>{escape(rule['cure'])}</td></tr>"
+        for rule in suite.failed
+    ]
+
+
+def _failed_table(evaluated: list[Evaluated]) -> str:
+    """The failed rules with what to do about each; nothing where none failed."""
+    rows = "\n".join(row for suite in evaluated for row in _failed_rows(suite))
+    heading = "<tr><th>suite</th><th>rule</th><th>why it matters</th><th>what to do</th></tr>"
+    return f"<h2>What failed</h2>\n<table>{heading}\n{rows}\n</table>" if rows else ""
+
+
 def _first_page(evaluated: list[Evaluated], about: str) -> str:
-    """What became of each suite, those with a rule that failed first."""
-    rows = "\n".join(_row(suite) for suite in sorted(evaluated, key=lambda suite: not suite.failed))
+    """What failed, then what became of each suite."""
+    rows = "\n".join(_row(suite) for suite in evaluated)
     total = sum(suite.count_rules for suite in evaluated)
     passed = total - sum(len(suite.failed) for suite in evaluated)
     return f"""<!doctype html>
@@ -87,7 +102,9 @@ def _first_page(evaluated: list[Evaluated], about: str) -> str:
 <p>{escape(about)}.</p>
 <p>{passed} of {total} rules passed, in {len(evaluated)} suites.
 A suite's page tells each rule and what was observed.</p>
-<table><tr><th>suite</th><th>rules</th><th>passed</th><th>failed</th></tr>
+{_failed_table(evaluated)}
+<h2>The suites</h2>
+<table><tr><th>suite</th><th>rules</th><th>passed</th></tr>
 {rows}
 </table></body></html>
 """

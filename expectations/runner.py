@@ -30,6 +30,8 @@ from sqlalchemy.pool import StaticPool
 
 from dagster_project.warehouse import without_values
 from expectations import custom
+from expectations.broken_rows import broken_rows_sql
+from expectations.cures import cure_of
 from expectations.pages import make_offline
 from expectations.samples import sample_keys
 from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
@@ -64,7 +66,8 @@ def run_suites(
     """One result per rule, in the order of the suites.
 
     Args:
-        connection: an open connection to the build.
+        connection: an open connection to the build; keys that hold ids are told where it can hash them
+            (`keyed_hashes.set_keys`).
         suites: what to evaluate.
         project: the folder in which the library keeps what the Data Docs are built from.
         on_suite: called before each suite.
@@ -88,7 +91,10 @@ def run_suites(
 
 def _sample(connection: duckdb.DuckDBPyConnection, suite: Suite, name: str, as_of: dt.date | None) -> str | None:
     [rule] = [rule for rule in suite.rules if rule.name == name]
-    return sample_keys(connection, suite, rule.of_night(as_of))
+    own_query = getattr(_expectation(suite, rule, as_of), "unexpected_rows_query", None)
+    if own_query:
+        rule = replace(rule, expect=None, rows_that_break=own_query)
+    return sample_keys(connection, suite, broken_rows_sql(suite.relation, rule.of_night(as_of)))
 
 
 def build_docs(project: Path, site: Path, about: str) -> Path:
@@ -180,16 +186,22 @@ def _run_suite(context: Any, datasource: Any, suite: Suite, as_of: dt.date | Non
 
 
 def _expectation(suite: Suite, rule: Rule, as_of: dt.date | None) -> Any:
-    meta = {"name": rule.name, "why": rule.why, "severity": rule.severity, "owner": rule.owner}
-    description = rule.name.replace("_", " ")
+    meta = {
+        "name": rule.name,
+        "why": rule.why,
+        "cure": cure_of(suite, rule),
+        "severity": rule.severity,
+        "owner": rule.owner,
+    }
+    own: dict[str, Any] = {"description": rule.name.replace("_", " "), "meta": meta}
     if rule.rows_that_break:
-        return custom.ExpectNoRowsOf(unexpected_rows_query=rule.rows_that_break, description=description, meta=meta)
+        return custom.ExpectNoRowsOf(unexpected_rows_query=rule.rows_that_break, **own)
     kind = "Expect" + "".join(word.capitalize() for word in str(rule.expect).split("_"))
     try:
         if rule.expect in custom.OVER_HISTORY:
-            return getattr(custom, kind)(**rule.arguments, as_of=f"{as_of}", description=description, meta=meta)
+            return getattr(custom, kind)(**rule.arguments, as_of=f"{as_of}", **own)
         if hasattr(custom, kind):
-            return getattr(custom, kind)(**rule.of_night(as_of).arguments, description=description, meta=meta)
+            return getattr(custom, kind)(**rule.of_night(as_of).arguments, **own)
         return getattr(gxe, kind)(**rule.arguments, meta=meta)
     except (AttributeError, TypeError, ValueError) as fault:
         raise CheckCrashed(f"suite {suite.name}, rule {rule.name}: {_first_line(fault)}") from fault
@@ -213,6 +225,7 @@ def _result(suite: Suite, rule: Rule, outcome: Any) -> CheckResult:
         name=rule.name,
         engine="great_expectations",
         why=rule.why,
+        cure=cure_of(suite, rule),
         severity=rule.severity,
         is_passed=bool(outcome.success),
         failing_rows=int(failing),

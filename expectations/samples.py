@@ -1,34 +1,51 @@
 """A few keys of the rows that break a rule, so that whoever is told of it finds them; never anything else of a row.
 
-What belongs here: which columns may be told, and the query for them. Keys of ours are keyed hashes; a raw or staged row
-is told by its file and its place in it. Ids that a source gives are left out: in some shops they are e-mail addresses.
+What belongs here: which columns may be told, and how. A raw or staged row is told by its file and its place in it. Keys
+of customers, of their records and of authors are keyed hashes and told as they are. All other keys hold an id that a
+source gave, in some shops an e-mail address, so their keyed hash is told; `loyalty find` names the rows of one. Rows
+without a key are told by words of ours: a metric, a month, a prediction. Which rows break a rule: `broken_rows`.
 """
 
 from __future__ import annotations
 
-import re
-
 import duckdb
 
+from dagster_project.keyed_hashes import HASH_DIGITS, keyed_hash_sql
 from dagster_project.warehouse import identifier
-from expectations.suite import Rule, Suite
+from expectations.suite import Suite
 
-MAY_BE_TOLD = re.compile(r"^(\w+_key|_file|_row_number|file|row_number|model)$")
 COUNT = 5
+PLACES = frozenset({"_file", "_row_number", "file", "row_number"})
+HASHED_KEYS = frozenset(
+    {"customer_key", "other_customer_key", "referrer_customer_key", "referred_customer_key", "record_key", "author_key"}
+)
+HASHED_LAYERS = frozenset({"intermediate", "marts", "models", "quality"})
+"""Layers in which a column of that name is ours; in the others it is what a source calls so."""
+HASH_SUFFIX = "_hash"
+OUR_WORDS = frozenset(
+    {
+        "base", "calendar_date", "cause", "claim", "column_name", "cutoff_date", "day_date", "entity",
+        "exclusion_reason", "horizon_days", "last_date", "layer_from", "layer_to", "lifecycle_state", "measure",
+        "metric", "model", "month_start", "period_start", "period_type", "predicted_date", "prediction", "rule_set",
+        "segment_type", "stability_index", "state_before",
+    }
+)  # fmt: skip
+"""Columns that hold nothing which a source wrote, and no more than a day or a number of many rows together."""
 
 
-def sample_keys(connection: duckdb.DuckDBPyConnection, suite: Suite, rule: Rule) -> str | None:
-    """Keys of the first rows that break a rule, in the order of the keys.
+def sample_keys(connection: duckdb.DuckDBPyConnection, suite: Suite, rows: str | None) -> str | None:
+    """Keys of the first rows of a query, in the order of the keys.
 
     Args:
-        connection: an open connection to the build.
-        suite: whose table it is.
-        rule: one that failed, of its night.
+        connection: an open connection to the build that can compute keyed hashes (`keyed_hashes.set_keys`); without
+            that no hash is told.
+        suite: whose table the rows are of.
+        rows: the query for the rows that break one of its rules, or nothing.
 
     Returns:
-        `order_key=..; order_key=..`, at most five; nothing where the rule finds no rows or its rows have no key.
+        `customer_key=..; customer_key=..` or `order_key_hash=..; order_key_hash=..`, at most five; nothing where there
+        are no rows or they have no key.
     """
-    rows = _rows_of(suite, rule)
     if rows is None:
         return None
     names = [column[0] for column in connection.execute(f"select * from ({rows}) as broken limit 0").description or ()]
@@ -36,24 +53,29 @@ def sample_keys(connection: duckdb.DuckDBPyConnection, suite: Suite, rule: Rule)
     if not told:
         return None
     columns = ", ".join(identifier(name) for name in told)
+    texts = ", ".join(_text_sql(name, suite.layer) for name in told)
     found = connection.execute(
-        f"select distinct {columns} from ({rows}) as broken order by all limit {COUNT}"
+        f"select concat_ws(', ', {texts}) from "
+        f"(select distinct {columns} from ({rows}) as broken order by all limit {COUNT}) as few"
     ).fetchall()
-    return "; ".join(
-        ", ".join(f"{name}={key}" for name, key in zip(told, keys, strict=True)) for keys in found
-    ) or None  # fmt: skip
-
-
-def _rows_of(suite: Suite, rule: Rule) -> str | None:
-    if rule.rows_that_break:
-        return rule.rows_that_break.replace("{batch}", suite.relation)
-    if rule.expect == "no_rows_where":
-        return f"select * from {suite.relation} where {rule.arguments['condition']}"
-    return None
+    return "; ".join(key for (key,) in found if key) or None
 
 
 def _told(names: list[str]) -> list[str]:
-    """The places of raw rows, or the first key: a table's own key stands before those that it refers to."""
-    allowed = [name for name in names if MAY_BE_TOLD.match(name)]
-    places = [name for name in allowed if not name.endswith("_key")]
-    return places or allowed[:1]
+    """The places of landed rows; else the first key, as a table's own stands before others'; else words of ours."""
+    if PLACES.intersection(names):
+        return [name for name in names if name in PLACES or name == "model"]
+    return [name for name in names if name.endswith("_key")][:1] or [name for name in names if name in OUR_WORDS]
+
+
+def _text_sql(name: str, layer: str) -> str:
+    """`name=value` of a column, or `name_hash=` and the hash of what it holds; null where it holds nothing."""
+    column = f"cast({identifier(name)} as varchar)"
+    as_it_is = f"'{name}=' || {column}"
+    if not name.endswith("_key"):
+        return as_it_is
+    hashed = f"'{name}{HASH_SUFFIX}=' || {keyed_hash_sql(column)}"
+    if name not in HASHED_KEYS or layer not in HASHED_LAYERS:
+        return hashed
+    # what has not the form of our hashes is none, whatever its column is called
+    return f"case when regexp_full_match({column}, '[0-9a-f]{{{HASH_DIGITS}}}') then {as_it_is} else {hashed} end"

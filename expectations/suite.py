@@ -22,7 +22,7 @@ LAYERS = ("raw", "staging", "intermediate", "marts", "models", "quality")
 SCRATCH_LAYERS = frozenset({"raw", "staging", "intermediate"})
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 AS_OF = "{as_of}"
-OWN_KEYS = frozenset({"name", "why", "severity", "owner", "expect", "rows_that_break", "needs"})
+OWN_KEYS = frozenset({"name", "why", "cure", "severity", "owner", "expect", "rows_that_break", "needs"})
 
 
 class SuiteError(ValueError):
@@ -37,7 +37,8 @@ class CheckCrashed(RuntimeError):
 class Rule:
     """One rule: either a Great Expectations rule with its arguments, or a query for the rows that break it.
 
-    `needs` are columns that a source may lack; the rule is left out of a table without them.
+    `needs` are columns that a source may lack; the rule is left out of a table without them. `cure` is what to do where
+    it fails; without one it is what is done about rules of its kind (`expectations/cures.py`).
     """
 
     name: str
@@ -48,6 +49,7 @@ class Rule:
     rows_that_break: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    cure: str = ""
 
     def of_night(self, as_of: dt.date | None) -> Rule:
         """The rule with the night's business day in the place of `{as_of}` in its condition.
@@ -88,7 +90,7 @@ class CheckResult:
     """What became of one rule; holds counts, and of rows nothing but a few keys.
 
     `sample` are keys of rows that break it, none where it passed or its rows have no key (`expectations/samples.py`).
-    `waiver` is the period and the reason of a waiver that holds for the rule on this night.
+    `waiver` is the period and the reason of a waiver that holds for the rule on this night, `cure` what to do.
     """
 
     layer: str
@@ -102,6 +104,7 @@ class CheckResult:
     observed: str
     waiver: str | None = None
     sample: str | None = None
+    cure: str = ""
 
     @property
     def is_blocking(self) -> bool:
@@ -171,4 +174,5 @@ def _rule(path: Path, raw: Any) -> Rule:
         rows_that_break=raw.get("rows_that_break"),
         arguments={key: given for key, given in raw.items() if key not in OWN_KEYS},
         needs=tuple(raw.get("needs", ())),
+        cure=raw.get("cure", ""),
     )

@@ -20,6 +20,10 @@ from dagster_project.warehouse import Warehouse
 from expectations.suite import CheckResult
 
 AFTER_MODELS = "tag:after_models"
+TEST_CURE = (
+    "dbt's tests guard keys and contracts and cannot be waived: see by the rows of the tested model whether the source "
+    "sent them so, correct it there or in the staging model, else the model itself, and `loyalty run`."
+)
 
 
 class LoyaltyTranslator(DagsterDbtTranslator):
@@ -94,7 +98,7 @@ def _events(
                 asset_key=key.asset_key,
                 check_name=key.name,
                 passed=result.has_passed,
-                metadata={"failing_rows": result.failures, "seconds": result.seconds},
+                metadata={"failing_rows": result.failures, "seconds": result.seconds, "cure": TEST_CURE},
             )
 
 
@@ -111,6 +115,7 @@ def _check(result: NodeResult, manifest: Mapping[str, Any]) -> CheckResult:
         is_passed=result.has_passed,
         failing_rows=result.failures,
         observed=result.message,
+        cure=TEST_CURE,
     )
 
 
@@ -119,4 +124,5 @@ def _explained(failed: list[NodeResult], manifest: Mapping[str, Any]) -> str:
     name = manifest["nodes"][first.unique_id]["name"]
     kind = "test" if first.resource_type == "test" else first.resource_type
     others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return f"dbt {kind} {name} failed{others}: {first.message}"
+    cure = f". {TEST_CURE}" if kind == "test" else ""
+    return f"dbt {kind} {name} failed{others}: {first.message}{cure}"

@@ -213,7 +213,8 @@ def contract_result(table: SourceTable, counts: Landed, dbt: DbtRunner) -> Check
         table=table.view_name,
         name=CONTRACT_CHECK,
         engine="landing",
-        why=_advice(table, counts.changes, dbt) if counts.changes else CONTRACT_WHY,
+        why=CONTRACT_WHY,
+        cure=_advice(table, counts.changes, dbt),
         severity="warning",
         is_passed=not counts.changes,
         failing_rows=0,
@@ -222,12 +223,12 @@ def contract_result(table: SourceTable, counts: Landed, dbt: DbtRunner) -> Check
 
 
 def _advice(table: SourceTable, changes: Collection[ContractChange], dbt: DbtRunner) -> str:
-    """Which models read what has changed, and what to do."""
+    """Which models read what has changed, if anything has, and what to do."""
+    follow = f"Have the source restore it, or follow it in the models, their tests and the settings of {table.name}."
+    if not changes:
+        return follow
     columns = [change.column for change in changes if change.column]
     readers = {column: dbt.readers(table.view_name, column) for column in dict.fromkeys(columns)}
     read = "; ".join(f"'{column}' is read by {', '.join(models)}" for column, models in readers.items() if models)
     unread = "Every model of the feed reads it" if any(not change.column for change in changes) else "No model reads it"
-    return (
-        f"{read or unread}. Have the source restore it, or follow it in the models, their tests and the "
-        f"settings of {table.name}."
-    )
+    return f"{read or unread}. {follow}"

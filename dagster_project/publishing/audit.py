@@ -53,7 +53,7 @@ def audit(con: duckdb.DuckDBPyConnection, expected_checks: Collection[tuple[str,
         AuditFailed: a check did not run, a critical one failed, or totals of two layers differ.
     """
     results = con.execute(
-        "select layer, table_name, check_name, severity, is_passed, observed, why, waiver "
+        "select layer, table_name, check_name, severity, is_passed, observed, why, waiver, cure "
         "from quality.check_results order by all"
     ).fetchall()
     ran = {(layer, table, name) for layer, table, name, *_ in results}
@@ -68,9 +68,9 @@ def audit(con: duckdb.DuckDBPyConnection, expected_checks: Collection[tuple[str,
     failed = [result for result in results if not result[4] and not result[7]]
     critical = [result for result in failed if result[3] == "critical"]
     if critical:
-        layer, table, name, _, _, observed, why, _ = critical[0]
+        layer, table, name, _, _, observed, why, _, cure = critical[0]
         raise AuditFailed(
-            f"{len(critical)} critical checks failed, the first is {name} on {layer}.{table}: {observed}. {why} "
+            f"{len(critical)} critical checks failed, the first is {name} on {layer}.{table}: {observed}. {why} {cure} "
             "All are in quality.check_results of the work file"
         )
     return Audit(
@@ -78,7 +78,7 @@ def audit(con: duckdb.DuckDBPyConnection, expected_checks: Collection[tuple[str,
         warnings=tuple(f"{name} on {layer}.{table}: {observed}" for layer, table, name, _, _, observed, *_ in failed),
         waived=tuple(
             f"{name} on {layer}.{table}: {observed}; waived {waiver}"
-            for layer, table, name, _, _, observed, _, waiver in waived
+            for layer, table, name, _, _, observed, _, waiver, _ in waived
         ),
         count_reconciled=_reconciled(con),
         tables={name: table_facts(con, name) for name in published_tables(con)},

@@ -156,7 +156,7 @@ order by layer
 """
 
 FAILED_CHECKS = """
-select layer, table_name, check_name, severity, failing_rows, observed, why
+select layer, table_name, check_name, severity, failing_rows, observed, why, cure
 from quality.check_results
 where not is_passed
 order by severity, layer, table_name, check_name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hmac
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -9,12 +11,20 @@ from typing import Any
 import dagster as dg
 import pytest
 from corner_shop import NIGHT, CornerShop
+from typer.testing import CliRunner
 
 from dagster_project import checks, nightly
+from dagster_project.cli import app
+from dagster_project.finding import FindError, TableRows, find_rows
 from dagster_project.nightly import NightFailed
 from dagster_project.publishing.versions import VersionError
 from dagster_project.warehouse import Warehouse
+from dagster_project.watch import look
+from expectations.cures import cure_of
 from expectations.suite import Rule, Suite, load_suites
+
+ADDRESS = "ann@example.com"
+KEY = "a key for tests only"  # as conftest sets it
 
 
 def add_rule(monkeypatch: pytest.MonkeyPatch, layer: str, table: str, rule: Rule) -> None:
@@ -40,29 +50,58 @@ def broken_night(shop: CornerShop, instance: dg.DagsterInstance | None = None) -
     return str(caught.value), steps
 
 
-def test_an_unknown_order_status_fails_the_night_by_name(shop: CornerShop) -> None:
+def test_an_unknown_order_status_fails_the_night_by_name_and_tells_no_id_of_the_source(shop: CornerShop) -> None:
+    shop.configure(lambda settings: settings.update(alerts={"channels": [{"kind": "file"}]}))
     before = shop.seen()
     [(count_orders,)] = shop.query("select count(*) from marts.fct_orders")
     teleported = shop.row("orders.csv", 1)
-    teleported[0], teleported[3] = "x1", "teleported"
-    shop.append("orders.csv", teleported)
-    said, steps = broken_night(shop)
+    teleported[0], teleported[3] = ADDRESS, "teleported"
+    [row] = shop.append("orders.csv", teleported)
+    instance = dg.DagsterInstance.ephemeral()
+    said, steps = broken_night(shop, instance)
+    told = "order_key_hash=" + hmac.new(KEY.encode(), f"demo:{ADDRESS}".encode(), "sha256").hexdigest()[:32]
     assert said == (
         "marts_checks: check order_status_is_known failed on marts.fct_orders: "
-        f"1 of {count_orders + 1} rows (order_key=demo:x1). A status that no staging model maps is neither a "
-        "sale nor an exclusion; map it in the source's staging model; every rule is in "
-        f"{shop.home}/data_docs/index.html (readers still see {before.version})"
+        f"1 of {count_orders + 1} rows ({told}). A status that no staging model maps is neither a sale nor an "
+        "exclusion. Map the status in the source's staging model of orders; `loyalty find` names the landed rows of a "
+        "told order, and the column status in them is the code. Then `loyalty run`. To let nights pass meanwhile, add "
+        "to `waivers` in the settings: {table: marts.fct_orders, rule: order_status_is_known, from: DAY, until: DAY, "
+        f"reason: WHY}}. Every rule is in {shop.home}/data_docs/index.html. (readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks", "dbt_facts", "marts_checks"]
     assert shop.seen() == before
     docs = shop.home / "data_docs"
     first = (docs / "index.html").read_text(encoding="utf-8")
     assert f"The night of {NIGHT}, which marts_checks stopped." in first
-    [(link, failed)] = re.findall(r'<a href="([^"]+)">marts__fct_orders</a>.*<td>([a-z_, ]+)</td></tr>', first)
-    assert failed == "order_status_is_known"
+    failed = first.partition("What failed")[2].partition("</table>")[0]
+    [link] = re.findall(r'<a href="([^"]+)">marts__fct_orders</a></td><td>order status is known</td>', failed)
+    assert "Map the status in the source&#x27;s staging model of orders" in failed
     assert "order status is known" in (docs / link).read_text(encoding="utf-8").replace("_", " ")
     assert "raw__demo__orders" in first, "what was evaluated before is there, too"
     assert "models__customer_clv" not in first, "and nothing of an earlier night"
+
+    with Warehouse(shop.settings()).connect() as con:
+        kept = con.execute("from quality.check_results where not is_passed").fetchall()
+    [run] = instance.get_runs()
+    records = [repr(record) for record in instance.all_logs(run.run_id)]
+    look(shop.settings(), instance, dt.datetime.now(dt.UTC))
+    alert = (shop.home / "alerts" / "messages.jsonl").read_text(encoding="utf-8")
+    assert told in repr(kept)
+    assert told in "".join(records)
+    assert "order_status_is_known" in alert
+    assert all("Map the status in the source's staging model of orders; " in text for text in (repr(kept), alert))
+    assert ADDRESS not in repr(kept) + "".join(records) + alert
+
+    found = find_rows(shop.settings(), told)
+    assert (found.column, found.value, found.build) == ("order_key", f"demo:{ADDRESS}", f"the build of {NIGHT}")
+    assert TableRows("marts.fct_orders", 1) in found.tables
+    assert TableRows("staging.stg_demo__orders", 1, (("orders.csv", row),)) in found.tables
+    shown = CliRunner().invoke(app, ["find", told, "--config", str(shop.config)]).output
+    assert f"orders.csv, row {row}" in shown
+    assert ADDRESS not in shown
+    assert ADDRESS in CliRunner().invoke(app, ["find", told, "--with-value", "--config", str(shop.config)]).output
+    with pytest.raises(FindError, match=rf"no row of the build of {NIGHT} or of version \S+ has this order_key: "):
+        find_rows(shop.settings(), "order_key_hash=" + "0" * 32)
 
 
 def test_a_failing_critical_rule_stops_the_night_before_anything_is_built_on_it(
@@ -76,7 +115,8 @@ def test_a_failing_critical_rule_stops_the_night_before_anything_is_built_on_it(
     first = "; ".join(f"_file=orders.csv, _row_number={number}" for number in range(1, 6))
     assert said == (
         f"raw_checks: check no_order_is_by_phone failed on raw.demo__orders: observed {rows} ({first}). "
-        f"The till has no phone; every rule is in {shop.home}/data_docs/index.html (readers still see {before.version})"
+        f"The till has no phone. {cure_of(Suite('raw', 'demo__orders', (rule,)), rule)} "
+        f"Every rule is in {shop.home}/data_docs/index.html. (readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks"]
     assert shop.seen() == before

@@ -54,10 +54,10 @@ def test_a_night_that_refuses_too_much_of_a_feed_is_blocked_and_says_what_to_do(
         "marts_checks: check demo__order_lines_is_mostly_accepted failed on quality.quarantined_rows: observed "
     )
     assert "More than 5 % of feed demo.order_lines is refused" in blocked.said
-    others = blocked.said.partition("; and 3 more: ")[2].partition(" (")[0].split(", ")
+    others = blocked.said.partition("; and 3 more: ")[2].partition(". ")[0].split(", ")
     assert others[0] == "demo__orders_is_mostly_accepted"
     assert set(others[1:]) == {"demo__guest_contacts_is_mostly_accepted", "demo__refunds_is_mostly_accepted"}
-    assert "`loyalty quarantine list` says why" in blocked.said
+    assert "`loyalty quarantine list` says what is refused and why: correct the file, " in blocked.said
     assert blocked.shop.seen().version == blocked.before
 
 

@@ -67,7 +67,8 @@ def run_night(
         yield dg.MaterializeResult(asset_key=["marts", "fct_orders"])
         yield dg.AssetCheckResult(
             passed=is_passed, check_name="total_is_positive", asset_key=["marts", "fct_orders"], severity=severity,
-            description="A negative total is no sale.", metadata={"failing_rows": 3, "observed": "3 of 9 rows"},
+            description="A negative total is no sale.",
+            metadata={"failing_rows": 3, "observed": "3 of 9 rows", "cure": "Book returns."},
         )  # fmt: skip
         if fault is not None:
             raise fault
@@ -118,7 +119,8 @@ def test_a_check_that_failed_is_told_although_the_run_succeeded(
     look(settings, instance, NOW)
     [message] = told(settings)
     assert message["subject"] == "[Shop] warning: check total_is_positive failed on marts.fct_orders"
-    said = "3 failing rows on the night of 2025-12-31. A negative total is no sale. The night went on;"
+    said = "3 failing rows on the night of 2025-12-31. A negative total is no sale. "
+    said += "Book returns. The night went on;"
     assert said in message["text"]
     run_night(instance)
     look(settings, instance, NOW)
@@ -141,7 +143,7 @@ def test_a_failed_check_is_critical_and_a_crashed_one_is_told_as_neither_pass_no
     run_night(instance, is_passed=False)
     look(settings, instance, NOW)
     assert told(settings)[0]["alerts"][0]["severity"] == "critical"
-    assert "A negative total is no sale. Readers keep the version before;" in told(settings)[0]["text"]
+    assert "A negative total is no sale. Book returns. Readers keep the version before;" in told(settings)[0]["text"]
     run_night(instance, fault=CheckCrashed("suite x could not be evaluated"))
     look(settings, instance, NOW)
     assert "a check could not be evaluated" in told(settings)[1]["subject"]

@@ -165,11 +165,17 @@ def checks(shop: Published, metrics: Metrics) -> Section:
                 row["severity"],
                 row["observed"] or "",
                 row["why"] or "",
+                row["cure"] or "",
             )
             for row in failed
         ]
         tables.insert(
-            0, Table("Checks that did not pass", ("Table", "Check", "Severity", "Observed", "Why it matters"), found)
+            0,
+            Table(
+                "Checks that did not pass",
+                ("Table", "Check", "Severity", "Observed", "Why it matters", "What to do"),
+                found,
+            ),
         )
     return Section("checks", title, lead, warnings=_waived(shop), tables=tables, notes=_waivers(shop))
 

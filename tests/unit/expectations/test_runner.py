@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from expectations.cures import cure_of
 from expectations.suite import CheckCrashed, CheckResult, Rule, Suite
 
 PERSONAL = "ada.lovelace@example.org"
@@ -106,6 +108,11 @@ def test_no_value_of_a_row_is_in_results_project_or_pages(build: duckdb.DuckDBPy
     assert pages, "the failing rule is shown somewhere, so that its values could have been"
     assert [path for path in written if PERSONAL.encode() in path.read_bytes()] == []
     assert page.is_file()
+    shown = unescape(page.read_text(encoding="utf-8"))
+    assert f"Why {PASSING.name}." not in shown
+    for failing in FAILING:
+        assert f"<td>Why {failing.name}.</td>" in shown
+        assert cure_of(Suite("marts", "people", FAILING), failing) in shown
 
 
 def test_a_site_gives_way_to_a_whole_one_only(

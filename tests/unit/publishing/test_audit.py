@@ -30,7 +30,7 @@ def build() -> Iterator[duckdb.DuckDBPyConnection]:
         for name, severity in (("key_is_unique", "critical"), ("discount_is_never_negative", "warning")):
             con.execute(
                 "insert into quality.check_results "
-                "values ('marts', 'orders', ?, 'gx', ?, true, 0, 'observed 0', 'Why.', null, null)",
+                "values ('marts', 'orders', ?, 'gx', ?, true, 0, 'observed 0', 'Why.', null, null, 'Mend it.')",
                 [name, severity],
             )
         yield con
@@ -52,7 +52,9 @@ def test_a_failed_critical_check_is_named(build: duckdb.DuckDBPyConnection) -> N
     build.execute(
         "update quality.check_results set is_passed = false, observed = 'observed 3' where check_name = 'key_is_unique'"
     )
-    with pytest.raises(AuditFailed, match=r"the first is key_is_unique on marts\.orders: observed 3\. Why\."):
+    with pytest.raises(
+        AuditFailed, match=r"the first is key_is_unique on marts\.orders: observed 3\. Why\. Mend it\. "
+    ):
         audit(build, EXPECTED)
 
 

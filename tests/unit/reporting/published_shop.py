@@ -98,7 +98,7 @@ COLUMNS = {
     ),
     "quality.check_results": (
         "layer varchar, table_name varchar, check_name varchar, severity varchar, is_passed boolean, "
-        "failing_rows bigint, observed varchar, why varchar"
+        "failing_rows bigint, observed varchar, why varchar, cure varchar"
     ),
 }
 SEEDS = Path(__file__).parents[3] / "dbt_models" / "seeds"
@@ -203,7 +203,8 @@ def _contents(has_feedback: bool, is_fitted: bool) -> dict[str, list[tuple]]:
         ],
         "quality.reconciliation": [("raw", "staging", "stg_shop__orders", "rows", 29, 29, 0, True)],
         "quality.check_results": [
-            ("marts", "fct_orders", f"rule_{n}", "warning", n < 3, 0, f"seen {HOSTILE}", "why not") for n in range(4)
+            ("marts", "fct_orders", f"rule_{n}", "warning", n < 3, 0, f"seen {HOSTILE}", "why not", f"mend {HOSTILE}")
+            for n in range(4)
         ],
     }
     if has_feedback:

@@ -105,6 +105,7 @@ def test_headline_card_carries_its_definition_and_links_to_the_table(page):
         ("exclusions", "2 raw rows could not be used and were refused"),
         ("reconciliation", "All 1 total agree"),
         ("checks", "3 of 4 checks passed; 1 check below did not"),
+        ("checks", "mend"),
     ],
 )  # fmt: skip
 def test_section_says_what_the_numbers_say(page, anchor, told):

@@ -16,8 +16,8 @@ import duckdb
 from dagster_project.keyed_hashes import keyed_hash_sql, set_keys
 from dagster_project.publishing.versions import current_database, current_version
 from dagster_project.settings import Settings
-from dagster_project.sources.raw_views import identifier
-from dagster_project.warehouse import Warehouse, literal
+from dagster_project.sql_text import literal, quoted_identifier
+from dagster_project.warehouse import Warehouse
 
 TOLD = re.compile(r"^([a-z][a-z0-9_]*_key)(_hash)?=([0-9a-f]{32})$")
 LAYERS = ("marts", "models", "quality", "intermediate", "staging", "raw")
@@ -121,14 +121,14 @@ def _relations(con: duckdb.DuckDBPyConnection, ending: str, exactly: bool = True
         "order by list_position($layers, schema_name), table_name, column_name",
         {"layers": list(LAYERS), "name": ending, "exactly": exactly},
     ).fetchall()
-    return [(f"{database}.{schema}.{identifier(table)}", column) for database, schema, table, column in rows]
+    return [(f"{database}.{schema}.{quoted_identifier(table)}", column) for database, schema, table, column in rows]
 
 
 def _value(
     con: duckdb.DuckDBPyConnection, relations: list[tuple[str, str]], column: str, digits: str, *, is_hashed: bool
 ) -> str | None:
     """What stands in the column where its hash, or it itself, is what was told."""
-    text = f"cast({identifier(column)} as varchar)"
+    text = f"cast({quoted_identifier(column)} as varchar)"
     told = keyed_hash_sql(text) if is_hashed else text
     for relation, _ in relations:
         found = con.execute(f"select {text} from {relation} where {told} = ? limit 1", [digits]).fetchone()
@@ -142,7 +142,7 @@ def _holding(
 ) -> Iterator[TableRows]:
     for relation, _ in relations:
         counted = con.execute(
-            f"select count(*) from {relation} where cast({identifier(column)} as varchar) = ?", [value]
+            f"select count(*) from {relation} where cast({quoted_identifier(column)} as varchar) = ?", [value]
         ).fetchall()
         if counted[0][0]:
             yield TableRows(_short(relation), int(counted[0][0]))
@@ -166,7 +166,7 @@ def _landed(con: duckdb.DuckDBPyConnection, column: str, value: str) -> Iterator
             continue
         places = con.execute(
             f"select _file, _row_number, count(*) over () from {relation} "
-            f"where cast({identifier(id_column)} as varchar) = ? order by 1, 2 limit {MOST_PLACES}",
+            f"where cast({quoted_identifier(id_column)} as varchar) = ? order by 1, 2 limit {MOST_PLACES}",
             [looked_for],
         ).fetchall()
         if places:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dagster_project.sources.raw_views import identifier, literal
+from dagster_project.sql_text import literal, quoted_identifier
 from expectations.suite import Rule
 
 Arguments = Mapping[str, Any]
@@ -41,8 +41,8 @@ def broken_rows_sql(relation: str, rule: Rule) -> str | None:
 
 def _repeated_sql(relation: str, columns: list[str]) -> str:
     """Rows whose values in some columns another row has, too; a row without one of them repeats none."""
-    named = ", ".join(identifier(column) for column in columns)
-    are_there = " and ".join(f"{identifier(column)} is not null" for column in columns)
+    named = ", ".join(quoted_identifier(column) for column in columns)
+    are_there = " and ".join(f"{quoted_identifier(column)} is not null" for column in columns)
     return (
         f"select * from {relation} where ({named}) in "
         f"(select ({named}) from {relation} where {are_there} group by {named} having count(*) > 1)"
@@ -50,13 +50,13 @@ def _repeated_sql(relation: str, columns: list[str]) -> str:
 
 
 def _listed(arguments: Arguments, word: str) -> str:
-    column = identifier(arguments["column"])
+    column = quoted_identifier(arguments["column"])
     return f"{column} is not null and {column} {word} ({', '.join(_value(one) for one in arguments['value_set'])})"
 
 
 def _outside(arguments: Arguments) -> str:
     """Nulls lie nowhere: the comparison with them is null, and finds no row."""
-    column = identifier(arguments["column"])
+    column = quoted_identifier(arguments["column"])
     limits = [("<", arguments.get("min_value")), (">", arguments.get("max_value"))]
     return " or ".join(f"{column} {sign} {_value(limit)}" for sign, limit in limits if limit is not None) or "false"
 
@@ -67,7 +67,7 @@ def _value(value: Any) -> str:
 
 CONDITIONS: dict[str, Callable[[Arguments], str]] = {
     "no_rows_where": lambda arguments: str(arguments["condition"]),
-    "column_values_to_not_be_null": lambda arguments: f"{identifier(arguments['column'])} is null",
+    "column_values_to_not_be_null": lambda arguments: f"{quoted_identifier(arguments['column'])} is null",
     "column_values_to_be_in_set": lambda arguments: _listed(arguments, "not in"),
     "column_values_to_not_be_in_set": lambda arguments: _listed(arguments, "in"),
     "column_values_to_be_between": _outside,

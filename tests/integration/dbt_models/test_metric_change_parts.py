@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tiny_shop import TinyShops
 
 from dagster_project.explaining.changes import Change, NotExplained, explain_changes
-from dagster_project.explaining.headlines import HEADLINES
+from dagster_project.explaining.headlines import HEADLINES, named
 from dagster_project.explaining.rules import Rules
 from dagster_project.explaining.states import CAUSES, Comparison
 
@@ -311,6 +311,16 @@ def test_shipping_that_counts_from_now_on_is_no_edit_of_orders(versions: Version
     edited = replace(after, orders=tuple(replace(order, shipping=order.shipping + 1) for order in after.orders))
     changes = versions.compare(before, edited, (AS_OF, AS_OF), is_same_code=False)
     assert parts_of(changes, "total_net") == {"edits": Decimal(13)}
+
+
+def test_predictions_are_explained_by_themselves(versions: Versions) -> None:
+    for name, shop in (("earlier", USUAL), ("later", with_order(3, refunded=10))):
+        versions.publish(name, shop, AS_OF)
+    compared = Comparison("earlier", "later", AS_OF, AS_OF, is_same_code=True)
+    changes = explain_changes(versions.con, compared, RULES, named("predicted_clv"))
+    [refunds] = [change for change in changes if change.part]
+    assert (refunds.cause, refunds.count_customers) == ("refunds", 1)
+    assert refunds.part == refunds.after - refunds.before < 0
 
 
 def test_what_another_rule_makes_of_customers_is_told_of_each(versions: Versions) -> None:

@@ -40,12 +40,17 @@ class WebhookChannel(Strict):
 
 
 class EmailChannel(Strict):
-    """Messages as e-mail over SMTP; user and password stand in the environment, and without a user none is given."""
+    """Messages as e-mail over SMTP; user and password stand in the environment, and without a user none is given.
+
+    `authority_file`: PEM file of the authorities that vouch for the server, in place of the machine's own; a relative
+    path counts from `home`. A server that nobody vouches for gets neither password nor message.
+    """
 
     kind: Literal["email"]
     host: str = Field(min_length=1)
     port: int = Field(default=587, ge=1, le=65_535)
     security: Literal["starttls", "tls", "none"] = "starttls"
+    authority_file: str | None = Field(default=None, min_length=1)
     sender: str = Field(pattern=ADDRESS)
     recipients: tuple[Annotated[str, Field(pattern=ADDRESS)], ...] = Field(min_length=1)
     user_variable: str = Field(default="LOYALTY_SMTP_USER", pattern=VARIABLE)

@@ -50,7 +50,7 @@ def channels_of(alerts: Alerts, home: Path) -> list[Channel]:
 def _channel(chosen: ChannelSettings, home: Path) -> Channel:
     if isinstance(chosen, FileChannel):
         return FileLines(home / chosen.path)
-    return Webhook(chosen) if isinstance(chosen, WebhookChannel) else Email(chosen)
+    return Webhook(chosen) if isinstance(chosen, WebhookChannel) else Email(chosen, home)
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ class Email:
     """A mail server."""
 
     settings: EmailChannel
+    home: Path
 
     @property
     def name(self) -> str:
@@ -106,12 +107,23 @@ class Email:
 
     def send(self, message: Message) -> None:
         """Hand the message to the server for all recipients; one that the server refuses is a failure."""
+        trusted = self._trusted()
+        login = self._login()
         try:
-            with self._server() as server:
-                user = os.environ.get(self.settings.user_variable)
-                if user:
-                    server.login(user, secret(self.settings.password_variable, self.name))
+            with self._server(trusted) as server:
+                if login:
+                    server.login(*login)
                 refused = server.send_message(self._mail(message))
+        except smtplib.SMTPAuthenticationError as fault:
+            variables = f"{self.settings.user_variable} and {self.settings.password_variable}"
+            raise ChannelFailed(
+                f"{self.name}: the server answered {fault.smtp_code} to user and password; correct {variables}"
+            ) from None
+        except ssl.SSLCertVerificationError as fault:
+            raise ChannelFailed(
+                f"{self.name}: the server's certificate is not trusted ({fault.verify_message}), so nothing was sent; "
+                "name the server as its certificate does, and in `authority_file` the authority that issued it"
+            ) from None
         except (OSError, smtplib.SMTPException) as fault:
             raise ChannelFailed(
                 f"{self.name}: {_smtp_fault(fault)}; look at `alerts.channels` in the settings"
@@ -119,10 +131,35 @@ class Email:
         if refused:
             raise ChannelFailed(f"{self.name}: the server refuses {', '.join(sorted(refused))}; correct the recipients")
 
+    def _login(self) -> tuple[str, str] | None:
+        """User and password, where there is a user; never for a line that anybody on the way can read."""
+        user = os.environ.get(self.settings.user_variable)
+        if not user:
+            return None
+        if self.settings.security == "none":
+            raise ChannelFailed(
+                f"{self.name}: with `security: none` the password would be sent in clear; "
+                f"choose starttls or tls, or leave {self.settings.user_variable} unset"
+            )
+        password = secret(self.settings.password_variable, self.name)
+        if not (user + password).isascii():
+            raise ChannelFailed(
+                f"{self.name}: {self.settings.user_variable} or {self.settings.password_variable} holds letters "
+                "beyond ASCII, which SMTP cannot send; choose another"
+            )
+        return user, password
+
+    def _trusted(self) -> ssl.SSLContext:
+        file = self.settings.authority_file
+        try:
+            return ssl.create_default_context(cafile=str(self.home / file) if file else None)
+        except OSError as fault:
+            reason = "it holds no certificate in PEM" if isinstance(fault, ssl.SSLError) else fault.strerror
+            raise ChannelFailed(f"{self.name}: `authority_file` {file} cannot be read: {reason}; correct it") from None
+
     @contextmanager
-    def _server(self) -> Iterator[smtplib.SMTP]:
+    def _server(self, trusted: ssl.SSLContext) -> Iterator[smtplib.SMTP]:
         at = (self.settings.host, self.settings.port)
-        trusted = ssl.create_default_context()
         if self.settings.security == "tls":
             with smtplib.SMTP_SSL(*at, timeout=SECONDS_TO_WAIT, context=trusted) as server:
                 yield server
@@ -194,4 +231,6 @@ def _smtp_fault(fault: Exception) -> str:
         return f"the server refuses {', '.join(sorted(fault.recipients))}"
     if isinstance(fault, smtplib.SMTPResponseException):
         return f"the server answered {fault.smtp_code}"
+    if isinstance(fault, smtplib.SMTPNotSupportedError):  # the library's own words: STARTTLS or AUTH
+        return str(fault).rstrip(".")
     return getattr(fault, "strerror", None) or type(fault).__name__

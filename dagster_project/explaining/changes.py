@@ -1,7 +1,8 @@
 """The difference between two versions, cause by cause and customer by customer; the parts add up exactly.
 
 What belongs here: proving that both ends are the published numbers, and writing the two tables of parts. How the states
-between the ends come about is in `states`, how a difference is taken apart in `exact_parts`.
+between the ends come about is in `states`, what each customer gives in each in `contributions`, how a difference is
+taken apart in `exact_parts`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import TypeAlias
 
 import duckdb
 
+from dagster_project.explaining.contributions import write_contributions
 from dagster_project.explaining.exact_parts import AMOUNT_DIGITS, State, customer_parts, parts, rate, rounded
 from dagster_project.explaining.headlines import HEADLINES, Headline
-from dagster_project.explaining.recount import PERIODS, recount
+from dagster_project.explaining.recount import PERIODS
 from dagster_project.explaining.rules import Rules
-from dagster_project.explaining.states import CAUSES, ROLL, STEPS, Comparison, write_states
+from dagster_project.explaining.states import CAUSES, DEFINITIONS, STEPS, Comparison, write_states
 
 METRIC_CHANGES = {
     "metric": "varchar not null",
@@ -97,7 +99,11 @@ class Change:
 
 
 def explain_changes(
-    con: duckdb.DuckDBPyConnection, compared: Comparison, rules: Rules, headlines: Sequence[Headline] = HEADLINES
+    con: duckdb.DuckDBPyConnection,
+    compared: Comparison,
+    rules: Rules,
+    headlines: Sequence[Headline] = HEADLINES,
+    rules_before: Rules | None = None,
 ) -> list[Change]:
     """Every headline's difference between two versions, one row per cause, zero where it changed nothing.
 
@@ -109,73 +115,20 @@ def explain_changes(
         compared: which they are.
         rules: of the later version.
         headlines: which numbers.
+        rules_before: of the earlier version, where they may have been others: what they changed is then told customer
+            by customer. Without them, and of what other code made, it is told of no customer.
 
     Raises:
         NotExplained: a recount of the later version is not what it tells, or one of the earlier is not although nothing
             in code and settings has changed.
     """
     write_states(con, compared)
-    _write_contributions(con, compared, rules, headlines)
+    write_contributions(con, compared, rules, headlines, rules_before or rules)
     walked = {headline: _walk(con, compared, headline) for headline in headlines}
     _write_customer_changes(con, walked)
     found = [change for headline, states in walked.items() for change in _changes(con, headline, states)]
     _require_sums(con, found)
     return found
-
-
-def _write_contributions(
-    con: duckdb.DuckDBPyConnection, compared: Comparison, rules: Rules, headlines: Sequence[Headline]
-) -> None:
-    """What changes in each state: of state 0 the sums, of each later one every customer's difference from before."""
-    predicted = _predictions(con, compared) if any(one.grain == "predictions" for one in headlines) else ""
-    con.execute(
-        f"""
-        create or replace temp table contributions as
-        select metric, period_type, state, case when state > 0 then customer_key end as customer_key,
-            cast(sum(numerator) as decimal(38, 4)) as numerator_change,
-            cast(sum(denominator) as decimal(38, 4)) as denominator_change
-        from (
-            select counted.metric, counted.period_type, counted.customer_key,
-                case when signs.sign > 0 then counted.state
-                    when touched.unit is null then states.untouched_until
-                    else states.touched_until end as state,
-                signs.sign * counted.numerator as numerator,
-                signs.sign * counted.denominator as denominator
-            from ({recount(headlines, rules)}) as counted
-            inner join states on counted.state = states.state
-            left join touched on counted.unit = touched.unit
-            cross join (values (1), (-1)) as signs (sign)
-            {predicted}
-        )
-        where state is not null
-        group by all
-        having sum(numerator) <> 0 or sum(denominator) <> 0
-        """
-    )
-
-
-def _predictions(con: duckdb.DuckDBPyConnection, compared: Comparison) -> str:
-    """Predictions change with the first cause that touches their customer; of the others, with what touched all.
-
-    Models are fitted on all customers, so everybody's prediction moves a little: with the code if that has changed,
-    else with the day, else with the first rows that differ.
-    """
-    [(first,)] = con.execute("select min(state) from states where state > 0").fetchall()
-    usual = STEPS["definitions_or_code"] if not compared.is_same_code else first or ROLL
-    usual = ROLL if compared.is_same_code and compared.as_of > compared.as_of_before else usual
-    prediction = "cast(coalesce(predicted_clv, 0) as decimal(18, 4))"
-    sides = ((compared.earlier, "", "0"), (compared.earlier, "-", "step"), (compared.later, "", "step"))
-    return "".join(
-        f"""
-        union all
-        select 'predicted_clv', 'horizon', customer_key, {state}, {sign}amount, 0
-        from (
-            select clv.customer_key, {prediction} as amount, coalesce(touched.first_step, {usual}) as step
-            from {catalogue}.models.customer_clv as clv
-            left join touched on clv.customer_key = touched.unit
-        )"""
-        for catalogue, sign, state in sides
-    )
 
 
 def _walk(con: duckdb.DuckDBPyConnection, compared: Comparison, headline: Headline) -> list[State]:
@@ -254,7 +207,7 @@ def _write_customer_changes(con: duckdb.DuckDBPyConnection, walked: Mapping[Head
         name = [headline.metric, headline.period_type]
         recounted = _sums_by_state(con, headline).get(0, NOTHING)
         unnamed = [recounted[0] - states[0].numerator, recounted[1] - states[0].denominator]
-        con.execute("insert into unnamed values (?, ?, 1, null, ?, ?)", [*name, *unnamed])
+        con.execute("insert into unnamed values (?, ?, ?, null, ?, ?)", [*name, DEFINITIONS, *unnamed])
         told = len(CAUSES)
         for part in reversed(parts(states, headline.scale, is_total=headline.is_total)):
             step = STEPS[part.cause]

@@ -64,8 +64,9 @@ def write_metric_changes(con: duckdb.DuckDBPyConnection, settings: Settings, as_
             return f"{before.version} was made by earlier code, without {missing[0]}"
         is_same_code = before.fingerprint == fingerprint_of(settings)
         compared = Comparison(EARLIER, str(later), dt.date.fromisoformat(before.as_of), as_of, is_same_code)
-        rules = Rules.of(settings.definitions.model_dump())
-        _write(con, as_of, explain_changes(con, compared, rules), before, is_same_code=is_same_code)
+        rules, rules_before = Rules.of(settings.definitions.model_dump()), Rules.of(before.definitions)
+        found = explain_changes(con, compared, rules, rules_before=rules_before)
+        _write(con, as_of, found, before, is_same_code=is_same_code)
     finally:
         con.execute(f"detach {EARLIER}")
     return before.version
@@ -112,7 +113,9 @@ def changes_between(
             raise NotExplained(f"{version} was made by earlier code, without {missing[0]}; it cannot be compared")
     days = (dt.date.fromisoformat(first.as_of), dt.date.fromisoformat(second.as_of))
     compared = Comparison(EARLIER, "later", *days, first.fingerprint == second.fingerprint)
-    return explain_changes(con, compared, Rules.of(second.definitions), headlines)
+    return explain_changes(
+        con, compared, Rules.of(second.definitions), headlines, rules_before=Rules.of(first.definitions)
+    )
 
 
 def customers_who_moved(con: duckdb.DuckDBPyConnection, limit: int) -> list[tuple[Any, ...]]:

@@ -14,6 +14,10 @@ from dagster_project.explaining.headlines import NPS_INSTRUMENTS, Grain, Headlin
 from dagster_project.explaining.rules import Rules
 
 PERIODS = {"month": 1, "quarter": 3}
+NOTHING_COUNTED = """select null::varchar as metric, null::varchar as period_type, null::integer as state,
+    null::varchar as unit, null::varchar as customer_key,
+    0::decimal(18, 4) as numerator, 0::decimal(18, 4) as denominator
+where false"""
 
 
 def recount(headlines: Iterable[Headline], rules: Rules) -> str:
@@ -24,6 +28,8 @@ def recount(headlines: Iterable[Headline], rules: Rules) -> str:
         predictions are left out, as they are no count of orders.
     """
     chosen = [headline for headline in headlines if headline.grain != "predictions"]
+    if not chosen:
+        return NOTHING_COUNTED
     used = {headline.grain for headline in chosen}
     relations = _shared(rules) if "customers" in used else {}
     relations |= {f"{grain}_counted": sql for grain, sql in _grains(rules).items() if grain in used}

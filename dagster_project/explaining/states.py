@@ -27,7 +27,7 @@ CAUSES = {
 }
 """Cause -> what it is, in the order of the steps."""
 STEPS = {cause: number for number, cause in enumerate(CAUSES, start=1)}
-IDENTITY, ROLL = STEPS["identity_merges"], STEPS["window_roll"]
+DEFINITIONS, IDENTITY, ROLL = STEPS["definitions_or_code"], STEPS["identity_merges"], STEPS["window_roll"]
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,24 @@ ORDERS = ("order_date", "net_amount", "gross_amount", "is_valid", "is_revenue")
 ANSWERS = ("instrument", "feedback_date", "submitted_at", "band")
 TOLD_OF_ORDERS = (
     "ordered_at", "order_status", "payment_status", "original_currency_code", "original_items_amount",
-    "original_gross_amount", "count_lines", "count_units",
+    "count_lines", "count_units",
 )  # fmt: skip
+TOLD_AND_CONVERTED = ("discount_amount", "shipping_amount")
+"""What the source told of orders in their own currency; two versions that converted it at one rate can be compared."""
 TOLD_OF_REFUNDS = ("original_refunded_amount", "count_refunds")
 TOLD_OF_ANSWERS = ("instrument", "submitted_at", "score")
 NEEDED = tuple(
     f"{table}.{column}"
     for table, columns in {
-        "marts.fct_orders": ("order_key", "customer_key", *ORDERS, *TOLD_OF_ORDERS, *TOLD_OF_REFUNDS),
+        "marts.fct_orders": (
+            "order_key",
+            "customer_key",
+            *ORDERS,
+            *TOLD_OF_ORDERS,
+            *TOLD_OF_REFUNDS,
+            "exchange_rate",
+            *TOLD_AND_CONVERTED,
+        ),
         "marts.fct_feedback": ("feedback_key", "customer_key", *ANSWERS, *TOLD_OF_ANSWERS),
         "marts.fct_customers": ("count_occasions",),
         "marts.loyalty_metrics": ("numerator", "denominator", "period_start", "segment_type", "status"),
@@ -81,9 +91,12 @@ def write_states(con: duckdb.DuckDBPyConnection, compared: Comparison) -> None:
     refunds_only = f"""
         when {_differ(TOLD_OF_REFUNDS)} and not {_differ(("order_date", "original_items_amount"))}
         then {STEPS["refunds"]}"""
-    _write_changes(con, compared, "order", ORDERS, TOLD_OF_ORDERS + TOLD_OF_REFUNDS, "true", refunds_only)
+    told = f"""({_differ(TOLD_OF_ORDERS + TOLD_OF_REFUNDS)} or (
+        earlier.exchange_rate is not distinct from later.exchange_rate and {_differ(TOLD_AND_CONVERTED)}
+    ))"""
+    _write_changes(con, compared, "order", ORDERS, told, "true", refunds_only)
     is_counted = f"instrument in {READ_INSTRUMENTS}"
-    _write_changes(con, compared, "feedback", ANSWERS, TOLD_OF_ANSWERS, is_counted, "")
+    _write_changes(con, compared, "feedback", ANSWERS, _differ(TOLD_OF_ANSWERS), is_counted, "")
     _write_touched(con)
     _write_grid(con, compared)
     _write_state_rows(con, "order_states", "order", ORDERS, "is_revenue and order_date <= as_of_date")
@@ -95,18 +108,17 @@ def _write_changes(
     compared: Comparison,
     entity: str,
     content: tuple[str, ...],
-    told: tuple[str, ...],
+    told_otherwise: str,
     where: str,
     special: str,
 ) -> None:
     """One row per order or answer of either version: its content before and after, and the step that changes it."""
-    columns = ", ".join(dict.fromkeys((f"{entity}_key", "customer_key", *content, *told)))
     table = {"order": "fct_orders", "feedback": "fct_feedback"}[entity]
     event_date = {"order": "order_date", "feedback": "feedback_date"}[entity]
     both = ", ".join(
         f"earlier.{name} as {name}_before, later.{name} as {name}_after" for name in ("customer_key", *content)
     )
-    source_is_silent = f"not {_differ(told)}"
+    source_is_silent = f"not {told_otherwise}"
     by_code = "false" if compared.is_same_code else source_is_silent
     con.execute(
         f"""
@@ -122,12 +134,12 @@ def _write_changes(
                 when later.{entity}_key is null then {STEPS["erasures"]}
                 when not {_differ(content)} then null
                 when earlier.customer_key is distinct from later.customer_key and {source_is_silent} then {IDENTITY}
-                when {by_code} then {STEPS["definitions_or_code"]}
+                when {by_code} then {DEFINITIONS}
                 {special}
                 else {STEPS["edits"]}
             end as content_step
-        from (select {columns} from {compared.earlier}.marts.{table} where {where}) as earlier
-        full join (select {columns} from {compared.later}.marts.{table} where {where}) as later
+        from (from {compared.earlier}.marts.{table} where {where}) as earlier
+        full join (from {compared.later}.marts.{table} where {where}) as later
             on earlier.{entity}_key = later.{entity}_key
         """,
         {"as_of_before": compared.as_of_before},

@@ -1,5 +1,5 @@
 """The drills: what goes wrong on purpose, and what must hold afterwards; `make drills` runs their long form.
 
-What several drills share lies beside this file: `night_process.py` (nights to be hurt), `drill_report.py` (the tables
-of docs/reliability.md, which the long form writes).
+What several drills share lies beside this file: `night_process.py` (nights to be hurt). The tables of
+docs/reliability.md are written by `drill_report.py`, in the folder above.
 """

@@ -23,7 +23,7 @@ def keeps(con: duckdb.DuckDBPyConnection, rule: Rule, relation: str, as_of: dt.d
     Raises:
         KeyError: the rule is of a kind that is not written here yet.
     """
-    query = rule.rows_that_break or _over_history(rule, as_of)
+    query = rule.rows_that_break or over_history(rule, as_of)
     if query:
         query = query.replace("{batch}", relation).replace(SCRATCH, "")
         return _number(con, f"select count(*) from ({query})") == 0
@@ -31,7 +31,7 @@ def keeps(con: duckdb.DuckDBPyConnection, rule: Rule, relation: str, as_of: dt.d
     return bool(_number(con, f"select {wanted} from {relation}"))
 
 
-def _over_history(rule: Rule, as_of: dt.date) -> str:
+def over_history(rule: Rule, as_of: dt.date) -> str:
     """The query that a rule over history writes itself; empty for other rules."""
     from expectations import custom
 

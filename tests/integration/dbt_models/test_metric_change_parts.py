@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tiny_shop import TinyShops
 
 from dagster_project.explaining.changes import Change, NotExplained, explain_changes
-from dagster_project.explaining.headlines import HEADLINES
+from dagster_project.explaining.headlines import HEADLINES, named
 from dagster_project.explaining.rules import Rules
 from dagster_project.explaining.states import CAUSES, Comparison
 
@@ -36,10 +36,13 @@ class Order:
     items: int
     refunded: int = 0
     status: str = "delivered"
+    shipping: int = 0
+    counts_shipping: bool = False
 
     def row(self) -> dict[str, Any]:
         """The order as the warehouse has it."""
-        net, reason = self.items - self.refunded, None
+        gross = self.items + (self.shipping if self.counts_shipping else 0)
+        net, reason = gross - self.refunded, None
         if self.status == "cancelled":
             reason = "cancelled"
         elif net <= 0:
@@ -50,10 +53,11 @@ class Order:
             "order_key": f"s:{self.number:06d}", "source_name": "s", "order_id": str(self.number),
             "customer_key": self.customer, "ordered_at": dt.datetime.combine(self.date, dt.time(12)),
             "order_date": self.date, "order_month": self.date.replace(day=1), "order_status": self.status,
-            "original_items_amount": Decimal(self.items), "original_gross_amount": Decimal(self.items),
+            "original_items_amount": Decimal(self.items), "original_gross_amount": Decimal(gross),
             "original_refunded_amount": Decimal(self.refunded), "count_refunds": int(self.refunded > 0),
-            "count_lines": 1, "count_units": 1, "gross_amount": Decimal(self.items), "net_amount": Decimal(net),
-            "refunded_amount": Decimal(self.refunded), "discount_amount": Decimal(0), "exclusion_reason": reason,
+            "count_lines": 1, "count_units": 1, "gross_amount": Decimal(gross), "net_amount": Decimal(net),
+            "refunded_amount": Decimal(self.refunded), "discount_amount": Decimal(0),
+            "shipping_amount": Decimal(self.shipping), "exclusion_reason": reason,
         }  # fmt: skip
 
 
@@ -295,3 +299,41 @@ def test_another_window_is_a_matter_of_definitions(versions: Versions) -> None:
     assert set(parts_of(changes, "average_order_value")) == {"definitions_or_code"}
     with pytest.raises(NotExplained, match="the earlier version tells 222 / 8, its published orders"):
         explain_changes(versions.con, replace(compared, is_same_code=True), RULES)
+
+
+def test_shipping_that_counts_from_now_on_is_no_edit_of_orders(versions: Versions) -> None:
+    before = with_order(3, shipping=5)
+    after = replace(before, orders=tuple(replace(order, counts_shipping=True) for order in before.orders))
+    changes = versions.compare(before, after, (AS_OF, AS_OF), is_same_code=False)
+    require_exact_sums(versions, changes)
+    assert parts_of(changes, "total_net") == {"definitions_or_code": Decimal(5)}
+    assert {change.cause for change in changes if change.part} == {"definitions_or_code"}
+    edited = replace(after, orders=tuple(replace(order, shipping=order.shipping + 1) for order in after.orders))
+    changes = versions.compare(before, edited, (AS_OF, AS_OF), is_same_code=False)
+    assert parts_of(changes, "total_net") == {"edits": Decimal(13)}
+
+
+def test_predictions_are_explained_by_themselves(versions: Versions) -> None:
+    for name, shop in (("earlier", USUAL), ("later", with_order(3, refunded=10))):
+        versions.publish(name, shop, AS_OF)
+    compared = Comparison("earlier", "later", AS_OF, AS_OF, is_same_code=True)
+    changes = explain_changes(versions.con, compared, RULES, named("predicted_clv"))
+    [refunds] = [change for change in changes if change.part]
+    assert (refunds.cause, refunds.count_customers) == ("refunds", 1)
+    assert refunds.part == refunds.after - refunds.before < 0
+
+
+def test_what_another_rule_makes_of_customers_is_told_of_each(versions: Versions) -> None:
+    for name in ("earlier", "later"):
+        versions.publish(name, USUAL, AS_OF)
+    versions.con.execute(
+        "update earlier.marts.loyalty_metrics set numerator = 0 "
+        "where metric = 'loyal_share' and period_type = 'trailing_window' and segment_type = 'all'"
+    )
+    compared = Comparison("earlier", "later", AS_OF, AS_OF, is_same_code=False)
+    changes = explain_changes(versions.con, compared, RULES, rules_before=replace(RULES, loyal_gap_multiple=0.1))
+    require_exact_sums(versions, changes)
+    assert parts_of(changes, "loyal_share") == {"definitions_or_code": Decimal("0.333333333333")}
+    assert versions.con.execute("select metric, customer_key, part from customer_changes").fetchall() == [
+        ("loyal_share", "a", Decimal("0.333333333333"))
+    ]

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from servers import MailServer, mail_server, web_server
+from servers import MailServer, certificate, mail_server, web_server
 
 from dagster_project.alerting.channels import Channel, ChannelFailed, call, channels_of
 from dagster_project.alerting.messages import Alert, Message
@@ -120,16 +120,135 @@ def test_a_mail_server_that_is_ill_or_away_or_without_encryption_is_named(tmp_pa
     with mail_server() as server:
         server.is_ill = True
         assert "the server answered 451" in failure(email(server, tmp_path))
-        assert "SMTPNotSupportedError" in failure(email(server, tmp_path, security="starttls"))
+        assert "STARTTLS extension not supported by server; look at" in failure(
+            email(server, tmp_path, security="starttls")
+        )
     away = failure(email(server, tmp_path, port=closed_port()))
     assert away.endswith("Connection refused; look at `alerts.channels` in the settings")
     assert server.mails == []
 
 
-def test_a_password_that_is_not_set_is_asked_for_by_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOYALTY_SMTP_USER", "shop")
+# -- encrypted, with user and password: the way that settings choose unless told otherwise -----------------------------
+
+USER, PASSWORD = "night", "a pass word = secret"
+
+
+@pytest.fixture
+def login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOYALTY_SMTP_USER", USER)
+    monkeypatch.setenv("LOYALTY_SMTP_PASSWORD", PASSWORD)
+
+
+def encrypted_email(server: MailServer, authority: Path | None, **settings: object) -> Channel:
+    """The channel as it is without a word on security, trusting one authority."""
+    trusted = {"authority_file": authority.name} if authority else {}
+    to = {"host": "127.0.0.1", "port": server.server_address[1], "sender": "n@shop.example"}
+    home = authority.parent if authority else Path()
+    return channel("email", home, **{**to, "recipients": ["a@shop.example"], **trusted, **settings})
+
+
+def require_kept_secret(server: MailServer, said: str = "") -> None:
+    """No password in what was said, and nothing in clear but the way to encryption."""
+    assert PASSWORD not in said
+    assert {line.partition(" ")[0].upper() for line in server.heard_in_clear} <= {"EHLO", "STARTTLS", "QUIT"}
+
+
+@pytest.mark.usefixtures("login")
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_mail_goes_encrypted_to_a_server_that_knows_its_sender(security: str, tmp_path: Path) -> None:
+    shown, authority = certificate(tmp_path)
+    with mail_server(shown, is_tls=security == "tls", passwords={USER: PASSWORD}) as server:
+        told = {} if security == "starttls" else {"security": security}
+        encrypted_email(server, authority, **told).send(MESSAGE)
+    [mail] = server.mails
+    assert mail["Subject"] == SUBJECT
+    assert mail.get_content().splitlines() == MESSAGE.text().splitlines()
+    assert any(line.startswith("AUTH PLAIN ") for line in server.heard_encrypted)
+    require_kept_secret(server)
+
+
+@pytest.mark.usefixtures("login")
+def test_a_wrong_password_is_told_by_its_variables_and_never_shown(tmp_path: Path) -> None:
+    shown, authority = certificate(tmp_path)
+    with mail_server(shown, passwords={USER: "another"}) as server:
+        said = failure(encrypted_email(server, authority))
+    assert said.endswith(
+        "the server answered 535 to user and password; correct LOYALTY_SMTP_USER and LOYALTY_SMTP_PASSWORD"
+    )
+    assert server.mails == []
+    require_kept_secret(server, said)
+
+
+@pytest.mark.usefixtures("login")
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize(
+    ("trusts", "address", "why"),
+    [
+        ("the machine's authorities", "127.0.0.1", "self-signed certificate"),
+        ("another server's", "127.0.0.1", "self-signed certificate"),
+        ("its own", "127.0.0.2", "IP address mismatch, certificate is not valid for '127.0.0.1'."),
+    ],
+)
+def test_a_server_that_nobody_vouches_for_gets_nothing(
+    security: str, trusts: str, address: str, why: str, tmp_path: Path
+) -> None:
+    shown, authority = certificate(tmp_path, address)
+    (tmp_path / "other").mkdir()
+    _, others = certificate(tmp_path / "other")
+    trusted = {"its own": authority, "another server's": others}.get(trusts)
+    with mail_server(shown, is_tls=security == "tls", passwords={USER: PASSWORD}) as server:
+        said = failure(encrypted_email(server, trusted, security=security))
+    assert f"the server's certificate is not trusted ({why}), so nothing was sent; name the server as its " in said
+    assert (server.mails, server.heard_encrypted) == ([], [])
+    require_kept_secret(server, said)
+
+
+@pytest.mark.usefixtures("login")
+def test_a_server_that_cannot_encrypt_gets_no_password(tmp_path: Path) -> None:
+    with mail_server(passwords={USER: PASSWORD}) as server:
+        said = failure(encrypted_email(server, None))
+        assert "STARTTLS extension not supported by server; look at `alerts.channels` in the settings" in said
+        in_clear = failure(encrypted_email(server, None, security="none"))
+        assert in_clear.endswith(
+            "with `security: none` the password would be sent in clear; choose starttls or tls, "
+            "or leave LOYALTY_SMTP_USER unset"
+        )
+    assert server.mails == []
+    require_kept_secret(server, said + in_clear)
+
+
+@pytest.mark.usefixtures("login")
+def test_a_server_that_knows_no_passwords_is_named(tmp_path: Path) -> None:
+    shown, authority = certificate(tmp_path)
+    with mail_server(shown) as server:
+        assert "SMTP AUTH extension not supported by server" in failure(encrypted_email(server, authority))
+    assert server.mails == []
+
+
+@pytest.mark.parametrize(
+    ("written", "said"), [(None, "No such file or directory"), ("not PEM", "it holds no certificate in PEM")]
+)
+def test_an_authority_file_that_cannot_be_read_is_named(written: str | None, said: str, tmp_path: Path) -> None:
+    if written:
+        (tmp_path / "authority.pem").write_text(written, encoding="utf-8")
     with mail_server() as server:
-        assert "variable LOYALTY_SMTP_PASSWORD is not set" in failure(email(server, tmp_path))
+        sender = encrypted_email(server, tmp_path / "authority.pem")
+    assert failure(sender).endswith(f"`authority_file` authority.pem cannot be read: {said}; correct it")
+
+
+def test_a_password_that_is_not_set_or_cannot_be_sent_is_asked_for_by_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOYALTY_SMTP_USER", "shop")
+    shown, authority = certificate(tmp_path)
+    with mail_server(shown) as server:
+        sender = encrypted_email(server, authority)
+        assert "variable LOYALTY_SMTP_PASSWORD is not set" in failure(sender)
+        monkeypatch.setenv("LOYALTY_SMTP_PASSWORD", "Käse")
+        said = failure(sender)
+    assert "LOYALTY_SMTP_USER or LOYALTY_SMTP_PASSWORD holds letters beyond ASCII, which SMTP cannot send" in said
+    assert "Käse" not in said
+    assert server.heard_in_clear == []
 
 
 def test_a_heartbeat_address_is_asked_for_and_nothing_is_posted(tmp_path: Path) -> None:

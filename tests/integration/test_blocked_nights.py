@@ -61,8 +61,8 @@ def test_an_unknown_order_status_fails_the_night_by_name_and_tells_no_id_of_the_
     assert said == (
         "marts_checks: check order_status_is_known failed on marts.fct_orders: "
         f"1 of {count_orders + 1} rows ({told}). A status that no staging model maps is neither a sale nor an "
-        "exclusion. Map the status in the source's staging model of orders; `loyalty find` names the landed rows of a "
-        "told order, and the column status in them is the code. Then `loyalty run`. To let nights pass meanwhile, add "
+        "exclusion. Map the status in the staging model of orders of that source; `loyalty find` names the landed rows "
+        "of a told order, and the column status in them is the code. Then `loyalty run`. To let nights pass meanwhile, add "
         "to `waivers` in the settings: {table: marts.fct_orders, rule: order_status_is_known, from: DAY, until: DAY, "
         f"reason: WHY}}. (readers still see {before.version})"
     )
@@ -78,7 +78,7 @@ def test_an_unknown_order_status_fails_the_night_by_name_and_tells_no_id_of_the_
     assert told in repr(kept)
     assert told in "".join(records)
     assert "order_status_is_known" in alert
-    assert all("Map the status in the source's staging model of orders; " in text for text in (repr(kept), alert))
+    assert all("Map the status in the staging model of orders of that source; " in text for text in (repr(kept), alert))
     assert ADDRESS not in repr(kept) + "".join(records) + alert
 
     found = find_rows(shop.settings(), told)

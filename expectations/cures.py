@@ -51,8 +51,8 @@ DAILY = (
     "came twice; then `loyalty run`. After a sale or a holiday there is nothing to mend."
 )
 DRIFTED = (
-    "Compare the values of the column in the last weeks with those of the year before (`loyalty query`): where a unit, a "
-    "code or a mapping changed, correct the staging model, then `loyalty run`; where the customers did, trust "
+    "Compare the values of the column in the last weeks with those of the year before (`loyalty query`): where a unit, "
+    "a code or a mapping changed, correct the staging model, then `loyalty run`; where the customers did, trust "
     "forecasts less for a while."
 )
 REFUSED = (

@@ -62,9 +62,9 @@ def test_an_unknown_order_status_fails_the_night_by_name_and_tells_no_id_of_the_
         "marts_checks: check order_status_is_known failed on marts.fct_orders: "
         f"1 of {count_orders + 1} rows ({told}). A status that no staging model maps is neither a sale nor an "
         "exclusion. Map the status in the staging model of orders of that source; `loyalty find` names the landed rows "
-        "of a told order, and the column status in them is the code. Then `loyalty run`. To let nights pass meanwhile, add "
-        "to `waivers` in the settings: {table: marts.fct_orders, rule: order_status_is_known, from: DAY, until: DAY, "
-        f"reason: WHY}}. (readers still see {before.version})"
+        "of a told order, and the column status in them is the code. Then `loyalty run`. To let nights pass meanwhile, "
+        "add to `waivers` in the settings: {table: marts.fct_orders, rule: order_status_is_known, from: DAY, "
+        f"until: DAY, reason: WHY}}. (readers still see {before.version})"
     )
     assert steps == ["raw", "raw_checks", "dbt_facts", "marts_checks"]
     assert shop.seen() == before

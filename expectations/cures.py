@@ -12,7 +12,7 @@ from expectations.suite import Rule, Suite
 
 RAW = (
     "Look at the told rows of the files of {feed}: have the source correct and deliver them again, or, where they are "
-    "meant so, follow it in the feed's settings and its staging model; then `loyalty run`."
+    "meant so, follow it in the settings of the feed and its staging model; then `loyalty run`."
 )
 STAGED = (
     "Look at the told rows of their files: map what they hold in {table}.sql, or name a rule there that refuses them, "
@@ -51,8 +51,8 @@ DAILY = (
     "came twice; then `loyalty run`. After a sale or a holiday there is nothing to mend."
 )
 DRIFTED = (
-    "Compare the column's values of the last weeks with those of the year before (`loyalty query`): where a unit, a "
-    "code or a mapping changed, correct the staging model, then `loyalty run`; where the customers did, trust "
+    "Compare the values of the column in the last weeks with those of the year before (`loyalty query`): where a unit, "
+    "a code or a mapping changed, correct the staging model, then `loyalty run`; where the customers did, trust "
     "forecasts less for a while."
 )
 REFUSED = (

@@ -24,13 +24,15 @@ HASHED_LAYERS = frozenset({"intermediate", "marts", "models", "quality"})
 HASH_SUFFIX = "_hash"
 OUR_WORDS = frozenset(
     {
-        "base", "calendar_date", "cause", "claim", "column_name", "cutoff_date", "day_date", "entity",
-        "exclusion_reason", "horizon_days", "last_date", "layer_from", "layer_to", "lifecycle_state", "measure",
-        "metric", "model", "month_start", "period_start", "period_type", "predicted_date", "prediction", "rule_set",
-        "segment_type", "stability_index", "state_before",
+        "agreement", "base", "calendar_date", "cause", "claim", "column_name", "count_renewals", "cutoff_date",
+        "day_date", "driver", "entity", "exclusion_reason", "fact", "field", "horizon_days", "instrument",
+        "last_date", "layer_from", "layer_to", "lifecycle_state", "measure", "metric", "model", "month_start",
+        "period_start", "period_type", "predicted_date", "prediction", "rule_set", "segment_type",
+        "stability_index", "state_before", "valid_date", "wave_start",
     }
 )  # fmt: skip
-"""Columns that hold nothing which a source wrote, and no more than a day or a number of many rows together."""
+"""Columns that hold nothing which a source wrote, and no more than a day or a number of many rows together; in raw,
+where a source gives the names, none is told."""
 
 
 def sample_keys(connection: duckdb.DuckDBPyConnection, suite: Suite, rows: str | None) -> str | None:
@@ -49,7 +51,7 @@ def sample_keys(connection: duckdb.DuckDBPyConnection, suite: Suite, rows: str |
     if rows is None:
         return None
     names = [column[0] for column in connection.execute(f"select * from ({rows}) as broken limit 0").description or ()]
-    told = _told(names)
+    told = _told(names, suite.layer)
     if not told:
         return None
     columns = ", ".join(identifier(name) for name in told)
@@ -61,11 +63,12 @@ def sample_keys(connection: duckdb.DuckDBPyConnection, suite: Suite, rows: str |
     return "; ".join(key for (key,) in found if key) or None
 
 
-def _told(names: list[str]) -> list[str]:
+def _told(names: list[str], layer: str) -> list[str]:
     """The places of landed rows; else the first key, as a table's own stands before others'; else words of ours."""
     if PLACES.intersection(names):
         return [name for name in names if name in PLACES or name == "model"]
-    return [name for name in names if name.endswith("_key")][:1] or [name for name in names if name in OUR_WORDS]
+    keys = [name for name in names if name.endswith("_key")]
+    return keys[:1] or [name for name in names if name in OUR_WORDS and layer != "raw"]
 
 
 def _text_sql(name: str, layer: str) -> str:

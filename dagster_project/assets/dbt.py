@@ -21,8 +21,8 @@ from expectations.suite import CheckResult
 
 AFTER_MODELS = "tag:after_models"
 TEST_CURE = (
-    "dbt's tests guard keys and contracts and cannot be waived: see by the rows of the tested model whether the source "
-    "sent them so, correct it there or in the staging model, else the model itself, and `loyalty run`."
+    "Tests of dbt guard keys and contracts and cannot be waived: see by the rows of the tested model whether the "
+    "source sent them so, correct it there or in the staging model, else the model itself, and `loyalty run`."
 )
 
 

@@ -80,7 +80,7 @@ def test_a_critical_rule_s_cure_ends_with_a_waiver_that_the_settings_take(tmp_pa
         ),
         ("marts", "fct_x", "last_row_to_be_recent", "Ask who delivers the feed behind fct_x "),
         ("marts", "fct_x", "daily_rows_to_be_usual", "Compare the files of the told days "),
-        ("marts", "fct_x", "recent_values_to_be_usual", "Compare the column's values of the last weeks "),
+        ("marts", "fct_x", "recent_values_to_be_usual", "Compare the values of the column in the last weeks "),
         ("marts", "cohort_x", "column_values_to_be_unique", "cohort_x is made by our code "),
         (
             "models",

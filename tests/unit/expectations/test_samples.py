@@ -42,6 +42,7 @@ def build() -> duckdb.DuckDBPyConnection:
     con.execute("create table scratch.raw.till__people as from (values ('ann@example.com')) as t (customer_key)")
     con.execute(f"create table scratch.raw.till__hashed as from (values ('{FIRST}')) as t (customer_key)")
     con.execute("create table marts.silent as select order_date - 87 as order_date from marts.orders")
+    con.execute("create table scratch.raw.till__models as select 'Ann' as model")
     con.execute("create table marts.notes as select 'Ann' as name")
     con.execute("create table quality.changes as select 'nps' as metric, 'lifetime' as period_type, 'Ann' as name")
     return con
@@ -78,6 +79,7 @@ CASES: list[tuple[str, str, Rule, str | None]] = [
     ("marts", "notes", condition("name is not null"), None),
     ("marts", "customers", condition("true"), f"customer_key_hash={ANN}"),
     ("quality", "changes", condition("true"), "metric=nps, period_type=lifetime"),
+    ("raw", "till__models", condition("true"), None),
     ("staging", "stg_till__orders", condition("_row_number > 1"), "_file=till.csv, _row_number=2"),
     ("raw", "till__people", condition("true"),
      "customer_key_hash=" + hmac.new(KEY.encode(), PEOPLE[0].encode(), "sha256").hexdigest()[:32]),

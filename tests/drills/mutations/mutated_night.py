@@ -74,6 +74,15 @@ class MutableNight(BuiltNight):
         [(taken, added)] = self.con.execute(f"select ({less}), ({more})").fetchall()
         return int(max(taken, added))
 
+    def rows_no_longer_said(self, feed: str, query: str) -> int:
+        """How many rows of the delivery before a query over `base.<feed>` changes or takes away."""
+        columns = ", ".join(f'"{name}"' for name in self.columns(feed))
+        [(rows,)] = self.con.execute(
+            f"select count(*) from (select {columns} from ({self._delivery_before(feed)}) "
+            f"except all select {columns} from ({query}))"
+        ).fetchall()
+        return int(rows)
+
     def noticed(self, feed: str, query: str) -> tuple[list[Noticed], bool]:
         """Who notices that a feed holds what a query over `base.<feed>` makes of it; and whether any fact changes."""
         with self.corrupted(feed, query):
@@ -94,8 +103,8 @@ class MutableNight(BuiltNight):
         """The delivery before has all but the last hundredth of the good rows; the feed repeats itself as usual."""
         before, after = self._scratch / "before.parquet", self._scratch / "after.parquet"
         columns = ", ".join(f'"{name}"' for name in self.columns(feed))
-        most = f"_row_number <= 0.99 * (select max(_row_number) from base.{feed})"
-        self.con.execute(f"copy (select {columns} from base.{feed} where {most}) to '{before}' (format parquet)")
+        earlier = f"select {columns} from ({self._delivery_before(feed)})"
+        self.con.execute(f"copy ({earlier}) to '{before}' (format parquet)")
         self.con.execute(f"copy (select {columns} from raw.{feed}) to '{after}' (format parquet)")
         kinds = {name: kind for name, kind, *_ in self.con.execute(f"describe raw.{feed}").fetchall()}
         [(rows, rows_after)] = self.con.execute(
@@ -108,6 +117,10 @@ class MutableNight(BuiltNight):
         changes = column_changes(feed, since.columns, load.columns)
         changes += rewritten(load, [since] * DELIVERIES)
         return [Noticed("the door", change.kind) for change in changes]
+
+    @staticmethod
+    def _delivery_before(feed: str) -> str:
+        return f"select * from base.{feed} where _row_number <= 0.99 * (select max(_row_number) from base.{feed})"
 
     def _refused_more(self) -> list[Noticed]:
         refused = self._refusals()

@@ -33,12 +33,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a corruption, and of how many rows it made others."""
+    """What became of a corruption, of how many rows it made others, and how many of the delivery before are gone."""
 
     case: Case
     noticed: list[Noticed]
     changes_facts: bool
     rows: int
+    gone: int
 
     @property
     def reason(self) -> str:
@@ -52,6 +53,10 @@ LEAST_NOTICED = 0.95
 LEAST_NOTICED_OF_ALL = 0.9
 REASONS: list[tuple[Callable[[Verdict], bool], str]] = [
     (lambda one: one.rows <= USUAL_EDITS, "no more rows than a person may edit by hand: the feed is that short"),
+    (
+        lambda one: 0 < one.gone <= USUAL_EDITS,
+        "of the delivery before, no more rows than a person may edit by hand: the others are new",
+    ),
     (lambda one: one.case.feed in USUALLY_REPEATED, "fewer rows than the shop itself edits of this feed each night"),
     (lambda one: True, "none: a rule is missing"),
 ]
@@ -136,10 +141,11 @@ def judged(chosen: dict[str, Case], record: OutcomeRecord, night: MutableNight) 
         noticed, changes_facts = night.noticed(case.feed, case.query)
         by = [(found.by, found.rule) for found in noticed]
         rows = night.rows_touched(case.feed, case.query)
-        record.add(name, {"noticed": by, "changes_facts": changes_facts, "rows": rows})
+        gone = night.rows_no_longer_said(case.feed, case.query)
+        record.add(name, {"noticed": by, "changes_facts": changes_facts, "rows": rows, "gone": gone})
     outcomes = record.outcomes()
     return [
-        Verdict(case, [Noticed(*found) for found in told["noticed"]], told["changes_facts"], told["rows"])
+        Verdict(case, [Noticed(*found) for found in told.pop("noticed")], **told)
         for name, case in chosen.items()
         if (told := outcomes.get(name))
     ]

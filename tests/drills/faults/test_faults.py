@@ -135,9 +135,7 @@ def drilled(faults: Sequence[Fault], record: OutcomeRecord, shops: HurtShops) ->
             record.add(name, outcome | {"night": hurt.length})
     known = record.outcomes()
     outcomes = {
-        fault.name: known[fault.name]
-        for fault in faults
-        if fault.name in known and "missed" not in known[fault.name]
+        fault.name: known[fault.name] for fault in faults if fault.name in known and "missed" not in known[fault.name]
     }
     assert not {name: outcome for name, outcome in outcomes.items() if "failure" in outcome}
     if not outcomes:
@@ -163,7 +161,9 @@ def test_no_moment_to_be_killed_at_touches_readers_and_the_next_night_is_whole(
     if not IS_LONG:  # one whole night after all that this shop has met
         shops.current.runs()
     steps = Counter(outcome["step"] for outcome in outcomes.values())
-    told = f"{len(outcomes)} of {RANDOM_KILLS} nights that died, each with a whole one after it, on code `{record.code}`."
+    told = (
+        f"{len(outcomes)} of {RANDOM_KILLS} nights that died, each with a whole one after it, on code `{record.code}`."
+    )
     write_section("kills", ["killed in", "nights"], steps.most_common(), told)
 
 

@@ -17,7 +17,7 @@ from rules_that_bite import write_rules
 
 FEW = 2
 """A corruption of no more rows than this may be one that its table bears: a code that is rare, a value seldom given."""
-EVERY = 701
+EVERY = 401
 """The short form makes one corruption in so many; a prime, so that all layers and kinds have their turn."""
 WRITTEN_BY_HAND = {
     "marts.exclusion_reasons", "marts.feedback_questions", "marts.lifecycle_state_map", "marts.metric_definitions",

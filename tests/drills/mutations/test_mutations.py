@@ -19,13 +19,17 @@ from dagster_project.sources.repetition import USUAL_EDITS
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a corruption, of how many rows it made others, and how many of the delivery before are gone."""
+    """What became of a corruption, of how many rows it made others, and how many of the delivery before are gone.
+
+    `allowed` is how many the door lets a delivery edit, by what this feed usually does.
+    """
 
     case: Case
     noticed: list[Noticed]
     changes_facts: bool
     rows: int
     gone: int
+    allowed: float = 0
 
     @property
     def reason(self) -> str:
@@ -43,7 +47,7 @@ REASONS: list[tuple[Callable[[Verdict], bool], str]] = [
         lambda one: 0 < one.gone <= USUAL_EDITS,
         "of the delivery before, no more rows than a person may edit by hand: the others are new",
     ),
-    (lambda one: one.case.table in USUALLY_REPEATED, "fewer rows than the shop itself edits of this feed each night"),
+    (lambda one: 0 < one.gone <= one.allowed, "fewer rows than the shop itself edits of this feed each night"),
     (lambda one: True, "none: a rule is missing"),
 ]
 """Why nobody noticed: the first that holds."""
@@ -86,7 +90,9 @@ def judged(chosen: dict[str, Case], record: OutcomeRecord, night: MutableNight) 
         record.add(name, {"noticed": by, "changes_facts": changes_facts, "rows": rows, "gone": gone})
     outcomes = record.outcomes()
     return [
-        Verdict(case, [Noticed(*found) for found in told.pop("noticed")], **told)
+        Verdict(
+            case, [Noticed(*found) for found in told.pop("noticed")], **told, allowed=night.edits_allowed(case.table)
+        )
         for name, case in chosen.items()
         if (told := outcomes.get(name))
     ]

@@ -71,6 +71,12 @@ class MutableNight(BuiltNight):
         self._refused = self._refusals()
         self._broken = set(self._broken_rules(self.feeds(), self._order))
 
+    @property
+    def judges(self) -> set[tuple[str, str]]:
+        """The rules of suites that were content with the night, each with its judge."""
+        judges = {(_judge(relation, rule), f"{rule.name} on {relation}") for relation, rule in self._judging}
+        return judges - self._broken
+
     def rows_touched(self, feed: str, query: str) -> int:
         """How many rows of a feed a query over `base.<feed>` makes others, takes away or adds."""
         less, more = (

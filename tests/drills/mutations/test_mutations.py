@@ -11,8 +11,9 @@ import pytest
 from corner_shop import CornerShop
 from corruption import Case, corruptions, sampled
 from drill_report import IS_LONG, write_section
-from mutated_night import USUALLY_REPEATED, MutableNight, Noticed
+from mutated_night import MutableNight, Noticed
 from outcome_record import OutcomeRecord
+from rules_that_bite import write_rules
 
 from dagster_project.sources.repetition import USUAL_EDITS
 
@@ -74,6 +75,7 @@ def test_corruptions_of_every_column_are_noticed(night: MutableNight, tmp_path: 
     survivors = [verdict for verdict in harmful if not verdict.noticed]
     plain = [verdict for verdict in harmful if verdict.rows > USUAL_EDITS]
     _write(f"of {len(known):,} corruptions, on code `{record.code}`", verdicts, harmful, plain)
+    write_rules("rules of feeds", [[(found.by, found.rule) for found in one.noticed] for one in harmful], night.judges)
     told = "\n".join(f"{one.case}: {one.rows} rows" for one in survivors)
     assert len(harmful) > len(verdicts) / 2
     assert _share_noticed(plain) >= LEAST_NOTICED, told

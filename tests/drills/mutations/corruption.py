@@ -14,6 +14,8 @@ from mutation import MUTATIONS, ROW_MUTATIONS, SOME, Kind, Mutation, RowMutation
 
 ALL_COLUMNS = "all columns"
 ROW_NUMBER = "_row_number"
+GOLDEN_SHARE = 0.6180339887
+"""Multiples of it lie apart from all before them."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ def corruptions(con: duckdb.DuckDBPyConnection, table: str, base: str, columns: 
 
 def sampled(cases: list[Case], every: int, is_whole: bool) -> dict[str, Case]:
     """Cases by name: one in so many, or all of them in such an order that any beginning is spread over all tables."""
-    samples = [cases[first::every] for first in range(every if is_whole else 1)]
+    # neighbours are alike: corruptions of one column, one after the other
+    firsts = sorted(range(every), key=lambda first: first * GOLDEN_SHARE % 1)
+    samples = [cases[first::every] for first in firsts[: every if is_whole else 1]]
     return {str(case): case for sample in samples for case in sample}
 
 

@@ -23,7 +23,7 @@ WRITTEN_BY_HAND = {
     "marts.exclusion_reasons", "marts.feedback_questions", "marts.lifecycle_state_map", "marts.metric_definitions",
     "marts.rfm_segment_map", "marts.segment_types", "marts.spec_claims_made",
 }  # fmt: skip
-LEAST_NOTICED = {"intermediate": 0.3, "marts": 0.7, "models": 0.1, "quality": 0.3}
+LEAST_NOTICED = {"intermediate": 0.6, "marts": 0.8, "models": 0.25, "quality": 0.25}
 """By layer, of the corruptions that touch more than a few rows."""
 
 

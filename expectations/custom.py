@@ -5,9 +5,10 @@
     daily_rows_to_be_usual     rows a business day against the same weekdays of the weeks before
     last_row_to_be_recent      how long a feed has been silent, against its own silences
     recent_values_to_be_usual  the distribution of recent values against that of the year before
+    columns_to_be_as_told_by   columns that another table or query tells, too, row by row
 
-The last three look at the business days inside the table, up to the night's as-of, so that they are a function of it: a
-rebuilt night judges what the night judged. They judge nothing while there is too little history.
+Those over history look at the business days inside the table, up to the night's as-of, so that they are a function of
+it: a rebuilt night judges what the night judged. They judge nothing while there is too little history.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from great_expectations.expectations.metrics.metric_provider import metric_parti
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 OVER_HISTORY = frozenset({"daily_rows_to_be_usual", "last_row_to_be_recent", "recent_values_to_be_usual"})
+WITH_A_QUERY = OVER_HISTORY | {"columns_to_be_as_told_by"}
+"""Those that write a query of their own, and count what it finds."""
 DATE = r"^\d{4}-\d{2}-\d{2}$"
 
 
@@ -82,6 +85,37 @@ class ExpectNoRowsOf(UnexpectedRowsExpectation):
     def _validate(self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None) -> Any:
         count = int(metrics["unexpected_rows_query.row_count"])
         return {"success": count == 0, "result": {"observed_value": count}}
+
+
+class ExpectColumnsToBeAsToldBy(ExpectNoRowsOf):
+    """Columns hold, row by row, what another table or a query holds under the same names and the same key.
+
+    It finds the columns that differ. Each is one sum over both sides of hashes of the key with the value, so that no
+    rows are sorted or kept, whatever their number: what one side lacks, or holds otherwise, leaves a difference.
+
+    `told_by` is a relation, or a query in brackets.
+    """
+
+    unexpected_rows_query: str = ""
+    key: list[str]
+    columns: list[str]
+    told_by: str
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _written(cls, given: dict[str, Any]) -> dict[str, Any]:  # noqa: N805 - pydantic's validators take the class
+        key = ", ".join(given["key"])
+        read = ", ".join([*given["key"], *given["columns"]])
+        sums = ", ".join(
+            f"sum(side * cast(hash({key}, {column}) as hugeint)) as {column}" for column in given["columns"]
+        )
+        query = f"""
+with both_sides as (
+    select 1 as side, {read} from {{batch}} union all select -1 as side, {read} from {given["told_by"]} as told
+),
+differences as (select {sums} from both_sides)
+select column_name from (unpivot differences on columns(*) into name column_name value difference) as told_apart
+where difference <> 0"""
+        return given | {"unexpected_rows_query": query}
 
 
 class _OverHistory(ExpectNoRowsOf):

@@ -215,7 +215,7 @@ def _result(suite: Suite, rule: Rule, outcome: Any) -> CheckResult:
         raise CheckCrashed(f"suite {suite.name}, rule {rule.name} could not be evaluated: {fault}")
     observed = outcome.result or {}
     failing = observed.get("unexpected_count")
-    if failing is None and (rule.rows_that_break or rule.expect in custom.OVER_HISTORY):
+    if failing is None and (rule.rows_that_break or rule.expect in custom.WITH_A_QUERY):
         failing = observed.get("observed_value")
     if failing is None:
         failing = 0 if outcome.success else 1

@@ -22,6 +22,9 @@ FOLDER = PROJECT_ROOT / "build" / "drills"
 MINUTES = float(os.environ.get("DRILLS_MINUTES", "inf"))
 """For how long a drill takes on cases; it tells of those that were done by then, and goes on when it is run again."""
 
+UNDONE = frozenset({"failure", "missed"})
+"""What an outcome holds of a case that is still to be done."""
+
 Case = TypeVar("Case")
 
 
@@ -51,18 +54,21 @@ class OutcomeRecord:
     def left(self, cases: Mapping[str, Case]) -> Iterator[tuple[str, Case]]:
         """The cases that are still to be drilled, in their order, as long as there is time.
 
-        A case whose outcome was a failure is drilled again.
+        A case whose outcome was a failure, or that was missed, is drilled again.
         """
         known = self.outcomes()
         for name, case in cases.items():
-            if known.get(name, {"failure": ""}).get("failure") is None:
+            if name in known and UNDONE.isdisjoint(known[name]):
                 continue
             if time.monotonic() >= self._deadline:
                 return
             yield name, case
 
     def add(self, case: str, outcome: Mapping[str, Any]) -> None:
-        """Note what became of a case; `failure` in it tells of what should have held and did not."""
+        """Note what became of a case.
+
+        `failure` in it tells of what should have held and did not, `missed` why the case did not come about.
+        """
         line = json.dumps({"code": self.code, "case": case, "outcome": outcome}, ensure_ascii=False)
         with self._path.open("a+b") as record:
             end = record.seek(0, os.SEEK_END)

@@ -47,6 +47,14 @@ def test_a_failure_is_drilled_again_and_its_last_outcome_counts(path: Path) -> N
     assert record.outcomes() == {"a kill": {"step": "raw"}}
 
 
+def test_a_case_that_was_missed_is_still_to_be_done(path: Path) -> None:
+    record = OutcomeRecord(path)
+    record.add("a kill", {"missed": "the night had ended"})
+    assert left(record) == ["a kill", "a full disk", "a clock"]
+    record.add("a kill", {"step": "raw", "exitcode": -9})
+    assert left(record) == ["a full disk", "a clock"]
+
+
 def test_outcomes_of_other_code_do_not_count(path: Path) -> None:
     record = OutcomeRecord(path)
     record.add("a kill", {"step": "raw"})

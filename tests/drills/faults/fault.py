@@ -8,6 +8,7 @@ in `night_process.py`.
 from __future__ import annotations
 
 import random
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,10 @@ from night_process import (
 
 ENDS = r"\(readers still see 2025-12-30_\d{3}\)$"
 """How a night that failed ends what it says."""
-DIES = ""
-"""A night that is not asked to say anything: a starved process may be stopped by the system."""
+DIES = "^$"
+"""What a night says that is killed: nothing."""
+FAILS_SOMEHOW = ""
+"""Anything: a process without memory, or with noise for a file, may be stopped by the system before it can speak."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Fault:
 
     Args:
         name: a sentence, as the table of the drills shows it.
-        says: what the night says, as a regular expression; None where it is to end well all the same.
+        says: what the night says, as a regular expression; None where it is to end well all the same. How its process
+            is to end follows from it.
         damage: done to the shop before the night.
         arrange: done in the night's process, with `arguments`; paths are from the shop's folder, which it runs in.
         heal: what a person does before the next night.
@@ -68,6 +72,17 @@ class Fault:
     heal: OnShop = nothing
     killed_after: float | None = None
     is_short: bool = False
+
+    def is_end(self, exitcode: int | None) -> bool:
+        """Whether a night under this fault may end with this exit code: a fault of another kind is no end of it.
+
+        A night that is killed from outside may have been over by then.
+        """
+        if self.killed_after is not None:
+            return exitcode in (0, -signal.SIGKILL)
+        if self.says == FAILS_SOMEHOW:
+            return exitcode != 0
+        return exitcode == {None: 0, DIES: -signal.SIGKILL}.get(self.says, 1)
 
 
 def kills(count: int, seed: int) -> list[Fault]:
@@ -158,7 +173,7 @@ FAULTS = [
     Fault("what a killed night left of the work files is damaged", None, damage=leave_damaged_work),
     Fault(
         "the work files are damaged between two steps",
-        DIES,
+        FAILS_SOMEHOW,
         arrange=before_step,
         arguments=("marts_checks", scribble_over_work),
     ),
@@ -189,7 +204,7 @@ FAULTS = [
     Fault("the engine may use 4 MB of memory", rf"{ENDS}", damage=little_engine_memory, heal=usual_settings),
     Fault(
         "the process runs out of memory",
-        DIES,
+        FAILS_SOMEHOW,
         arrange=before_step,
         arguments=("dbt_facts", limit_memory, 24_000_000),
     ),

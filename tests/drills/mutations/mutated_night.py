@@ -19,10 +19,11 @@ from corner_shop import NIGHT, CornerShop
 from rules_in_sql import keeps
 
 from dagster_project.checks import suites_of
+from dagster_project.feed_rules import NO_FAULT
 from dagster_project.sources.configured import source_tables
 from dagster_project.sources.contract import column_changes
 from dagster_project.sources.ledger import Load
-from dagster_project.sources.repetition import DELIVERIES, repeated_share, rewritten
+from dagster_project.sources.repetition import DELIVERIES, _most_edits, repeated_share, rewritten
 from expectations.suite import Rule
 
 SUMS = ("fct_customers", "fct_customer_months")
@@ -61,9 +62,20 @@ class MutableNight(BuiltNight):
             for rule in suite.rules
             if f"{suite.layer}.{suite.table}" in built
         ]
+        self._limits = {
+            f"{source}__{table}": chosen.maximum_quarantined_share
+            for source, described in shop.settings().sources.items()
+            for table, chosen in described.tables.items()
+        }
         self._prints = {model: self._fingerprint(model) for model in self._order}
         self._refused = self._refusals()
         self._broken = set(self._broken_rules(self.feeds(), self._order))
+
+    @property
+    def judges(self) -> set[tuple[str, str]]:
+        """The rules of suites that were content with the night, each with its judge."""
+        judges = {(_judge(relation, rule), f"{rule.name} on {relation}") for relation, rule in self._judging}
+        return judges - self._broken
 
     def rows_touched(self, feed: str, query: str) -> int:
         """How many rows of a feed a query over `base.<feed>` makes others, takes away or adds."""
@@ -74,13 +86,27 @@ class MutableNight(BuiltNight):
         [(taken, added)] = self.con.execute(f"select ({less}), ({more})").fetchall()
         return int(max(taken, added))
 
+    def rows_no_longer_said(self, feed: str, query: str) -> int:
+        """How many rows of the delivery before a query over `base.<feed>` changes or takes away."""
+        columns = ", ".join(f'"{name}"' for name in self.columns(feed))
+        [(rows,)] = self.con.execute(
+            f"select count(*) from (select {columns} from ({self._delivery_before(feed)}) "
+            f"except all select {columns} from ({query}))"
+        ).fetchall()
+        return int(rows)
+
+    def edits_allowed(self, feed: str) -> float:
+        """How many rows of the delivery before the door lets the next one edit: the feed repeats itself as usual."""
+        [(rows,)] = self.con.execute(f"select count(*) from ({self._delivery_before(feed)})").fetchall()
+        return _most_edits([(1 - USUALLY_REPEATED.get(feed, 1.0)) * rows] * DELIVERIES, rows)
+
     def noticed(self, feed: str, query: str) -> tuple[list[Noticed], bool]:
         """Who notices that a feed holds what a query over `base.<feed>` makes of it; and whether any fact changes."""
         with self.corrupted(feed, query):
             changed = {f"source.loyalty.raw.{feed}"}
             try:
                 early = self._rebuild(self._early, changed)
-                found = self._at_the_door(feed) + self._refused_more() + self._newly_broken([feed], early)
+                found = self._at_the_door(feed) + self._refused_more(feed) + self._newly_broken([feed], early)
                 is_changed = not set(self._fact_tables).isdisjoint(early)
                 if is_changed and not found:
                     found = self._newly_broken([], self._rebuild(self._late, changed))
@@ -94,8 +120,8 @@ class MutableNight(BuiltNight):
         """The delivery before has all but the last hundredth of the good rows; the feed repeats itself as usual."""
         before, after = self._scratch / "before.parquet", self._scratch / "after.parquet"
         columns = ", ".join(f'"{name}"' for name in self.columns(feed))
-        most = f"_row_number <= 0.99 * (select max(_row_number) from base.{feed})"
-        self.con.execute(f"copy (select {columns} from base.{feed} where {most}) to '{before}' (format parquet)")
+        earlier = f"select {columns} from ({self._delivery_before(feed)})"
+        self.con.execute(f"copy ({earlier}) to '{before}' (format parquet)")
         self.con.execute(f"copy (select {columns} from raw.{feed}) to '{after}' (format parquet)")
         kinds = {name: kind for name, kind, *_ in self.con.execute(f"describe raw.{feed}").fetchall()}
         [(rows, rows_after)] = self.con.execute(
@@ -109,11 +135,26 @@ class MutableNight(BuiltNight):
         changes += rewritten(load, [since] * DELIVERIES)
         return [Noticed("the door", change.kind) for change in changes]
 
-    def _refused_more(self) -> list[Noticed]:
+    @staticmethod
+    def _delivery_before(feed: str) -> str:
+        return f"select * from base.{feed} where _row_number <= 0.99 * (select max(_row_number) from base.{feed})"
+
+    def _refused_more(self, feed: str) -> list[Noticed]:
+        """A row more than before is in the list of work; more than the feed may have there stops the night."""
         refused = self._refusals()
-        return [
-            Noticed("quarantine", reason) for reason, rows in refused.items() if rows > self._refused.get(reason, 0)
-        ]
+        more = [reason for reason, rows in refused.items() if rows > self._refused.get(reason, 0)]
+        by = "quarantine, above the limit" if self._is_above_its_limit(feed, refused) else "quarantine, within it"
+        return [Noticed(by, reason) for reason in more]
+
+    def _is_above_its_limit(self, feed: str, refused: dict[str, int]) -> bool:
+        judges = {f"{model}: " for model in self.judges_of(feed)}
+        count = sum(
+            rows
+            for reason, rows in refused.items()
+            if reason.startswith(tuple(judges)) and not reason.endswith(NO_FAULT)
+        )
+        [(rows,)] = self.con.execute(f"select count(*) from raw.{feed}").fetchall()
+        return bool(judges) and count > self._limits[feed] * rows
 
     def _refusals(self) -> dict[str, int]:
         views = "select view_name from duckdb_views() where schema_name = 'quarantine' order by all"

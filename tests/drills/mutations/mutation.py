@@ -1,7 +1,8 @@
-"""The mutations: about thirty ways in which a source corrupts a feed, each a line of a table.
+"""The mutations: about forty ways in which a source or a model corrupts a table, each a line of a list.
 
-What belongs here: what a mutation makes of a column or of all rows, and which columns it can be made on. What notices
-it is evaluated in `mutated_night.py`. All are deterministic: every tenth row by its number, or all of them.
+What belongs here: what a mutation makes of a column or of all rows, and which columns it can be made on. The queries
+are made in `corruption.py`; what notices is asked in `mutated_night.py` and `judged_tables.py`. All are deterministic:
+every tenth row by its number, or all of them.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ class Kind(enum.Flag):
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way of corrupting a column: an SQL expression, in which `{c}` is the column as text, `{d}` as it is typed.
+    """One way of corrupting a column: an SQL expression, in which `{c}` is the column as text.
 
-    `where` says on which rows, all unless given; `{n}` is the next column of the feed, `{b}` the column one row before.
+    `where` says on which rows, all unless given; `{n}` is the next column of the table, `{b}` the column a row before.
     """
 
     name: str
@@ -39,15 +40,23 @@ class Mutation:
 
 @dataclass(frozen=True)
 class RowMutation:
-    """One way of corrupting all columns of a feed at once: a query over `base` with the feed's `{columns}`."""
+    """One way of corrupting all columns of a table at once: a query over `base`.
+
+    `{shifted}` is each column with the content of the one before, `{some_shifted}` the same in every tenth row;
+    `{days_back}` is 1 on the last day of the table's first date or time, 2 on the day of it before: such a mutation
+    `is_of_days`.
+    """
 
     name: str
     query: str
 
+    @property
+    def is_of_days(self) -> bool:
+        return "{days_back}" in self.query
+
 
 NUMBER = "try_cast({c} as decimal(18, 4))"
 TIME = "try_cast({c} as timestamp)"
-EARLIER = "lag({c}, {distance}) over (order by _row_number)"
 
 MUTATIONS = [
     Mutation("is empty", "null"),
@@ -93,8 +102,12 @@ ROW_MUTATIONS = [
     RowMutation("a tenth of the rows is missing", f"select * from base where not {SOME}"),
     RowMutation("one row in fifty is missing", "select * from base where _row_number % 50 <> 7"),
     RowMutation("there is a header alone", "select * from base where false"),
-    RowMutation("the columns are shifted by one", "select {shifted}, {provenance} from base"),
-    RowMutation("the columns are shifted in a tenth of the rows", "select {some_shifted}, {provenance} from base"),
+    RowMutation("the columns are shifted by one", "select * replace ({shifted}) from base"),
+    RowMutation("the columns are shifted in a tenth of the rows", "select * replace ({some_shifted}) from base"),
+    RowMutation("a business day is missing", "select * from base qualify {days_back} <> 2"),
+    RowMutation(
+        "a business day came twice", "select * from base union all (select * from base qualify {days_back} = 2)"
+    ),
 ]
 
 

@@ -1,7 +1,7 @@
 """The rules of the suites as plain SQL: whether a table keeps them, without the library that judges nights.
 
 A night evaluates its suites through Great Expectations, seconds at a time; a drill judges thousands of tables. That
-both say the same is tested in `test_mutations.py`.
+both say the same is tested in `test_rules_in_sql.py`.
 """
 
 from __future__ import annotations
@@ -23,27 +23,33 @@ def keeps(con: duckdb.DuckDBPyConnection, rule: Rule, relation: str, as_of: dt.d
     Raises:
         KeyError: the rule is of a kind that is not written here yet.
     """
-    query = rule.rows_that_break or over_history(rule, as_of)
+    [(found,)] = con.execute(query_of(rule, relation, as_of)).fetchall()
+    return bool(found)
+
+
+def query_of(rule: Rule, relation: str, as_of: dt.date) -> str:
+    """The query of one truth value: whether a table keeps a rule on a night.
+
+    Raises:
+        KeyError: the rule is of a kind that is not written here yet.
+    """
+    query = rule.rows_that_break or own_query(rule, as_of)
     if query:
         query = query.replace("{batch}", relation).replace(SCRATCH, "")
-        return _number(con, f"select count(*) from ({query})") == 0
+        return f"select count(*) = 0 from ({query})"
     wanted = CONDITIONS[str(rule.expect)](relation, rule.of_night(as_of).arguments)
-    return bool(_number(con, f"select {wanted} from {relation}"))
+    return f"select {wanted} from {relation}"
 
 
-def over_history(rule: Rule, as_of: dt.date) -> str:
-    """The query that a rule over history writes itself; empty for other rules."""
+def own_query(rule: Rule, as_of: dt.date) -> str:
+    """The query that a rule of ours writes itself; empty for other rules."""
     from expectations import custom
 
-    if rule.expect not in custom.OVER_HISTORY:
+    if rule.expect not in custom.WITH_A_QUERY:
         return ""
     kind = "Expect" + "".join(word.capitalize() for word in rule.expect.split("_"))
-    return str(getattr(custom, kind)(**rule.arguments, as_of=f"{as_of}").unexpected_rows_query)
-
-
-def _number(con: duckdb.DuckDBPyConnection, query: str) -> Any:
-    [(found,)] = con.execute(query).fetchall()
-    return found
+    night = {"as_of": f"{as_of}"} if rule.expect in custom.OVER_HISTORY else {}
+    return str(getattr(custom, kind)(**rule.arguments, **night).unexpected_rows_query)
 
 
 def _share(condition: str, arguments: dict[str, Any], among: str = "true") -> str:

@@ -9,36 +9,28 @@ from pathlib import Path
 
 import pytest
 from corner_shop import CornerShop
+from corruption import Case, corruptions, sampled
 from drill_report import IS_LONG, write_section
-from mutated_night import USUALLY_REPEATED, MutableNight, Noticed
-from mutation import MUTATIONS, ROW_MUTATIONS, SOME, Kind, Mutation, RowMutation, kind_of
+from mutated_night import MutableNight, Noticed
 from outcome_record import OutcomeRecord
+from rules_that_bite import write_rules
 
 from dagster_project.sources.repetition import USUAL_EDITS
-from dagster_project.sources.tables import PROVENANCE_COLUMNS
-
-
-@dataclass(frozen=True)
-class Case:
-    """One corruption: of a column, or of all rows."""
-
-    feed: str
-    column: str
-    name: str
-    query: str
-
-    def __str__(self) -> str:
-        return f"{self.feed}.{self.column} {self.name}"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a corruption, and of how many rows it made others."""
+    """What became of a corruption, of how many rows it made others, and how many of the delivery before are gone.
+
+    `allowed` is how many the door lets a delivery edit, by what this feed usually does.
+    """
 
     case: Case
     noticed: list[Noticed]
     changes_facts: bool
     rows: int
+    gone: int
+    allowed: float = 0
 
     @property
     def reason(self) -> str:
@@ -52,7 +44,11 @@ LEAST_NOTICED = 0.95
 LEAST_NOTICED_OF_ALL = 0.9
 REASONS: list[tuple[Callable[[Verdict], bool], str]] = [
     (lambda one: one.rows <= USUAL_EDITS, "no more rows than a person may edit by hand: the feed is that short"),
-    (lambda one: one.case.feed in USUALLY_REPEATED, "fewer rows than the shop itself edits of this feed each night"),
+    (
+        lambda one: 0 < one.gone <= USUAL_EDITS,
+        "of the delivery before, no more rows than a person may edit by hand: the others are new",
+    ),
+    (lambda one: 0 < one.gone <= one.allowed, "fewer rows than the shop itself edits of this feed each night"),
     (lambda one: True, "none: a rule is missing"),
 ]
 """Why nobody noticed: the first that holds."""
@@ -65,57 +61,12 @@ def night(published_shop: CornerShop, tmp_path_factory: pytest.TempPathFactory) 
 
 def cases(night: MutableNight) -> Iterator[Case]:
     for feed in night.feeds():
-        columns = night.columns(feed)
-        kinds = {column: _kind(night, feed, column) for column in columns}
-        for column in columns:
-            for mutation in MUTATIONS:
-                if kinds[column] & mutation.kinds:
-                    yield Case(feed, column, mutation.name, _of_column(feed, columns, column, mutation))
-        for mutation in ROW_MUTATIONS:
-            yield Case(feed, "all columns", mutation.name, _of_rows(feed, columns, mutation))
-
-
-def _kind(night: MutableNight, feed: str, column: str) -> Kind:
-    text = f"nullif(trim(cast({column} as varchar)), '')"
-    [found] = night.con.execute(
-        f"select count({text}), count(distinct {text}), count(try_cast({text} as double)), "
-        f"count(try_cast({text} as timestamp)) from base.{feed}"
-    ).fetchall()
-    return kind_of(*found, column=column)
-
-
-def _of_column(feed: str, columns: dict[str, str], column: str, mutation: Mutation) -> str:
-    names = list(columns)
-    corrupted = mutation.expression.format(
-        c=f"cast({column} as varchar)",
-        n=names[(names.index(column) + 1) % len(names)],
-        b=f"lag(cast({column} as varchar)) over (order by _row_number)",
-    )
-    chosen = f"case when {mutation.where} then cast({corrupted} as varchar) else cast({column} as varchar) end"
-    return f"select * replace (try_cast({chosen} as {columns[column]}) as {column}) from base.{feed}"
-
-
-def _of_rows(feed: str, columns: dict[str, str], mutation: RowMutation) -> str:
-    names = list(columns)
-    shifted = {
-        name: f"try_cast(cast({other} as varchar) as {columns[name]})"
-        for name, other in zip(names, [names[-1], *names[:-1]], strict=True)
-    }
-    parts = {
-        "shifted": ", ".join(f"{text} as {name}" for name, text in shifted.items()),
-        "some_shifted": ", ".join(
-            f"case when {SOME} then {text} else {name} end as {name}" for name, text in shifted.items()
-        ),
-        "provenance": ", ".join(PROVENANCE_COLUMNS),
-    }
-    return f"with base as (from base.{feed}) {mutation.query.format(**parts)}"
+        yield from corruptions(night.con, feed, f"base.{feed}", night.columns(feed))
 
 
 def test_corruptions_of_every_column_are_noticed(night: MutableNight, tmp_path: Path) -> None:
     known = list(cases(night))
-    # every sample is spread over all feeds: where the drill was stopped, too
-    samples = [known[first::EVERY] for first in range(EVERY if IS_LONG else 1)]
-    chosen = {str(case): case for sample in samples for case in sample}
+    chosen = sampled(known, EVERY, IS_LONG)
     record = OutcomeRecord.of("mutations", tmp_path)
     verdicts = judged(chosen, record, night)
     if not verdicts:
@@ -124,6 +75,7 @@ def test_corruptions_of_every_column_are_noticed(night: MutableNight, tmp_path: 
     survivors = [verdict for verdict in harmful if not verdict.noticed]
     plain = [verdict for verdict in harmful if verdict.rows > USUAL_EDITS]
     _write(f"of {len(known):,} corruptions, on code `{record.code}`", verdicts, harmful, plain)
+    write_rules("rules of feeds", [[(found.by, found.rule) for found in one.noticed] for one in harmful], night.judges)
     told = "\n".join(f"{one.case}: {one.rows} rows" for one in survivors)
     assert len(harmful) > len(verdicts) / 2
     assert _share_noticed(plain) >= LEAST_NOTICED, told
@@ -133,13 +85,16 @@ def test_corruptions_of_every_column_are_noticed(night: MutableNight, tmp_path: 
 def judged(chosen: dict[str, Case], record: OutcomeRecord, night: MutableNight) -> list[Verdict]:
     """What became of these corruptions: of those on record, and of those that there is time for."""
     for name, case in record.left(chosen):
-        noticed, changes_facts = night.noticed(case.feed, case.query)
+        noticed, changes_facts = night.noticed(case.table, case.query)
         by = [(found.by, found.rule) for found in noticed]
-        rows = night.rows_touched(case.feed, case.query)
-        record.add(name, {"noticed": by, "changes_facts": changes_facts, "rows": rows})
+        rows = night.rows_touched(case.table, case.query)
+        gone = night.rows_no_longer_said(case.table, case.query)
+        record.add(name, {"noticed": by, "changes_facts": changes_facts, "rows": rows, "gone": gone})
     outcomes = record.outcomes()
     return [
-        Verdict(case, [Noticed(*found) for found in told["noticed"]], told["changes_facts"], told["rows"])
+        Verdict(
+            case, [Noticed(*found) for found in told.pop("noticed")], **told, allowed=night.edits_allowed(case.table)
+        )
         for name, case in chosen.items()
         if (told := outcomes.get(name))
     ]
@@ -164,7 +119,7 @@ def _write(among: str, verdicts: list[Verdict], harmful: list[Verdict], plain: l
         "survivors",
         ["reason", "corruptions", "of"],
         [
-            (reason, len(alike), ", ".join(sorted({one.case.feed.partition("__")[2] for one in alike})))
+            (reason, len(alike), ", ".join(sorted({one.case.table.partition("__")[2] for one in alike})))
             for _, reason in REASONS
             if (alike := [one for one in survivors if one.reason == reason])
         ],
@@ -172,7 +127,7 @@ def _write(among: str, verdicts: list[Verdict], harmful: list[Verdict], plain: l
     write_section(
         "unexplained",
         ["feed", "column", "corruption", "rows"],
-        [(one.case.feed, one.case.column, one.case.name, one.rows) for one in survivors if one.rows > USUAL_EDITS],
+        [(one.case.table, one.case.column, one.case.name, one.rows) for one in survivors if one.rows > USUAL_EDITS],
     )
 
 

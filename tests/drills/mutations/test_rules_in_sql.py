@@ -10,7 +10,7 @@ from corner_shop import NIGHT
 from rules_in_sql import CONDITIONS, keeps
 
 from expectations.runner import run_suites
-from expectations.suite import Rule, Suite, load_suites
+from expectations.suite import LAYERS, Rule, Suite, load_suites
 
 RULES: list[tuple[str, dict[str, Any]]] = [
     ("table_row_count_to_be_between", {"min_value": 20}),
@@ -44,6 +44,18 @@ RULES: list[tuple[str, dict[str, Any]]] = [
     ("column_values_to_be_between", {"column": "number", "min_value": 0, "max_value": 18}),
     ("column_values_to_be_between", {"column": "sometimes", "max_value": 19}),
     ("column_values_to_be_between", {"column": "never", "min_value": 0}),
+    *(
+        ("columns_to_be_as_told_by", {"key": ["number"], "columns": ["sometimes", "code"], "told_by": told_by})
+        for told_by in (
+            "marts.edges",
+            "(select number, cast(sometimes as decimal(18, 4)) as sometimes, code from marts.edges)",
+            "(select number, coalesce(sometimes, 0) as sometimes, code from marts.edges)",
+            "(select 19 - number as number, sometimes, code from marts.edges)",
+            "(select * from marts.edges where number < 19)",
+            "(select * from marts.edges where false)",
+            "(from marts.edges union all from marts.edges)",
+        )
+    ),
 ]
 QUERIES = ["select number from {batch} where number > 18", "select number from {batch} where number > 19"]
 
@@ -71,13 +83,7 @@ def test_sql_and_the_library_agree(tmp_path: Path) -> None:
 
 
 def test_every_kind_of_rule_that_suites_use_is_written_in_sql() -> None:
-    from expectations.custom import OVER_HISTORY
+    from expectations.custom import WITH_A_QUERY
 
-    used = {
-        rule.expect
-        for layer in ("raw", "staging", "intermediate", "marts", "quality")
-        for suite in load_suites(layer)
-        for rule in suite.rules
-        if rule.expect
-    }
-    assert used - OVER_HISTORY <= set(CONDITIONS)
+    used = {rule.expect for layer in LAYERS for suite in load_suites(layer) for rule in suite.rules if rule.expect}
+    assert used - WITH_A_QUERY <= set(CONDITIONS)

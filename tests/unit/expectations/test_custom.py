@@ -216,3 +216,40 @@ def test_the_stability_index_is_that_of_the_formula(build: duckdb.DuckDBPyConnec
             build, tmp_path, "recent_values_to_be_usual", column="channel", over="order_date", is_text=True, limit=limit
         )
         assert found.is_passed is is_passed
+
+
+SECOND_TELLINGS = {
+    "the table itself": ("marts.orders", 0),
+    "a query that says the same": ("(select order_date, amount + 1 - 1 as amount from marts.orders)", 0),
+    "another amount in one row": (
+        "(select order_date, amount + (row_number() over () = 5)::int as amount from marts.orders)", 1,
+    ),
+    "a row that is missing": ("(select * from marts.orders where order_date > date '2025-10-01')", 1),
+    "a row twice": ("(from marts.orders union all (from marts.orders limit 1))", 1),
+    "no rows": ("(from marts.orders where false)", 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SECOND_TELLINGS)
+def test_columns_are_compared_with_a_second_telling_of_them(
+    build: duckdb.DuckDBPyConnection, tmp_path: Path, case: str
+) -> None:
+    told_by, differing = SECOND_TELLINGS[case]
+    found = judged(build, tmp_path, "columns_to_be_as_told_by", key=["order_date"], columns=["amount"], told_by=told_by)
+    assert (found.is_passed, found.failing_rows) == (differing == 0, differing)
+
+
+def test_the_columns_that_differ_are_counted(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    told_by = "(select order_date, amount, amount + 1 as higher, amount as same from marts.orders)"
+    build.execute(
+        "create or replace table marts.orders as select *, amount as higher, amount as same from marts.orders"
+    )
+    found = judged(
+        build,
+        tmp_path,
+        "columns_to_be_as_told_by",
+        key=["order_date"],
+        columns=["amount", "higher", "same"],
+        told_by=told_by,
+    )
+    assert (found.failing_rows, found.observed) == (1, "observed 1")

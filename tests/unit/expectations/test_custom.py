@@ -166,8 +166,8 @@ COUNTS = {
     "24 that came twice": (24, 48, False),
     "forty that are gone": (40, 0, False),
 }
-"""Rows of a usual day, of one day, and whether that is usual. By hand: 2 (sqrt(n + 3/8) - sqrt(u + 3/8)) exceeds 4 from 7
-to 0 on (4.21; of six 3.83), and from 24 to 48 on (4.04; of 23 to 46 it is 3.95)."""
+"""Rows of a usual day, of one day, and whether that is usual. By hand: 2 (sqrt(n + 3/8) - sqrt(u + 3/8)) exceeds 4
+from 7 to 0 on (4.21; of six 3.83), and from 24 to 48 on (4.04; of 23 to 46 it is 3.95)."""
 
 
 def days_back(con: duckdb.DuckDBPyConnection, counts: Iterable[int], **arguments: Any) -> list[int]:

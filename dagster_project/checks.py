@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from dagster_project.catalogue import describe_table, own_table
 from dagster_project.entity_suites import suites_of_staged, suites_of_standard
-from dagster_project.feed_rules import column_rules, quarantine_rules
+from dagster_project.feed_rules import column_rules, quarantine_rules, with_rhythms
 from dagster_project.keyed_hashes import set_keys
 from dagster_project.partitions import WAREHOUSE_POOL, as_of_of
 from dagster_project.settings import Settings
@@ -58,7 +58,7 @@ def suites_of(layer: str, settings: Settings) -> list[Suite]:
     if layer == "quality":
         return [_with_rules_of_feeds(suite, settings) for suite in load_suites(layer)]
     if layer == "staging":
-        return suites_of_staged(load_suites(layer), settings)
+        return with_rhythms(suites_of_staged(load_suites(layer), settings), settings)
     if layer != "raw":
         return load_suites(layer)
     feeds = {

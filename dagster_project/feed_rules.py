@@ -6,12 +6,15 @@ evaluating it (`expectations.runner`), and rules that hold for every shop (`expe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from dagster_project.settings import Settings
 from dagster_project.source_settings import Feed
 from dagster_project.sql_text import quoted_identifier
-from expectations.suite import Rule
+from dagster_project.staged_feeds import StagedFeed, staged_feeds
+from expectations.suite import Rule, Suite
 
 NO_FAULT = ("a later row stands", "deleted at the source")  # how staging ends the reason of a row that was good once
 
@@ -75,6 +78,40 @@ def column_rules(feed: Feed) -> tuple[Rule, ...]:
             f"regexp_matches(concat_ws(' ', {', '.join(texts)}), '{DAMAGED}')",
         ),
     )
+
+
+def with_rhythms(suites: Iterable[Suite], settings: Settings) -> list[Suite]:
+    """The suites of staging models with what each feed's own rhythm lets expect; a model without a suite gets one."""
+    rules = {
+        staged.model: rhythm_rules(staged, settings.business.time_zone)
+        for staged in staged_feeds(settings)
+        if staged.happened_at is not None
+    }
+    told = [replace(suite, rules=(*suite.rules, *rules.pop(suite.table, ()))) for suite in suites]
+    return [*told, *(Suite("staging", model, its) for model, its in rules.items())]
+
+
+def rhythm_rules(staged: StagedFeed, time_zone: str) -> tuple[Rule, ...]:
+    """What holds of the days of any feed that has a time: about as many rows as usual, and no unusual silence.
+
+    A feed that may bring nothing for some days, by its `stale_after_hours`, is not missed before they are over.
+    """
+    lag_days = math.ceil((staged.feed.stale_after_hours or 0) / 24)
+    days = {"column": staged.happened_at, "time_zone": time_zone}
+    return (
+        Rule(
+            "rows_of_each_day_are_as_many_as_usual",
+            "A day that is missing or came twice moves every rate of this feed; look for its file before the numbers "
+            "are used. A sale, a strike or a closed day looks alike: then nothing is to be done.",
+            "warning", "loyalty", "daily_rows_to_be_usual", arguments={**days, "may_lag_days": lag_days},
+        ),
+        Rule(
+            "rows_have_not_fallen_silent",
+            "A feed that stopped looks like customers who stopped; see when its last delivery came, and ask its source "
+            "before reading any rate that rests on it.",
+            "warning", "loyalty", "last_row_to_be_recent", arguments={**days, "minimum_days": max(3, lag_days)},
+        ),
+    )  # fmt: skip
 
 
 def _of_most_rows(name: str, why: str, condition: str) -> Rule:

@@ -55,6 +55,11 @@ DRIFTED = (
     "a code or a mapping changed, correct the staging model, then `loyalty run`; where the customers did, trust "
     "forecasts less for a while."
 )
+TOLD_TWICE = (
+    "Two tables tell the same differently: {table} and the one that this rule of expectations/suites/{suite}.yml names. "
+    "Compare the two by their key (`loyalty query`, or the working files where the night was stopped), tell the owner "
+    "({owner}), and use neither until they agree; `loyalty run` after the fix."
+)
 REFUSED = (
     "`loyalty quarantine list` says what is refused and why: correct the file, the settings or the staging model, then "
     "`loyalty quarantine replay`."
@@ -62,9 +67,12 @@ REFUSED = (
 OF_LAYER = {
     "raw": RAW, "staging": STAGED, "intermediate": BUILT, "marts": BUILT, "models": COUNTED, "quality": COUNTED,
 }  # fmt: skip
-OVER_HISTORY = {
-    "last_row_to_be_recent": SILENT, "daily_rows_to_be_usual": DAILY, "recent_values_to_be_usual": DRIFTED,
-}  # fmt: skip
+OF_OWN_KIND = {
+    "last_row_to_be_recent": SILENT,
+    "daily_rows_to_be_usual": DAILY,
+    "recent_values_to_be_usual": DRIFTED,
+    "columns_to_be_as_told_by": TOLD_TWICE,
+}
 OF_KIND = {
     **{("marts", kind): REPEATING for kind in REPEATED},
     **{("marts", kind): CODED for kind in CONDITIONS if kind.endswith("in_set")},
@@ -83,9 +91,7 @@ def cure_of(suite: Suite, rule: Rule) -> str:
     kind = str(rule.expect)
     is_counted = suite.layer == "marts" and not suite.table.startswith(OF_LANDED_ROWS)
     layer = "models" if is_counted else suite.layer
-    general = (
-        OF_TABLE.get((layer, suite.table)) or OVER_HISTORY.get(kind) or OF_KIND.get((layer, kind), OF_LAYER[layer])
-    )
+    general = OF_TABLE.get((layer, suite.table)) or OF_OWN_KIND.get(kind) or OF_KIND.get((layer, kind), OF_LAYER[layer])
     cure = rule.cure or general.format(
         table=suite.table, feed=suite.table.replace("__", ".", 1), owner=rule.owner, suite=suite.name
     )

@@ -29,6 +29,8 @@ OVER_HISTORY = frozenset({"daily_rows_to_be_usual", "last_row_to_be_recent", "re
 WITH_A_QUERY = OVER_HISTORY | {"columns_to_be_as_told_by"}
 """Those that write a query of their own, and count what it finds."""
 DATE = r"^\d{4}-\d{2}-\d{2}$"
+NAME = r"^[a-z_][a-z0-9_]*$"
+YEAR, SEASON_DAYS = 365, 7
 
 
 class RowsWhere(TableMetricProvider):
@@ -119,10 +121,14 @@ where difference <> 0"""
 
 
 class _OverHistory(ExpectNoRowsOf):
-    """An expectation that writes its own query, from the night's as-of on."""
+    """An expectation that writes its own query, from the night's as-of on.
+
+    `column` is a business day, or an instant in UTC where `time_zone` says of which zone its day is to be.
+    """
 
     unexpected_rows_query: str = ""
-    column: str = pydantic.Field(regex=r"^[a-z_][a-z0-9_]*$")
+    column: str = pydantic.Field(regex=NAME)
+    time_zone: str | None = pydantic.Field(default=None, regex=r"^[A-Za-z0-9_+/-]+$")
     as_of: str = pydantic.Field(regex=DATE)
 
     @pydantic.root_validator(skip_on_failure=True)
@@ -134,72 +140,122 @@ class _OverHistory(ExpectNoRowsOf):
         raise NotImplementedError
 
 
+def _day_of(column: str, time_zone: str | None) -> str:
+    moment = f"timezone('{time_zone}', timezone('UTC', {column}))" if time_zone else column
+    return f"cast({moment} as date)"
+
+
 class ExpectDailyRowsToBeUsual(_OverHistory):
     """Each of the last `days` business days has about as many rows as the same weekday in the `weeks` before it.
 
-    A day is unusual when it lies more than `limit` robust standard deviations from the median of those weekdays: 1.4826
-    median absolute deviations, and no less than the root of the median, which is what chance alone does to a count.
+    Counts are compared by their roots, 2 sqrt(n + 3/8), which chance alone moves by one whatever their size (Anscombe
+    1948). So it is seen both that a small count is gone and that it came twice. Usual is the median of the weekdays; a
+    day's surprise is its distance from that. It is unusual where it exceeds `limit` times the feed's own: 1.4826 median
+    surprises of the `spread_days` before it, and no less than one.
+
+    A season is no alarm: within a week of the same day of the year before no day was as unusual in the same direction.
+    Nor is a lag: of the last `may_lag_days` those after the last row are not judged. A table is judged after `weeks`
+    and half of `spread_days`, and while it has rows on at least half of its days.
     """
 
     days: int = 14
     weeks: int = 8
-    limit: float = 8
+    spread_days: int = 56
+    limit: float = 4
+    may_lag_days: int = 0
 
     @classmethod
     def _query(cls, **given: Any) -> str:
+        as_of = f"cast('{given['as_of']}' as date)"
+        weeks, spread_days, limit = given["weeks"], given["spread_days"], given["limit"]
+        history = given["days"] + YEAR + SEASON_DAYS + spread_days + 7 * weeks
         return f"""
-with last_day as (select cast('{given["as_of"]}' as date) as as_of),
-daily as (
-    select {given["column"]} as day_date, count(*) as count_rows
-    from {{batch}} where {given["column"]} <= cast('{given["as_of"]}' as date) group by {given["column"]}
+with daily as (
+    select {_day_of(given["column"], given["time_zone"])} as day_date, count(*) as count_rows
+    from {{batch}} where {given["column"]} is not null group by 1
 ),
-bounds as (select min(day_date) as first_date from daily),
-judged as (
-    select days.day_date, coalesce(own.count_rows, 0) as count_rows,
-        median(coalesce(past.count_rows, 0)) as usual_rows,
-        mad(coalesce(past.count_rows, 0)) as spread_rows
+bounds as (
+    select greatest(min(day_date), {as_of} - {history}) as first_date, max(day_date) as last_date
+    from daily where day_date <= {as_of}
+),
+days as (
+    select spine.day_date, coalesce(daily.count_rows, 0) as count_rows
     from (
-        select as_of - cast(back as integer) as day_date from last_day cross join range({given["days"]}) as backs (back)
-    ) as days
-    cross join range(1, {given["weeks"] + 1}) as weeks (week)
-    cross join bounds
-    left join daily as own on days.day_date = own.day_date
-    left join daily as past on past.day_date = days.day_date - 7 * cast(weeks.week as integer)
-    where days.day_date - 7 * {given["weeks"]} >= bounds.first_date
-    group by days.day_date, own.count_rows
+        select cast(first_date + cast(place as integer) as date) as day_date
+        from bounds cross join range({history + 1}) as places (place)
+    ) as spine
+    left join daily on spine.day_date = daily.day_date
+    where spine.day_date <= {as_of}
+),
+usual as (
+    select day_date, count_rows, median(count_rows) over weekdays as usual_rows, count(*) over weekdays as count_weeks
+    from days
+    window weekdays as (
+        partition by dayofweek(day_date) order by day_date rows between {weeks} preceding and 1 preceding
+    )
+),
+surprises as (
+    select day_date, count_rows, 2 * (sqrt(count_rows + 0.375) - sqrt(usual_rows + 0.375)) as surprise
+    from usual where count_weeks = {weeks}
+),
+spreads as (
+    select day_date, surprise, median(abs(surprise)) over days_before as usual_surprise,
+        count(*) over days_before as count_days, avg(least(count_rows, 1)) over days_before as share_of_days
+    from surprises
+    window days_before as (order by day_date rows between {spread_days} preceding and 1 preceding)
+),
+unusual as (
+    select day_date, sign(surprise) as direction from spreads
+    where count_days >= {spread_days} / 2 and share_of_days >= 0.5
+        and abs(surprise) > {limit} * greatest(1, 1.4826 * usual_surprise)
 )
-select day_date from judged
-where abs(count_rows - usual_rows) > {given["limit"]} * greatest(1.4826 * spread_rows, sqrt(usual_rows), 1)"""
+select day_date from unusual cross join bounds
+where day_date > {as_of} - {given["days"]}
+    and (day_date <= last_date or day_date <= {as_of} - {given["may_lag_days"]})
+    and not exists (
+        select 1 from unusual as before
+        where before.direction = unusual.direction
+            and abs(unusual.day_date - {YEAR} - before.day_date) <= {SEASON_DAYS}
+    )"""
 
 
 class ExpectLastRowToBeRecent(_OverHistory):
     """The table has been silent for no longer than `multiple` times its longest silence of the year before, in days.
 
-    A table that never had rows is no feed that fell silent; a weekly feed is silent for six days each week.
+    A silence more than that multiple of the next longest is taken for an earlier fault and does not count. Fewer than
+    `minimum_silences` in the year are filled up from the two years before; where they are still too few, the table has
+    no rhythm to leave. A weekly feed is silent for six days each week.
     """
 
     multiple: float = 2
-    days: int = 365
+    days: int = YEAR
     minimum_days: int = 3
+    minimum_silences: int = 8
 
     @classmethod
     def _query(cls, **given: Any) -> str:
+        as_of = f"cast('{given['as_of']}' as date)"
         return f"""
 with told_days as (
-    select distinct {given["column"]} as day_date from {{batch}}
-    where {given["column"]} <= cast('{given["as_of"]}' as date)
-        and {given["column"]} > cast('{given["as_of"]}' as date) - 3 * {given["days"]}
+    select distinct {_day_of(given["column"], given["time_zone"])} as day_date from {{batch}}
+    where {given["column"]} is not null
 ),
 silences as (
-    select day_date, day_date - lag(day_date) over (order by day_date) as gap_days from told_days
+    select day_date, day_date - lag(day_date) over (order by day_date) as gap_days,
+        row_number() over (order by day_date desc) as place
+    from told_days where day_date <= {as_of} and day_date > {as_of} - 3 * {given["days"]}
+),
+longest as (
+    select max(gap_days, 2) as gaps, count(*) as count_silences from silences
+    where gap_days is not null and (day_date > {as_of} - {given["days"]} or place <= {given["minimum_silences"]})
 )
-select last_date from (
-    select max(day_date) as last_date,
-        max(gap_days) filter (where day_date > cast('{given["as_of"]}' as date) - {given["days"]}) as longest_gap_days
-    from silences
-) as silence
-where cast('{given["as_of"]}' as date) - last_date
-    > greatest({given["minimum_days"]}, {given["multiple"]} * coalesce(longest_gap_days, 0))"""
+select last_date from (select max(day_date) as last_date from silences) as silence cross join longest
+where count_silences >= {given["minimum_silences"]}
+    and {as_of} - last_date > greatest(
+        {given["minimum_days"]},
+        {given["multiple"]}
+        * case when gaps[1] > {given["multiple"]} * gaps[2] then gaps[2] else gaps[1] end
+    )"""
 
 
 class ExpectRecentValuesToBeUsual(_OverHistory):
@@ -211,7 +267,7 @@ class ExpectRecentValuesToBeUsual(_OverHistory):
     allowed.
     """
 
-    over: str = pydantic.Field(regex=r"^[a-z_][a-z0-9_]*$")
+    over: str = pydantic.Field(regex=NAME)
     days: int = 28
     limit: float = 0.25
     minimum_rows: int = 200

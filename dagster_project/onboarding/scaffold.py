@@ -26,6 +26,7 @@ from dagster_project.onboarding.origins import Origin
 from dagster_project.onboarding.profiling import Profile, day_range, profile, scores_by_question
 from dagster_project.onboarding.shop import FeedPlan, plan_feed
 from dagster_project.onboarding.staging_models import described, environment, staging_models
+from dagster_project.onboarding.vocabulary import has_codes
 from dagster_project.sources.tables import SourceError
 
 _WHOSE = {"customers": ("account", "customer_id"), "contacts": ("account", "customer_id"),
@@ -232,19 +233,34 @@ def _told(found: Findings) -> dict[str, Any]:
 
 
 def _table_settings(feed: FeedPlan) -> dict[str, Any]:
-    """What the settings say of a table: how it is found, what names and dates its rows, what must be there."""
+    """What the settings say of a table: how it is found, what names and dates its rows, what must be there.
+
+    Which of its columns hold codes is said, so that a new one is told at the door.
+    """
     sample, columns = feed.guess.profile.sample, [column.sent for column in feed.columns.values()]
     told = dict(sample.described)
     if cursor := cursor_of(feed):
         told["cursor"] = cursor
     identifiers = identifiers_of(feed)
     told["columns"] = columns + [name for name in identifiers if name not in columns]
+    if enumerations := _enumerations(feed):
+        told["enumerations"] = enumerations
     if identifiers:
         told["identifiers"] = identifiers
     if identifiers and feed.table in _WHOSE:
         kind, role = _WHOSE[feed.table]
         told["identifies"] = {kind: feed.columns[role].sent}
     return told
+
+
+def _enumerations(feed: FeedPlan) -> list[str]:
+    """The columns of codes that models tell apart, few in the sample: of a new code they would know nothing."""
+    matches, name = feed.guess.matches, feed.guess.feed.name
+    return [
+        column.sent
+        for role, column in feed.columns.items()
+        if has_codes(role, name) and role in matches and matches[role].column.codes
+    ]
 
 
 def checked_business(name: str, time_zone: str, currency: str) -> Business:

@@ -27,7 +27,7 @@ import pandas as pd
 from dagster_project.modelling.histories import FloatArray
 from dagster_project.modelling.ledger.calibration import MINIMUM_CUSTOMERS, calibrations
 from dagster_project.modelling.ledger.evenings import CALIBRATION_DAYS
-from dagster_project.modelling.ledger.predictions import OF_CUSTOMER
+from dagster_project.modelling.ledger.predictions import INPUTS, OF_CUSTOMER
 
 MODEL_DRIFT = {
     "as_of_date": "date not null",
@@ -44,7 +44,10 @@ MODEL_DRIFT = {
     "usual_spread": "double",
     "is_alarming": "boolean not null",
 }
-SUBJECTS = {"days_since_last_order": "input", "orders_predicted": "prediction", "no_order_predicted": "prediction"}
+SUBJECTS = {
+    **dict.fromkeys(INPUTS, "input"),
+    **dict.fromkeys(("orders_predicted", "no_order_predicted", "net_predicted"), "prediction"),
+}
 EVENINGS_BACK = 3
 COUNT_BINS = 10
 GREAT_PSI, GREAT_PSI_OF_ANY_SEASON = 0.25, 1.0
@@ -103,9 +106,9 @@ def _moves(connection: duckdb.DuckDBPyConnection, evenings: Sequence[dt.date]) -
 
 
 def _seen(connection: duckdb.DuckDBPyConnection, evening: dt.date) -> dict[str, FloatArray]:
-    """What was known and predicted of the active customers of an evening: each subject sorted."""
-    found = connection.execute(_SEEN, {"evening": evening}).fetchnumpy()
-    return {subject: np.sort(np.asarray(found[subject], dtype=np.float64)) for subject in SUBJECTS}
+    """What was known and predicted of the active customers of an evening: each subject sorted, without the unknown."""
+    found = connection.execute(_SEEN, {"evening": evening}).df()
+    return {subject: np.sort(found[subject].dropna().to_numpy(dtype=np.float64)) for subject in SUBJECTS}
 
 
 def stability_index(then: FloatArray, now: FloatArray) -> float | None:

@@ -44,6 +44,17 @@ COUNT_DRAWS = 2_000
 SEED = 11
 NEWCOMERS = "level_trend_season"
 OF_CUSTOMER, OF_SHOP, OF_NEW, OF_ALL = "customer", "existing_customers", "new_customers", "all_customers"
+INPUTS = {
+    "days_since_last_order": "bigint",
+    "count_repeat_occasions": "bigint",
+    "observed_share": "double",
+    "mean_occasion_net": "double",
+}
+"""What the purchase and spend models are told of a customer: recency, frequency, age and spend.
+
+Age as a share of the shop's records: where these begin in the middle of the shop's life, everybody grows older with
+them, which is no change. In days it rang on 17 of 32 distances of Online Retail II, as a share on none.
+"""
 COLUMNS = {
     "predicted_date": "date",
     "horizon_days": "integer",
@@ -54,7 +65,7 @@ COLUMNS = {
     "is_active": "boolean",
     "is_followed": "boolean",
     "is_loyal": "boolean",
-    "days_since_last_order": "bigint",
+    **INPUTS,
     **{f"{what}_{kind}": "double" for what in ("orders", "net") for kind in ("predicted", "low", "high", *NAIVE)},
     "no_order_predicted": "double",
     "orders_level_error": "double",
@@ -138,13 +149,17 @@ def evening_predictions(
     shapes = Intervals() if grade is None else Intervals.fit(grade.forecast, grade.orders, grade.net)
     followed = followed_customers(features["customer_key"], settings.followed_customers)
     active = is_active(features, settings.churn_horizon_days)
-    since = (features["days_observed"] - features["days_first_to_last_order"]).to_numpy(dtype=np.float64)
+    observed = features["days_observed"]
+    told = features.assign(
+        days_since_last_order=observed - features["days_first_to_last_order"], observed_share=observed / observed.max()
+    )
     frames = []
     for place, days in enumerate(settings.horizons_days):
         said = intervals.Forecast.of(orders[:, place], none[:, place], net[:, place])
         rows = _described(evening, days, speakers, len(features))
         rows["part"], rows["customer_key"] = OF_CUSTOMER, features["customer_key"].to_numpy()
-        rows["is_active"], rows["is_followed"], rows["days_since_last_order"] = active, followed, since
+        rows["is_active"], rows["is_followed"] = active, followed
+        rows = rows.assign(**{name: told[name].to_numpy(dtype=np.float64) for name in INPUTS})
         rows["is_loyal"] = features["is_loyal"].to_numpy()
         rows["orders_predicted"], rows["net_predicted"] = said.orders, said.net
         rows["no_order_predicted"] = said.no_order
@@ -259,7 +274,7 @@ def _total(
     factors = {"orders": of_orders, "net": of_orders * of_spend}
     variances = dict(zip(("orders", "net"), shapes.outcomes.variances(said), strict=True))
     total = rows.iloc[:1].assign(part=OF_SHOP, customer_key=None, is_active=True, is_followed=True, is_loyal=False)
-    total = total.assign(no_order_predicted=np.nan, days_since_last_order=np.nan, **dict.fromkeys(WAIT_COLUMNS, np.nan))
+    total = total.assign(**dict.fromkeys(("no_order_predicted", *INPUTS, *WAIT_COLUMNS), np.nan))
     drawn = {}
     for what, factor in factors.items():
         for name in ("predicted", *NAIVE):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 from dagster_project.feed_rules import column_rules
@@ -154,8 +155,81 @@ def test_rows_of_a_day_are_compared_with_the_weeks_before(
 ) -> None:
     change, is_passed = VOLUMES[case]
     build.execute(change)
-    found = judged(build, tmp_path, "daily_rows_to_be_usual", column="order_date", limit=5)
+    found = judged(build, tmp_path, "daily_rows_to_be_usual", column="order_date")
     assert (found.is_passed, found.failing_rows) == (is_passed, 0 if is_passed else 1)
+
+
+COUNTS = {
+    "six that are gone, which chance may do": (6, 0, True),
+    "seven that are gone": (7, 0, False),
+    "23 that came twice, which chance may do": (23, 46, True),
+    "24 that came twice": (24, 48, False),
+    "forty that are gone": (40, 0, False),
+}
+"""Rows of a usual day, of one day, and whether that is usual. By hand: 2 (sqrt(n + 3/8) - sqrt(u + 3/8)) exceeds 4
+from 7 to 0 on (4.21; of six 3.83), and from 24 to 48 on (4.04; of 23 to 46 it is 3.95)."""
+
+
+def days_back(con: duckdb.DuckDBPyConnection, counts: Iterable[int], **arguments: Any) -> list[int]:
+    """The days that are unusual, counted back from the as-of, where so many rows came 0, 1, 2, ... days before it."""
+    from expectations.custom import ExpectDailyRowsToBeUsual
+
+    con.execute(
+        "create or replace temp table told as select cast(? as date) - cast(place - 1 as integer) as day_date "
+        "from (select unnest(?) as count_rows, generate_subscripts(?, 1) as place), range(5000) as t (n) "
+        "where n < count_rows",
+        [AS_OF, counts, counts],
+    )
+    rule = ExpectDailyRowsToBeUsual(column="day_date", as_of=f"{AS_OF}", **arguments)
+    found = con.execute(str(rule.unexpected_rows_query).replace("{batch}", "told")).fetchall()
+    return sorted((AS_OF - day).days for (day,) in found)
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as con:
+        yield con
+
+
+@pytest.mark.parametrize("case", COUNTS)
+def test_a_day_is_unusual_beyond_four_surprises(memory: duckdb.DuckDBPyConnection, case: str) -> None:
+    usual, count, is_usual = COUNTS[case]
+    assert days_back(memory, [usual] * 3 + [count] + [usual] * 200) == ([] if is_usual else [3])
+
+
+def test_a_day_is_compared_with_its_own_weekday(memory: duckdb.DuckDBPyConnection) -> None:
+    """A shop that is closed on Saturdays, and was on one Wednesday: the thirtieth of December 2025 is a Tuesday."""
+    weeks = [0 if (AS_OF - dt.timedelta(back)).weekday() == 5 else 40 for back in range(200)]
+    assert days_back(memory, weeks) == []
+    assert days_back(memory, [0 if back == 7 else count for back, count in enumerate(weeks)]) == [7]
+
+
+def test_what_happened_in_the_same_week_of_the_year_before_is_a_season(memory: duckdb.DuckDBPyConnection) -> None:
+    closed = [0 if back in (5, 6) else 40 for back in range(600)]
+    assert days_back(memory, closed) == [5, 6]
+    assert days_back(memory, [0 if back == 369 else count for back, count in enumerate(closed)]) == []
+    busy = [400 if back == 369 else count for back, count in enumerate(closed)]
+    assert days_back(memory, busy) == [5, 6], "a day that was fuller is no excuse for one that is empty"
+
+
+def test_a_feed_that_may_lag_is_not_missed_before_it_is_due(memory: duckdb.DuckDBPyConnection) -> None:
+    weekly = [0] * 5 + [40] * 200
+    assert days_back(memory, weekly) == [0, 1, 2, 3, 4]
+    assert days_back(memory, weekly, may_lag_days=3) == [3, 4]
+    assert days_back(memory, weekly, may_lag_days=7) == []
+    assert days_back(memory, [40, 40, 0, *weekly], may_lag_days=7) == [2, 3, 4, 5, 6, 7], "a hole is no lag"
+
+
+def test_a_feed_that_comes_now_and_then_has_no_usual_day(memory: duckdb.DuckDBPyConnection) -> None:
+    assert days_back(memory, [5000 if back % 30 == 0 else 0 for back in range(600)]) == []
+
+
+def test_chance_rings_once_in_a_thousand_days_at_most(memory: duckdb.DuckDBPyConnection) -> None:
+    """Counts of Poisson, and of four times its variance, over 1,000 days each."""
+    chance = np.random.default_rng(1)
+    drawn = [chance.poisson(mean, 1112) for mean in (8, 40)]
+    drawn += [chance.negative_binomial(mean / 3, 0.25, 1112) for mean in (40, 400)]
+    assert sum(len(days_back(memory, counts.tolist(), days=1000)) for counts in drawn) <= 4
 
 
 SILENCES = {
@@ -168,6 +242,18 @@ SILENCES = {
         "delete from marts.orders where dayofweek(order_date) <> 6 or order_date > date '2025-12-13'", False,
     ),
     "a table that never had rows": ("delete from marts.orders", True),
+    "a monthly feed within the month": ("delete from marts.orders where day(order_date) <> 8", True),
+    "a monthly feed that missed two": (
+        "delete from marts.orders where day(order_date) <> 8 or order_date > date '2025-10-08'", False,
+    ),
+    "a feed of three days in all, which has no rhythm": (
+        "delete from marts.orders where order_date not in "
+        "(date '2024-12-01', date '2025-01-01', date '2025-02-01')", True,
+    ),
+    "a silence no longer than an earlier outage": (
+        "delete from marts.orders where order_date > date '2025-12-21' "
+        "or order_date between date '2025-06-01' and date '2025-06-15'", False,
+    ),
 }  # fmt: skip
 
 

@@ -73,6 +73,8 @@ def test_suites_and_settings_are_readable_by_those_who_read_them(tmp_path: Path)
     assert settings["sources"]["shop"]["tables"]["orders"]["columns"] == [
         "order_id", "customer_id", "order_date", "status", "total",
     ]  # fmt: skip
+    tables = load_settings(tmp_path / "shop" / "loyalty.yaml").sources["shop"].tables
+    assert tables["orders"].enumerations == ("status",), "a new status is told at the door"
     assert all(path.exists() for path in made.written)
 
 

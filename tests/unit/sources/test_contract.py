@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from source_cases import FIRST_NIGHT, Rows
 
+from dagster_project.settings import DEFAULT_CONFIG, load_settings
+from dagster_project.sources.configured import source_tables
 from dagster_project.sources.contract import ContractBroken, column_changes
 from dagster_project.sources.landing import land
 from dagster_project.sources.ledger import Load, read_ledger
@@ -148,6 +150,20 @@ def test_a_new_code_is_told_and_one_that_was_ever_landed_is_not(orders: SourceTa
         deliver(table, f"order_id,status\n{rows}")
         told.append([change.text for change in land(table, landing, FIRST_NIGHT + timedelta(days=day)).changes])
     assert told == [[], ["column 'status' has new values: 'lost'"], []]
+
+
+def test_the_built_in_shop_tells_a_new_status(shop: Path, landing: Path, tmp_path: Path) -> None:
+    declared = source_tables(load_settings(DEFAULT_CONFIG, home=tmp_path))
+    [table] = [replace(one, folder=shop) for one in declared if (one.source, one.table) == ("demo", "orders")]
+    row = dict.fromkeys(table.columns, "") | {"order_id": "o1", "status": "delivered", "payment_status": "paid"}
+    header = ",".join(table.columns)
+    deliver(table, f"{header}\n{','.join(row.values())}\n")
+    assert land(table, landing, FIRST_NIGHT).changes == ()
+    lost = row | {"order_id": "o2", "status": "lost_at_sea"}
+    deliver(table, f"{header}\n{','.join(row.values())}\n{','.join(lost.values())}\n")
+    assert [change.text for change in land(table, landing, SECOND_NIGHT).changes] == [
+        "column 'status' has new values: 'lost_at_sea'"
+    ]
 
 
 def test_what_does_not_look_like_a_code_is_not_quoted(orders: SourceTable, landing: Path) -> None:

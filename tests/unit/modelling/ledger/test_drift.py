@@ -25,6 +25,7 @@ from dagster_project.modelling.ledger.drift import (
     GREAT_KS_OF_ANY_SEASON,
     GREAT_PSI,
     GREAT_PSI_OF_ANY_SEASON,
+    SUBJECTS,
     largest_distance,
     model_drift,
     stability_index,
@@ -124,10 +125,10 @@ def test_a_steady_shop_is_quiet_and_a_changed_one_rings(night):
     quiet = night.drift.query("measure != 'calibration_slope'")
     assert quiet["measure"].value_counts().to_dict() == {
         "calibration_level": 4,
-        "psi_of_prediction": 2,
-        "ks_of_prediction": 2,
-        "psi_of_input": 1,
-        "ks_of_input": 1,
+        "psi_of_prediction": 3,
+        "ks_of_prediction": 3,
+        "psi_of_input": 4,
+        "ks_of_input": 4,
     }
     assert not quiet["is_alarming"].any()
     con.execute("begin")
@@ -139,6 +140,25 @@ def test_a_steady_shop_is_quiet_and_a_changed_one_rings(night):
     assert changed.loc[("psi_of_prediction", "orders_predicted"), "is_alarming"]
     assert changed.loc[("ks_of_prediction", "orders_predicted"), "is_alarming"]
     assert not changed.xs("days_since_last_order", level="subject")["is_alarming"].any()
+
+
+@pytest.mark.parametrize(
+    ("subject", "change"),
+    [
+        ("count_repeat_occasions", "count_repeat_occasions + 5"),
+        ("observed_share", "observed_share / 3"),
+        ("mean_occasion_net", "mean_occasion_net * 100"),
+        ("net_predicted", "net_predicted * 100"),
+    ],
+)
+def test_what_models_are_told_and_the_money_that_they_say_ring_alone(night, subject, change):
+    con, evenings = night.reading.connection, list(night.evenings)
+    con.execute("begin")
+    con.execute(f"update ledger_predictions set {subject} = {change} where predicted_date = ?", [evenings[-1]])
+    changed = model_drift(con, evenings, night.reading.as_of).query("is_alarming")
+    con.execute("rollback")
+    assert set(changed["subject"]) == {subject}
+    assert set(changed["measure"].str[:3]) == {"psi", "ks_"}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -176,8 +196,7 @@ def test_a_season_that_comes_each_year_is_no_drift(is_season, rings):
     with duckdb.connect() as con:
         con.execute(
             "create table ledger_predictions (predicted_date date, horizon_days integer, part varchar, "
-            "is_active boolean, days_since_last_order double, orders_predicted double, no_order_predicted double, "
-            "orders_level_error double)"
+            f"is_active boolean, {', '.join(f'{subject} double' for subject in SUBJECTS)}, orders_level_error double)"
         )
         con.execute(
             "create table ledger_sums (predicted_date date, tenth integer, prediction varchar, horizon_days integer, "
@@ -188,12 +207,13 @@ def test_a_season_that_comes_each_year_is_no_drift(is_season, rings):
             drawn = rng.exponential(60 if is_winter else 20, 800)
             people = pd.DataFrame({"days": drawn})  # noqa: F841 - read by the query
             con.execute(
-                f"insert into ledger_predictions select ?, {CALIBRATION_DAYS}, '{OF_CUSTOMER}', true, days, 1, 0.5, "
-                "null from people",
+                "insert into ledger_predictions by name "
+                f"select cast(? as date) as predicted_date, {CALIBRATION_DAYS} as horizon_days, "
+                f"'{OF_CUSTOMER}' as part, true as is_active, days as days_since_last_order from people",
                 [evening],
             )
         last = model_drift(con, YEAR, YEAR[-1]).query(
-            "predicted_date == @YEAR[-1] and measure.str.endswith('of_input')"
+            "predicted_date == @YEAR[-1] and subject == 'days_since_last_order'"
         )
     assert len(last) == 2
     assert (last["drift"] > 0.35).all()

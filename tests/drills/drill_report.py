@@ -7,16 +7,15 @@ is the drills'.
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from long_form import IS_LONG
+
 from dagster_project.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "reliability.md"
-IS_LONG = os.environ.get("DRILLS") == "long"
-"""Whether the long form of the drills was asked for (`make drills`)."""
 
 
 def write_section(name: str, head: Sequence[str], rows: Iterable[Sequence[object]], told: str = "") -> None:

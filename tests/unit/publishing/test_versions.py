@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,12 +13,13 @@ from typing import Any
 
 import duckdb
 import pytest
+from long_form import IS_LONG
 
 from dagster_project.publishing import versions
 from dagster_project.publishing.audit import HASHED_BY, table_facts
 from dagster_project.publishing.versions import Manifest, VersionError
 
-PUBLISHES = 100 if os.environ.get("DRILLS") == "long" else 20
+PUBLISHES = 100 if IS_LONG else 20
 
 
 def build_of(folder: Path, marker: int) -> Path:

@@ -46,13 +46,13 @@ def nights(published_shop: CornerShop, tmp_path_factory: pytest.TempPathFactory)
     rewrite_header(shop, "refunds.csv", b"refund_amount", b"amount_refunded")
     refused = failure(shop)
 
+    settle(shop, waived_until=NIGHT - dt.timedelta(days=1))
+    expired = failure(shop)
+
     rewrite_header(shop, "products.csv", b"unit_cost", b"unit_cost,shelf")
     path = shop.deliveries / "products.csv"
     header, *rows = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([header, *(row + b",A1" for row in rows)]) + b"\n")
-    settle(shop, waived_until=NIGHT - dt.timedelta(days=1))
-    expired = failure(shop)
-
     settle(shop, waived_until=NIGHT)
     done = CliRunner().invoke(app, ["run", "--config", str(shop.config)])
     assert done.exit_code == 0, done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -165,6 +166,13 @@ def test_its_sensor_is_off_where_no_channel_is_set(definitions: dg.Definitions) 
 def test_every_table_that_is_published_has_a_suite() -> None:
     assert {suite.table for suite in load_suites("marts")} == PUBLISHED_MARTS | SEEDS
     assert {suite.table for suite in load_suites("models")} == MODELS
+
+
+def test_the_page_of_tables_lists_every_table_that_is_published() -> None:
+    page = (PROJECT_ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    listed = {name.rpartition(".")[2] for name in re.findall(r"`([a-z0-9_.]+)`", page)}
+    published = PUBLISHED_MARTS | SEEDS | MODELS | {suite.table for suite in load_suites("quality")}
+    assert sorted(published - listed) == []
 
 
 def test_every_raw_table_of_every_example_has_a_suite() -> None:

@@ -56,8 +56,8 @@ DRIFTED = (
     "forecasts less for a while."
 )
 TOLD_TWICE = (
-    "Two tables tell the same differently: {table} and the one that this rule of expectations/suites/{suite}.yml names. "
-    "Compare the two by their key (`loyalty query`, or the working files where the night was stopped), tell the owner "
+    "Two tables tell the same differently: {table} and the one that this rule names in "
+    "expectations/suites/{suite}.yml: compare the two by their key (`loyalty query`, or the working files where the night was stopped), tell the owner "
     "({owner}), and use neither until they agree; `loyalty run` after the fix."
 )
 REFUSED = (

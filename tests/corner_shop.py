@@ -23,12 +23,14 @@ from typing import Any
 import dagster as dg
 import duckdb
 import yaml
+from built_models import BEFORE_MODELS, build_models, land
 
 from dagster_project.nightly import OnStep, run_night
-from dagster_project.publishing.audit import table_facts
+from dagster_project.publishing.audit import published_tables, table_facts
 from dagster_project.publishing.versions import current_database, current_version, read_manifest
 from dagster_project.settings import DEFAULT_CONFIG, Settings, load_settings
 from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
+from dagster_project.warehouse import Warehouse
 
 NIGHT = dt.date(2025, 12, 30)
 """The published night; the files also hold the orders of the day after."""
@@ -40,6 +42,8 @@ MAY_BE_EMPTY = (
 """Feeds of the built-in shop that a small or young one may have no row of."""
 BESIDE_THE_NIGHT = "quality.check_results"
 """The table that tells of more than the night: what was observed of all rows delivered so far, later ones too."""
+SOON = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+"""A moment after the published night, when everything has been sent."""
 LOYALTY = Path(sys.executable).with_name("loyalty")
 
 
@@ -113,6 +117,29 @@ class CornerShop:
     def run(self, on_step: OnStep | None = None, instance: dg.DagsterInstance | None = None) -> None:
         """Run the night in this process; Dagster's records of it stay in memory, which takes half the time."""
         run_night(self.settings(), NIGHT, on_step, instance or dg.DagsterInstance.ephemeral())
+
+    def build(
+        self, as_of: dt.date = NIGHT, select: str = BEFORE_MODELS, landed_at: dt.datetime = SOON
+    ) -> dict[str, str]:
+        """Land what is new and build SQL models of a night, which nobody publishes.
+
+        Args:
+            as_of: the night.
+            select: a dbt selector; all models that need no Python model, unless given.
+            landed_at: when the deliveries are landed.
+
+        Returns:
+            a hash of each public table that was built.
+        """
+        settings = self.settings()
+        land(settings, landed_at)
+        with build_models(settings, as_of, select).warehouse.connect() as con:
+            return {table: table_facts(con, table).content_hash for table in published_tables(con)}
+
+    def built(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the last build."""
+        with Warehouse(self.settings()).connect() as con:
+            return con.execute(sql).fetchall()
 
     def append(self, file: str, *rows: Sequence[object] | bytes) -> list[int]:
         """Add rows to a delivered CSV file; gives the number of each among the file's data rows."""

@@ -7,17 +7,16 @@ is the drills'.
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from long_form import IS_LONG
 
 from dagster_project.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "reliability.md"
 RULES_PAGE = PROJECT_ROOT / "docs" / "rules_that_bite.md"
-IS_LONG = os.environ.get("DRILLS") == "long"
-"""Whether the long form of the drills was asked for (`make drills`)."""
 
 
 def write_section(

@@ -83,9 +83,7 @@ def raw_assets(settings: Settings) -> dg.AssetsDefinition:
             for connector in connectors(settings).values()
             for table in connector.tables
         }
-        tables = list(landed)
-        views = raw_views(tables, settings.home, settings.known_at, has_deletions=has_deletions(settings.sources))
-        warehouse.begin(as_of_of(context), views, context.run_id)
+        warehouse.begin(as_of_of(context), raw_views(list(landed), settings), context.run_id)
         with warehouse.connect() as con:
             results = [contract_result(table, counts, dbt) for table, (counts, _) in landed.items()]
             record_checks(con, results)
@@ -180,26 +178,23 @@ def _land(
     return counts, time.perf_counter() - began
 
 
-def raw_views(
-    tables: list[SourceTable], home: Path, known_at: dt.datetime | None = None, *, has_deletions: bool = False
-) -> dict[str, str]:
-    """The views that a night's build begins with: name and SELECT of each, over what is landed in this home.
+def raw_views(tables: list[SourceTable], settings: Settings) -> dict[str, str]:
+    """The views that a night's build begins with: name and SELECT of each, over what this shop has landed.
 
     Args:
         tables: of all sources.
-        home: of the shop.
-        known_at: Only what was landed until then; None for all.
-        has_deletions: Whether rows may say that others are deleted.
+        settings: of the shop; its `known_at` leaves out what was landed later.
     """
-    landing = home / "landing"
+    landing, known_at = settings.home / "landing", settings.known_at
+    marks_deletions = has_deletions(settings.sources)
     views = {
-        table.view_name: raw_select_sql(table, landing, known_at, marks_deletions=has_deletions) for table in tables
+        table.view_name: raw_select_sql(table, landing, known_at, marks_deletions=marks_deletions) for table in tables
     }
     unreadable = rejects_select_sql(tables, landing, known_at)
     return views | {
         "unreadable_rows": 'select source as source_name, "table" as table_name, file, row_number, reason '
         f"from ({unreadable})",
-        "forgotten_records": forgotten_select_sql(home),
+        "forgotten_records": forgotten_select_sql(settings.home),
     }
 
 

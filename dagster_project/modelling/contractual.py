@@ -174,24 +174,6 @@ class BetaDiscreteWeibull:
         tenure = _checked_tenure(count_renewals)
         return np.asarray(self.survival(tenure + 1) / self.survival(tenure))
 
-    def expected_renewals(
-        self, count_renewals: npt.ArrayLike, horizon_renewals: int, discount_rate: float = 0.0
-    ) -> FloatArray:
-        """Renewals expected of the next so many, for a subscriber who is still one; discounted where a rate is given.
-
-        Args:
-            count_renewals: t, any shape, at least 0.
-            horizon_renewals: renewals ahead, at least 0.
-            discount_rate: per renewal period, above -1.
-
-        Returns:
-            Sum over j from 1 to the horizon of S(t+j) / S(t) / (1 + rate)^j, in the shape of t.
-        """
-        tenure = _checked_tenure(count_renewals)[..., None]
-        ahead = np.arange(1, horizon_renewals + 1)
-        kept = self.survival(tenure + ahead) / self.survival(tenure)
-        return np.asarray(kept @ (1 + discount_rate) ** -ahead.astype(np.float64))
-
     def draw_params(self, rng: np.random.Generator, count: int) -> FloatArray:
         """Parameters drawn from what the fit knows of them, as `PurchaseModel.draw_params`.
 

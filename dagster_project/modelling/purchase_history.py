@@ -98,15 +98,6 @@ from histories_valued
 order by customer_key
 """
 
-_FUTURE = """
--- Grain: one customer with a purchase in the hold-out
-select customer_key, count(*)::bigint as count_occasions, sum(occasion_net)::double as total_net
-from occasions
-where occasion_date > $after
-group by customer_key
-order by customer_key
-"""
-
 
 def purchase_history(
     connection: duckdb.DuckDBPyConnection, as_of: dt.date, *, counts_zero_value_orders: bool = False
@@ -128,27 +119,3 @@ def purchase_history(
     """
     settings = {"cutoff": as_of, "counts_zero_value_orders": counts_zero_value_orders}
     return connection.execute(OCCASIONS + HISTORIES + _HISTORY, settings).df()
-
-
-def future_purchases(
-    connection: duckdb.DuckDBPyConnection, after: dt.date, until: dt.date, *, counts_zero_value_orders: bool = False
-) -> pd.DataFrame:
-    """What each customer bought in the hold-out (after, until], by the refunds known at its end.
-
-    Args:
-        connection: a connection that sees `marts.fct_orders` and `marts.fct_refunds`.
-        after: the cut-off; this day itself is still history.
-        until: the last day of the hold-out, later than the cut-off.
-        counts_zero_value_orders: as in `purchase_history`.
-
-    Returns:
-        customer_key, count_occasions (from 1), total_net; only customers who bought, new ones included, ordered by
-        customer_key.
-
-    Raises:
-        ValueError: the hold-out has no day.
-    """
-    if until <= after:
-        raise ValueError(f"the hold-out runs from {after} to {until}; expected at least one day after the cut-off")
-    settings = {"cutoff": until, "after": after, "counts_zero_value_orders": counts_zero_value_orders}
-    return connection.execute(OCCASIONS + _FUTURE, settings).df()

@@ -218,24 +218,6 @@ class GammaGamma:
         p, q, gamma = self.params_.p, self.params_.q, self.params_.gamma
         return np.asarray(p * (gamma + counts * means) / rng.gamma(p * counts + q))
 
-    def draw_total_spend(
-        self, mean_spend: npt.ArrayLike, count_purchases: npt.ArrayLike, rng: np.random.Generator
-    ) -> FloatArray:
-        """The total of a number of purchases, drawn for each customer.
-
-        Args:
-            mean_spend: the customer's true mean spend, from `draw_mean_spend`, any shape.
-            count_purchases: purchases to be paid for, at least 0; broadcasts.
-            rng: the source of chance.
-
-        Returns:
-            Money, 0 where there is no purchase: Gamma(p n) spends around the mean.
-        """
-        means, purchases = np.broadcast_arrays(
-            np.asarray(mean_spend, dtype=np.float64), np.asarray(count_purchases, dtype=np.float64)
-        )
-        return np.asarray(rng.gamma(self.params_.p * purchases) / self.params_.p * means)
-
     def to_dict(self) -> dict[str, Any]:
         """Name, parameters and provenance of the fit, JSON-able."""
         return {

@@ -18,7 +18,6 @@ from dagster_project.assets.raw import raw_views
 from dagster_project.dbt_runner import DbtRunner
 from dagster_project.keyed_hashes import set_keys
 from dagster_project.publishing.versions import current_database
-from dagster_project.source_settings import has_deletions
 from dagster_project.sources.configured import source_tables
 from dagster_project.sources.tables import PROVENANCE_COLUMNS
 
@@ -100,7 +99,7 @@ class BuiltNight:
         self.con.execute(f"attach '{current_database(shop.home / 'published')}' as published (read_only)")
         settings = shop.settings()
         tables = source_tables(settings)
-        views = raw_views(tables, settings.home, has_deletions=has_deletions(settings.sources))
+        views = raw_views(tables, settings)
         feeds = {table.view_name for table in tables}
         for name, select in views.items():
             self.con.execute(f"create table {'base' if name in feeds else 'raw'}.{name} as {select}")

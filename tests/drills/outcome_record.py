@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drill_report import IS_LONG
+from long_form import IS_LONG
 
 from dagster_project.publishing.fingerprint import code_fingerprint
 from dagster_project.settings import PROJECT_ROOT

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from corner_shop import CornerShop
-from drill_report import IS_LONG
+from long_form import IS_LONG
 from night_process import die_in, night
 
 from dagster_project.publishing import versions

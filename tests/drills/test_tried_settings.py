@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 from corner_shop import NIGHT, CornerShop
+from long_form import IS_LONG
 
 from dagster_project.dbt_runner import DEFINITION_VARIABLES, DbtRunner
 from dagster_project.explaining.alternatives import ALTERNATIVES, WINDOW_SETTING, alternatives
@@ -26,7 +26,6 @@ from dagster_project.explaining.trials import Trial, subject_of, try_settings
 from dagster_project.metric_trials import opened_trial
 from dagster_project.publishing.versions import current_database, read_manifest
 
-IS_LONG = os.environ.get("DRILLS") == "long"
 EVERYWHERE = {"minimum_base"}
 """Settings of all metrics, which none names."""
 

@@ -11,7 +11,8 @@ import dagster as dg
 import duckdb
 import pytest
 from made_once import made_once
-from real_shops import OpenNight, data_folder
+from real_data import data_folder
+from real_shops import OpenNight
 
 from dagster_project.nightly import run_night
 from dagster_project.publishing.versions import current_database

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from dagster_project.assets.churn import churn_settings, churned
 from dagster_project.assets.models import model_gate, valued
 from dagster_project.settings import PROJECT_ROOT, load_settings
 
 OpenNight = Callable[..., duckdb.DuckDBPyConnection]
-
-
-def data_folder(shop: str) -> Path:
-    """The folder of a real data set, or a skip that says what is missing."""
-    root = Path(os.environ.get("LOYALTY_DATA") or PROJECT_ROOT.parent / "shared" / "data")
-    if not (root / shop).is_dir():
-        pytest.skip(f"real data set {shop} is not in {root}; set LOYALTY_DATA to the folder that holds it")
-    return root / shop
 
 
 def models_of_a_day(night: duckdb.DuckDBPyConnection, shop: str, day: dt.date, folder: Path) -> Path:

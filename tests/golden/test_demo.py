@@ -30,10 +30,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo_home")
     settings = yaml.safe_load((PROJECT_ROOT / "examples" / "demo.yaml").read_text(encoding="utf-8"))
     settings["sources"]["demo"]["simulated"]["customers"] = CUSTOMERS
-    settings["definitions"] = {"identity": {"rules": []}}
+    settings["definitions"] = {"identity": {"rules": []}, "is_model_chosen_by_backtest": False}
+    settings["engine"] = {"threads": 1}  # tests run side by side
     config = folder / "loyalty.yaml"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    run_night(load_settings(config, home=folder), AS_OF, instance=dg.DagsterInstance.ephemeral())
+    run_night(
+        load_settings(config, home=folder, ledger={"count_evenings": 0}), AS_OF, instance=dg.DagsterInstance.ephemeral()
+    )
     return folder
 
 

@@ -12,7 +12,7 @@ from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
-from real_shops import data_folder
+from real_data import data_folder
 
 PARTS = 10_000
 """Parts of one unit of currency."""

@@ -21,19 +21,20 @@ select (select count(*) from marts.fct_orders), (select max(order_date)::varchar
     (select sum(total_net)::varchar from marts.fct_customers), (select count(*) from quality.check_results)
 """
 READER = """
-import json, sys, threading, duckdb
+import json, sys, threading, time, duckdb
 
 def content(con):
     return con.execute(sys.argv[2]).fetchone()
 
 told = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
-with duckdb.connect(sys.argv[1], read_only=True) as con:
+with duckdb.connect(sys.argv[1], read_only=True, config={"threads": 1}) as con:
     seen, queries = {content(con)}, 1
     print("open", flush=True)
     while not told.is_set():
         seen.add(content(con))
         queries += 1
+        time.sleep(0.02)
 with duckdb.connect(sys.argv[1], read_only=True) as con:
     print(json.dumps({"seen": sorted(seen), "queries": queries, "reopened": content(con)}))
 """

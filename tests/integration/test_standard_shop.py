@@ -1,4 +1,7 @@
-"""The corner shop's rows under the standard names, without any SQL of its own, against the shop's published night."""
+"""The corner shop's rows under the standard names, without any SQL of its own, against the shop's published night.
+
+It has no feed of contacts, reviews and mentions, and a file of answers without a row: what rests on them is unknown.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from corner_shop import CornerShop
 
 from dagster_project.sources.configured import source_tables
 from dagster_project.sources.raw_views import raw_select_sql
+from dagster_project.standard.tables import standard_tables
 
 FILES: dict[str, str] = {
     "customers": "select customer_id, created_at, country as country_code, acquisition_channel, customer_type "
@@ -43,6 +47,8 @@ FILES: dict[str, str] = {
     "currency as currency_code from marketing_costs",
 }
 """What the shop sends, as it was landed, under the standard names."""
+ABSENT = ("contacts", "mentions")
+EMPTY = "feedback"
 COMPARED = {
     "fct_orders": "order_id, ordered_at, order_date, order_status, coupon_code, currency_code, "
     "gross_amount, net_amount",
@@ -71,13 +77,15 @@ def standard_shop(published_shop: CornerShop, tmp_path_factory: pytest.TempPathF
         for name, query in FILES.items():
             target = shop.deliveries / f"{name}.csv"
             con.execute(f"copy (select columns('^[^_]') from ({query})) to '{target}' (header)")
+    header = ",".join(standard_tables()[EMPTY].columns)
+    (shop.deliveries / f"{EMPTY}.csv").write_text(f"{header}\n", encoding="utf-8")
 
     def as_standard(settings: dict[str, Any]) -> None:
         settings["sources"] = {
             "shop": {
                 "is_standard": True,
                 "folder": str(shop.deliveries),
-                "tables": {name: {"is_optional": name != "orders"} for name in FILES},
+                "tables": {name: {"is_optional": name != "orders"} for name in (*FILES, *ABSENT, EMPTY)},
             }
         }
 
@@ -92,3 +100,11 @@ def test_marts_hold_the_same_rows(table: str, published_shop: CornerShop, standa
     expected = published_shop.query(query)
     assert expected
     assert standard_shop.query(query) == expected
+
+
+def test_what_rests_on_a_feed_without_rows_is_unknown(standard_shop: CornerShop) -> None:
+    for mart in ("fct_feedback", "fct_mentions"):
+        assert standard_shop.query(f"select count(*) from marts.{mart}") == [(0,)]
+    nps = "select count(*) > 0, count(metric_value) from marts.loyalty_metrics where metric = 'nps'"
+    assert standard_shop.query(nps) == [(True, 0)]
+    assert standard_shop.query("select bool_and(is_reconciled) from quality.reconciliation") == [(True,)]

@@ -41,18 +41,33 @@ class KnownShop:
 
     @classmethod
     def after_one_night(
-        cls, root: Path, plan: ShopPlan, dirt: Dirt | None = None, *, resolves_identities: bool = False
+        cls,
+        root: Path,
+        plan: ShopPlan,
+        dirt: Dirt | None = None,
+        *,
+        resolves_identities: bool = False,
+        judges_models: bool = False,
     ) -> KnownShop:
-        """Simulate a shop and run the night of its last day; every account is a customer unless said otherwise.
+        """Simulate a shop and run the night of its last day.
 
-        Who resolves identities has merges suggested, too, where the extra for it is installed.
+        Args:
+            root: the folder.
+            plan: of the shop.
+            dirt: what is planted.
+            resolves_identities: Whether people are found, and merges suggested where the extra for it is installed;
+                every account is a customer otherwise.
+            judges_models: Whether models are back-tested and past evenings scored, for tests that read what they give.
         """
         simulate(plan, root / "deliveries", dirt)
         write_settings(root / "loyalty.yaml", root / "home", root / "deliveries")
         settings = yaml.safe_load((root / "loyalty.yaml").read_text(encoding="utf-8"))
         settings["definitions"]["identity"] = {"suggests_merges": HAS_SPLINK} if resolves_identities else {"rules": []}
+        if not judges_models:
+            settings["definitions"]["is_model_chosen_by_backtest"] = False
         (root / "loyalty.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-        run_night(load_settings(root / "loyalty.yaml"), plan.last_day, None, dg.DagsterInstance.ephemeral())
+        chosen = {} if judges_models else {"ledger": {"count_evenings": 0}}
+        run_night(load_settings(root / "loyalty.yaml", **chosen), plan.last_day, None, dg.DagsterInstance.ephemeral())
         return cls(root, plan)
 
     @cached_property
@@ -116,6 +131,7 @@ def write_settings(path: Path, home: Path, deliveries: Path, pattern: str = "{na
     """
     settings = yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))
     settings["home"] = str(home)
+    settings["engine"] = {"threads": 1}  # tests run side by side
     settings["business"]["first_night"] = dt.date(2020, 1, 1)
     demo = settings["sources"]["demo"]
     del demo["simulated"], settings["as_of"]

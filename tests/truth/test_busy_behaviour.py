@@ -1,4 +1,4 @@
-"""What the busy shop's customers do after they said or met something: recounted in pandas from the published facts."""
+"""What the talking shop's customers do after what they said or met: recounted in pandas from the published facts."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CUTS = {
 
 
 @pytest.fixture(scope="module")
-def shop(busy_shop: KnownShop) -> KnownShop:
-    return busy_shop
+def shop(talking_shop: KnownShop) -> KnownShop:
+    return talking_shop
 
 
 @pytest.fixture(scope="module")

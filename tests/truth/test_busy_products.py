@@ -1,4 +1,4 @@
-"""What the busy shop's customers make of its lines of quality and its price rise: recounted in pandas.
+"""What the talking shop's customers make of its lines of quality and its price rise: recounted in pandas.
 
 Lines and list prices are those of the files that the shop delivers, the rise is the one that its plan holds; who bought
 what when is taken from the published facts.
@@ -19,8 +19,8 @@ SALE_DAYS = 3
 
 
 @pytest.fixture(scope="module")
-def shop(busy_shop: KnownShop) -> KnownShop:
-    return busy_shop
+def shop(talking_shop: KnownShop) -> KnownShop:
+    return talking_shop
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the busy shop's customers say: every count of answers, invitations, waits and posts is what there truly was."""
+"""What the talking shop's customers say: every count of answers, invitations, waits and posts is the true one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from dagster_project.sources.simulated_shop.office_hours import work_seconds
 
 
 @pytest.fixture(scope="module")
-def shop(busy_shop: KnownShop) -> KnownShop:
-    return busy_shop
+def shop(talking_shop: KnownShop) -> KnownShop:
+    return talking_shop
 
 
 @pytest.mark.parametrize(

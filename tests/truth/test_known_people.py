@@ -17,13 +17,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from built_models import build_models, land
 from known_shop import write_settings
 
-from dagster_project.assets.raw import raw_views
-from dagster_project.dbt_runner import DbtRunner
 from dagster_project.settings import load_settings
-from dagster_project.sources.configured import source_tables
-from dagster_project.sources.landing import land
 from dagster_project.sources.simulated_shop import Dirt, ShopPlan, simulate
 
 Record = tuple[str, str]
@@ -103,11 +100,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> People:
     simulate(plan, root / "deliveries", Dirt("heavy"))
     write_settings(root / "loyalty.yaml", root / "home", root / "deliveries")
     settings = load_settings(root / "loyalty.yaml")
-    tables, dbt = [table for table in source_tables(settings) if table.table in FEEDS], DbtRunner(settings)
-    for table in tables:
-        land(table, settings.home / "landing", dt.datetime.now(dt.UTC))
-    dbt.warehouse.begin(plan.last_day, raw_views(tables, settings.home), "test")
-    assert all(built.has_passed for built in dbt.build("+int_customer_identities !resource_type:test", plan.last_day))
+    land(settings, dt.datetime.now(dt.UTC), FEEDS)
+    dbt = build_models(settings, plan.last_day, "+int_customer_identities", FEEDS)
     with dbt.warehouse.connect() as con:
         rows = con.execute(
             "select record_kind, record_id, customer_key from scratch.intermediate.int_customer_identities"

@@ -33,7 +33,9 @@ Floats = npt.NDArray[np.float64]
 def shop(tmp_path_factory: pytest.TempPathFactory) -> KnownShop:
     plan = plain_plan(customers=2_500, days=730, seed=21)
     return KnownShop.after_one_night(
-        tmp_path_factory.mktemp("plain"), replace(plan, orders=replace(plan.orders, refund_share=0.02))
+        tmp_path_factory.mktemp("plain"),
+        replace(plan, orders=replace(plan.orders, refund_share=0.02)),
+        judges_models=True,
     )
 
 

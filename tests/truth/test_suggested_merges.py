@@ -21,14 +21,12 @@ from typing import Any
 
 import duckdb
 import pytest
+from built_models import build_models, land
 from known_shop import write_settings
 
-from dagster_project.assets.raw import raw_views
 from dagster_project.dbt_runner import DbtRunner
 from dagster_project.matching.suggestions import write_suggested_merges
 from dagster_project.settings import load_settings
-from dagster_project.sources.configured import source_tables
-from dagster_project.sources.landing import land
 from dagster_project.sources.simulated_shop import ShopPlan, simulate
 
 pytest.importorskip("splink", reason="needs the extra [matching]")
@@ -136,12 +134,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Mistyped:
     mistyped_contacts(root, person)
     write_settings(root / "loyalty.yaml", root / "home", root / "deliveries")
     settings = load_settings(root / "loyalty.yaml", definitions={"identity": IDENTITY})
-    tables, dbt = [table for table in source_tables(settings) if table.table in FEEDS], DbtRunner(settings)
-    for table in tables:
-        land(table, settings.home / "landing", dt.datetime(2026, 1, 5, tzinfo=dt.UTC))
-    dbt.warehouse.begin(PLAN.last_day, raw_views(tables, settings.home), "test")
-    built = dbt.build("+int_customer_identities !resource_type:test", PLAN.last_day)
-    assert [result.message for result in built if not result.has_passed] == []
+    land(settings, dt.datetime(2026, 1, 5, tzinfo=dt.UTC), FEEDS)
+    dbt = build_models(settings, PLAN.last_day, "+int_customer_identities", FEEDS)
     with dbt.warehouse.connect() as con:
         con.execute(CUSTOMERS)
         found = con.execute(

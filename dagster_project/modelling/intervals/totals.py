@@ -12,7 +12,7 @@ exactly; the spread within a group is below what the grid tells apart.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,6 @@ GRID_STEP = 0.2
 """Groups differ by a fifth in expected orders, in the odds of none or in expected net: thousands on a real shop."""
 SMALLEST = 1e-9
 """Expectations below count as this when groups are formed: a thousand million such customers buy once."""
-PARAMETER_DRAWS = 100
-"""A standard error from 100 draws is within 7 % of the exact one, two times in three."""
 PRIOR_DEGREES = 4.0
 """Origins that the claimed error is worth against those seen: with four of a back-test each side has half the say."""
 
@@ -82,43 +80,6 @@ class CommonError:
             count: draws.
         """
         return np.asarray(np.exp(self.log_error * rng.standard_t(self.degrees, count)), dtype=np.float64)
-
-
-class DrawableModel(Protocol):
-    """A fitted purchase model that knows how sure it is of its parameters."""
-
-    def draw_params(self, rng: np.random.Generator, count: int) -> FloatArray:
-        """Parameters drawn from what the fit knows of them, one row each."""
-
-    def with_params(self, drawn: npt.ArrayLike) -> Self:
-        """The model with one row of them."""
-
-    def expected_purchases(
-        self, x: npt.ArrayLike, t_x: npt.ArrayLike, age: npt.ArrayLike, horizon: npt.ArrayLike, /
-    ) -> FloatArray:
-        """Purchases expected within the horizon."""
-
-
-def parameter_log_error(
-    model: DrawableModel,
-    histories: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
-    count_customers: npt.ArrayLike,
-    horizon: float,
-    rng: np.random.Generator,
-) -> float:
-    """Standard error of the log of the shop's expected orders, from the parameters alone.
-
-    Args:
-        model: fitted.
-        histories: x, t_x and T of the customers, shape (n,) each; a sample of them will do.
-        count_customers: that share each history, shape (n,).
-        horizon: in the unit of the histories, above 0.
-        rng: seeded by the caller.
-    """
-    weights = np.asarray(count_customers, dtype=np.float64)
-    drawn = model.draw_params(rng, PARAMETER_DRAWS)
-    totals = [weights @ model.with_params(row).expected_purchases(*histories, horizon) for row in drawn]
-    return float(np.std(np.log(totals)))
 
 
 class ShopTotals:

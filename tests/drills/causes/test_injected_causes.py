@@ -8,9 +8,10 @@ from random import Random
 
 import pytest
 from corner_shop import CornerShop
-from drill_report import IS_LONG, write_section
+from drill_report import write_section
 from injected_night import InjectedNight
 from injection import INJECTIONS, Injection
+from long_form import IS_LONG
 
 from dagster_project.explaining.changes import Change
 from dagster_project.explaining.headlines import HEADLINES, Headline

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from corner_shop import CornerShop, Seen
-from drill_report import IS_LONG, shown, write_section
+from drill_report import shown, write_section
 from fault import DIES, FAILS_SOMEHOW, FAULTS, Fault, kills
+from long_form import IS_LONG
 from night_process import Ended, night, started_night
 from outcome_record import OutcomeRecord
 

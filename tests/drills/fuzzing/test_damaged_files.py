@@ -19,7 +19,8 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from drill_report import IS_LONG, write_section
+from drill_report import write_section
+from long_form import IS_LONG
 
 from dagster_project.sources.landing import land
 from dagster_project.sources.raw_views import raw_select_sql, rejects_select_sql

@@ -12,7 +12,8 @@ from collections import Counter
 import pytest
 from built_night import BuiltNight
 from corner_shop import CornerShop
-from drill_report import IS_LONG, write_section
+from drill_report import write_section
+from long_form import IS_LONG
 
 TURNS, CELLS_A_FEED = (2, 500) if IS_LONG else (1, 9)
 NASTY = (

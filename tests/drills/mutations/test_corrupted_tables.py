@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from corner_shop import CornerShop
 from corruption import Case, corruptions, sampled
-from drill_report import IS_LONG, write_section
+from drill_report import write_section
 from judged_tables import JudgedTables
+from long_form import IS_LONG
 from outcome_record import OutcomeRecord
 from rules_that_bite import write_rules
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from corner_shop import CornerShop
 from corruption import Case, corruptions, sampled
-from drill_report import IS_LONG, write_section
+from drill_report import write_section
+from long_form import IS_LONG
 from mutated_night import MutableNight, Noticed
 from outcome_record import OutcomeRecord
 from rules_that_bite import write_rules

@@ -1,22 +1,20 @@
 """Marts made of a few rows, simulated buyers, and the published CDNOW sample."""
 
 import datetime as dt
-import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from real_data import data_folder
 
 from dagster_project.modelling.btyd import ModifiedBetaGeo
 from dagster_project.modelling.features import WINDOWS_DAYS, customer_features
-from dagster_project.modelling.purchase_history import future_purchases, purchase_history
+from dagster_project.modelling.purchase_history import purchase_history
 from dagster_project.modelling.scope import Scope
 
 CDNOW_CUTOFF = dt.date(1997, 9, 30)
-CDNOW_END = dt.date(1998, 6, 30)
 
 
 def _empty_marts() -> duckdb.DuckDBPyConnection:
@@ -79,10 +77,7 @@ def simulate() -> Callable[..., tuple[np.ndarray, ...]]:
 @pytest.fixture(scope="session")
 def cdnow() -> Iterator[duckdb.DuckDBPyConnection]:
     """Marts of the CDNOW sample, zero-dollar purchases excluded as `zero_value`."""
-    folder = Path(os.environ.get("LOYALTY_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
-    path = folder / "cdnow" / "CDNOW_sample.txt"
-    if not path.exists():
-        pytest.skip(f"the CDNOW sample is not at {path}; set LOYALTY_DATA to the folder that holds cdnow/")
+    path = data_folder("cdnow") / "CDNOW_sample.txt"
     names = ["master_id", "customer_key", "order_date", "count_items", "gross_amount"]
     purchases = pd.read_csv(path, sep=r"\s+", header=None, names=names, dtype={"customer_key": "str"})
     connection = _empty_marts()
@@ -101,11 +96,6 @@ def cdnow() -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture(scope="session")
 def cdnow_history(cdnow):
     return purchase_history(cdnow, CDNOW_CUTOFF, counts_zero_value_orders=True)
-
-
-@pytest.fixture(scope="session")
-def cdnow_future(cdnow):
-    return future_purchases(cdnow, CDNOW_CUTOFF, CDNOW_END, counts_zero_value_orders=True)
 
 
 @pytest.fixture(scope="session")

@@ -86,15 +86,6 @@ def test_predictions_agree_with_played_subscriptions():
     for t in range(6):
         assert (tenure >= t).mean() == pytest.approx(known.survival(t), abs=0.004)
         assert (tenure[tenure >= t] > t).mean() == pytest.approx(known.retention_rate(t), abs=0.006)
-    staying = tenure[tenure >= 2]
-    assert np.minimum(staying - 2, 5).mean() == pytest.approx(known.expected_renewals(2, 5), abs=0.02)
-
-
-def test_discounted_renewals_are_worth_less_and_none_are_none():
-    known = ShiftedBetaGeometric.from_params(0.7, 2.0)
-    kept = known.survival([1, 2, 3])
-    assert known.expected_renewals([0, 0], 3, 0.1) == pytest.approx([kept @ [1 / 1.1, 1 / 1.21, 1 / 1.331]] * 2)
-    assert known.expected_renewals(4, 0) == 0
 
 
 def test_description_and_draws_of_a_fit():

@@ -5,9 +5,10 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from hold_out import future_purchases
 
 from dagster_project.modelling.features import customer_features, customer_outcomes
-from dagster_project.modelling.purchase_history import future_purchases, purchase_history
+from dagster_project.modelling.purchase_history import purchase_history
 from dagster_project.modelling.scope import EVERYTHING, Scope
 
 DAY = dt.date(2026, 1, 31)

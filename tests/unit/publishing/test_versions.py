@@ -19,7 +19,8 @@ from typing import Any
 import drill_report
 import duckdb
 import pytest
-from drill_report import IS_LONG, write_section
+from drill_report import write_section
+from long_form import IS_LONG
 
 from dagster_project.durable_files import LOCK, only_writer
 from dagster_project.publishing import versions

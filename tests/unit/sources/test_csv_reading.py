@@ -15,12 +15,11 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from real_data import data_folder
 from source_cases import FIRST_NIGHT, Rows
 
 from dagster_project.sources.landing import land, raw_select_sql, rejects_select_sql
 from dagster_project.sources.tables import SourceError, SourceTable
-
-OLIST = Path(__file__).resolve().parents[4] / "shared" / "data" / "olist"
 
 
 def landed(content: bytes, table: SourceTable, landing: Path, landed_rows: Rows) -> list[tuple[object, ...]]:
@@ -281,16 +280,16 @@ def test_every_record_is_landed_or_rejected(
         assert land(table, landing, FIRST_NIGHT).files_new == 0
 
 
-@pytest.mark.skipif(not OLIST.is_dir(), reason="the Olist files are not in ../shared/data")
 @pytest.mark.parametrize(
     ("name", "rows"),
     [("order_reviews", 99_224), ("orders", 99_441), ("products", 32_951)],
 )
 def test_olist_is_read_whole(name: str, rows: int, tmp_path: Path, landed_rows: Rows) -> None:
-    table = SourceTable("olist", name, OLIST, f"olist_{name}_dataset.csv", "csv")
+    folder = data_folder("olist")
+    table = SourceTable("olist", name, folder, f"olist_{name}_dataset.csv", "csv")
     result = land(table, tmp_path / "landing", FIRST_NIGHT)
     assert (result.rows, result.rejected) == (rows, 0)
-    with gzip.open(OLIST / f"olist_{name}_dataset.csv.gz", "rt", encoding="utf-8-sig", newline="") as stream:
+    with gzip.open(folder / f"olist_{name}_dataset.csv.gz", "rt", encoding="utf-8-sig", newline="") as stream:
         judged = csv.reader(stream)
         next(judged)
         for ours, theirs in zip(landed_rows(table), judged, strict=True):

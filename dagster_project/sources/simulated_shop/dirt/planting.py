@@ -75,11 +75,6 @@ class Dirt:
         cut = {kind.name: 0.0 for kind in KINDS.values() if kind.how == "cut"}
         return replace(self, shares={**self.shares, **cut})
 
-    @property
-    def is_none(self) -> bool:
-        """Whether nothing is planted."""
-        return not any(self.share(kind) for kind in KINDS.values())
-
     def text_columns(self, feed: str) -> frozenset[str]:
         """The columns of a feed that must be able to hold any text, in a format that has types."""
         active = [kind for kind in KINDS.values() if self.share(kind)]

@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from dagster_project.modelling.btyd import ModifiedBetaGeo
 from dagster_project.modelling.intervals.outcomes import Forecast, Outcomes
 from dagster_project.modelling.intervals.totals import (
     CommonError,
     ShopTotals,
     central_interval,
-    parameter_log_error,
 )
 
 SURE = CommonError(0.0)
@@ -103,18 +101,3 @@ def test_common_error_grows_where_past_claims_were_too_small():
 def test_common_error_refuses_impossible_claims(claimed, ratios, claims):
     with pytest.raises(ValueError, match="one positive claim"):
         CommonError.of(claimed, ratios, claims)
-
-
-def test_error_from_parameters_agrees_with_the_delta_method(simulate):
-    x, t_x, age, _ = simulate(ModifiedBetaGeo, (0.8, 40.0, 0.7, 2.0), np.arange(1, 2_001) % 400 + 1, 0, seed=8)
-    model = ModifiedBetaGeo.fit(x, t_x, age)
-    logs = np.log([model.params_.r, model.params_.alpha, model.params_.a, model.params_.b])
-
-    def log_total(params):
-        return np.log(ModifiedBetaGeo.from_params(*np.exp(params)).expected_purchases(x, t_x, age, 90.0).sum())
-
-    steps = 1e-5 * np.eye(4)
-    slope = np.array([(log_total(logs + step) - log_total(logs - step)) / 2e-5 for step in steps])
-    exact = np.sqrt(slope @ model.log_covariance_ @ slope)
-    found = parameter_log_error(model, (x, t_x, age), np.ones(x.size), 90.0, np.random.default_rng(9))
-    assert found == pytest.approx(exact, rel=0.25)

@@ -5,11 +5,11 @@ long form (`DRILLS=long`) looks at the month ends around the change.
 """
 
 import datetime as dt
-import os
 
 import numpy as np
 import pandas as pd
 import pytest
+from long_form import IS_LONG
 from scipy import stats
 from scipy.integrate import quad
 from talking_shop import FIRST_DAY, Service, empty_marts, play, talking_shop
@@ -27,7 +27,6 @@ PARAMS = (0.8, 40.0, 1.2, 6.0)
 """r, alpha in days, a, b."""
 CHANGED = dt.date(2025, 4, 1)
 BEFORE, TWO_MONTHS_LATER = dt.date(2025, 3, 31), dt.date(2025, 5, 31)
-IS_LONG = os.environ.get("DRILLS") == "long"
 LATER = [dt.date(2025, 6, 30), dt.date(2025, 7, 31), dt.date(2025, 8, 31)] if IS_LONG else []
 DAYS, SEED, HORIZON = 1_000, 3, 90
 

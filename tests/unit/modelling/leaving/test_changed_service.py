@@ -5,11 +5,11 @@ there is more of it. The long form (`DRILLS=long`) looks at every month end arou
 """
 
 import datetime as dt
-import os
 
 import numpy as np
 import pandas as pd
 import pytest
+from long_form import IS_LONG
 from talking_shop import FIRST_DAY, Service, play, talking_shop
 
 from dagster_project.modelling.churn import ChurnSettings
@@ -21,7 +21,6 @@ from dagster_project.modelling.value_night import Reading
 CUSTOMERS, DAYS, SEED, HORIZON = 3_000, 1_000, 3, 90
 COLLAPSE = dt.date(2025, 4, 1)
 BEFORE, TWO_MONTHS_LATER = dt.date(2025, 3, 31), dt.date(2025, 5, 31)
-IS_LONG = os.environ.get("DRILLS") == "long"
 LATER = [dt.date(2025, 6, 30), dt.date(2025, 7, 31), dt.date(2025, 8, 31)] if IS_LONG else []
 
 

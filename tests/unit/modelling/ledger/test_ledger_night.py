@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hold_out import future_purchases
 from ledger_shop import AS_OF, SETTINGS, as_frame
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from dagster_project.modelling.ledger.kept import Kept
 from dagster_project.modelling.ledger.night import ledger_night
-from dagster_project.modelling.purchase_history import future_purchases
 from dagster_project.modelling.value_night import Reading
 
 EVENINGS = [dt.date(2024, 8, 31), dt.date(2024, 9, 30), dt.date(2024, 10, 31), dt.date(2024, 11, 30)]

@@ -1,12 +1,12 @@
 """Drivers: effects and importance against closed forms, planted effects, and what must not be claimed."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from real_data import data_folder
 from voiced_shop import FACTS, invitations, shop
 
 from dagster_project.modelling.voice.drivers import CONTROL, DriverSettings, satisfaction_drivers
@@ -166,10 +166,7 @@ def test_drivers_of_a_simulated_shop_are_those_that_were_planted():
 
 
 def test_late_delivery_is_the_leading_driver_of_bad_reviews_on_olist():
-    folder = os.environ.get("LOYALTY_DATA")
-    if not folder or not (Path(folder) / "olist").exists():
-        pytest.skip("olist is not there; LOYALTY_DATA names the folder that holds the published data sets")
-    answers = olist_answers(Path(folder) / "olist")
+    answers = olist_answers(data_folder("olist"))
     found = satisfaction_drivers(
         answers,
         {"was_late": "delivery", "was_missing": "delivery", "price": "price", "freight_share": "price",

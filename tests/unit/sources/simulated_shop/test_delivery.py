@@ -25,7 +25,6 @@ from dagster_project.sources.tables import SourceError
 DAYS = (dt.date(2024, 1, 1), dt.date(2025, 3, 31))
 PROMPT = Habits(0, 9, 0, 0, 0, 0)
 DIRT = Dirt("heavy", {"repeated_order": 0.05, "edited_order": 0.05, "order_versions_of_one_moment": 0.05})
-ARRIVAL = "coalesce(try_cast(updated_at as timestamp), try_cast(ordered_at as timestamp))"
 Row = tuple[str | None, ...]
 
 

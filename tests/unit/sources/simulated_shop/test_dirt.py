@@ -94,7 +94,6 @@ def test_a_kind_takes_its_share_of_the_eligible_rows(kind: Kind, block: dict[str
 
 def test_no_dirt_leaves_every_feed_as_it_is(block: dict[str, pa.Table]) -> None:
     soiled = soil(block, Dirt("none"), seed=3)
-    assert Dirt("none").is_none
     assert soiled.feeds == block
     assert soiled.planted.num_rows == 0
 

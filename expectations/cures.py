@@ -57,8 +57,8 @@ DRIFTED = (
 )
 TOLD_TWICE = (
     "Two tables tell the same differently: {table} and the one that this rule names in "
-    "expectations/suites/{suite}.yml: compare the two by their key (`loyalty query`, or the working files where the night was stopped), tell the owner "
-    "({owner}), and use neither until they agree; `loyalty run` after the fix."
+    "expectations/suites/{suite}.yml: compare the two by their key (`loyalty query`, or the working files where the "
+    "night was stopped), tell the owner ({owner}), and use neither until they agree; `loyalty run` after the fix."
 )
 REFUSED = (
     "`loyalty quarantine list` says what is refused and why: correct the file, the settings or the staging model, then "

@@ -41,8 +41,11 @@ def quarantine_rules(settings: Settings) -> Iterator[Rule]:
                 name=f"{feed}_is_mostly_accepted",
                 why=(
                     f"More than {100 * limit:g} % of feed {source}.{table} is refused, so its numbers would be too "
-                    "small. `loyalty quarantine list` says why; correct the file or the staging model, then `loyalty "
-                    "quarantine replay`. If this much is to be expected, raise the feed's maximum_quarantined_share."
+                    "small."
+                ),
+                cure=(
+                    "`loyalty quarantine list` says why; correct the file or the staging model, then `loyalty quarantine "
+                    "replay`. If this much is to be expected, raise the feed's maximum_quarantined_share."
                 ),
                 severity="critical",
                 owner="loyalty",

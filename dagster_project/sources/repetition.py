@@ -69,7 +69,7 @@ def rewritten(load: Load, before: Sequence[Load]) -> list[ContractChange]:
         return []
     rows, usual = recent[-1].rows, f"in the deliveries before {median(told):.1%} did"
     edits = round((1 - load.repeats) * rows)
-    if edits > _most_edits([(1 - share) * rows for share in told], rows) or edits == rows > 1:
+    if edits > most_edits([(1 - share) * rows for share in told], rows) or edits == rows > 1:
         text = f"only {load.repeats:.1%} of the rows of the delivery before stand in it unchanged, {usual}"
         return [ContractChange(load.file, "rewritten", "", text)]
     lengths = [earlier.rows for earlier in recent]
@@ -79,7 +79,7 @@ def rewritten(load: Load, before: Sequence[Load]) -> list[ContractChange]:
     return []
 
 
-def _most_edits(edits: Sequence[float], rows: int) -> float:
+def most_edits(edits: Sequence[float], rows: int) -> float:
     """How many rows of a delivery may differ in the next, given how many did after the deliveries before.
 
     A deviation is no less than the root of the mean, which is what chance alone does to a count.

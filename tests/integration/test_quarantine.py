@@ -57,7 +57,7 @@ def test_a_night_that_refuses_too_much_of_a_feed_is_blocked_and_says_what_to_do(
     others = blocked.said.partition("; and 3 more: ")[2].partition(". ")[0].split(", ")
     assert others[0] == "demo__orders_is_mostly_accepted"
     assert set(others[1:]) == {"demo__guest_contacts_is_mostly_accepted", "demo__refunds_is_mostly_accepted"}
-    assert "`loyalty quarantine list` says what is refused and why: correct the file, " in blocked.said
+    assert "`loyalty quarantine list` says why; correct the file or the staging model, " in blocked.said
     assert blocked.shop.seen().version == blocked.before
 
 

@@ -200,7 +200,7 @@ numbers as (
         found.count_customers,
         found.count_observations,
         told.is_mature and found.is_over as is_mature,
-        found.count_observations >= {{ var('minimum_base') }} as has_minimum_base,
+        coalesce(found.count_observations, 0) >= {{ var('minimum_base') }} as has_minimum_base,
         case when found.metric_value is null then 'no_base' else 'told' end as status,
         found.status_reason,
         registry.unit,

@@ -23,7 +23,7 @@ from dagster_project.feed_rules import NO_FAULT
 from dagster_project.sources.configured import source_tables
 from dagster_project.sources.contract import column_changes
 from dagster_project.sources.ledger import Load
-from dagster_project.sources.repetition import DELIVERIES, _most_edits, repeated_share, rewritten
+from dagster_project.sources.repetition import DELIVERIES, most_edits, repeated_share, rewritten
 from expectations.suite import Rule
 
 SUMS = ("fct_customers", "fct_customer_months")
@@ -98,7 +98,7 @@ class MutableNight(BuiltNight):
     def edits_allowed(self, feed: str) -> float:
         """How many rows of the delivery before the door lets the next one edit: the feed repeats itself as usual."""
         [(rows,)] = self.con.execute(f"select count(*) from ({self._delivery_before(feed)})").fetchall()
-        return _most_edits([(1 - USUALLY_REPEATED.get(feed, 1.0)) * rows] * DELIVERIES, rows)
+        return most_edits([(1 - USUALLY_REPEATED.get(feed, 1.0)) * rows] * DELIVERIES, rows)
 
     def noticed(self, feed: str, query: str) -> tuple[list[Noticed], bool]:
         """Who notices that a feed holds what a query over `base.<feed>` makes of it; and whether any fact changes."""

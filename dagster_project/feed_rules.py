@@ -44,8 +44,8 @@ def quarantine_rules(settings: Settings) -> Iterator[Rule]:
                     "small."
                 ),
                 cure=(
-                    "`loyalty quarantine list` says why; correct the file or the staging model, then `loyalty quarantine "
-                    "replay`. If this much is to be expected, raise the feed's maximum_quarantined_share."
+                    "`loyalty quarantine list` says why; correct the file or the staging model, then `loyalty "
+                    "quarantine replay`. If this much is to be expected, raise the feed's maximum_quarantined_share."
                 ),
                 severity="critical",
                 owner="loyalty",

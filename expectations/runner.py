@@ -195,7 +195,7 @@ def _expectation(suite: Suite, rule: Rule, as_of: dt.date | None) -> Any:
     }
     own: dict[str, Any] = {"description": rule.name.replace("_", " "), "meta": meta}
     if rule.rows_that_break:
-        return custom.ExpectNoRowsOf(unexpected_rows_query=rule.rows_that_break, **own)
+        return custom.ExpectNoRowsOf(unexpected_rows_query=_as_template(rule.rows_that_break), **own)
     kind = "Expect" + "".join(word.capitalize() for word in str(rule.expect).split("_"))
     try:
         if rule.expect in custom.OVER_HISTORY:
@@ -205,6 +205,15 @@ def _expectation(suite: Suite, rule: Rule, as_of: dt.date | None) -> Any:
         return getattr(gxe, kind)(**rule.arguments, meta=meta)
     except (AttributeError, TypeError, ValueError) as fault:
         raise CheckCrashed(f"suite {suite.name}, rule {rule.name}: {_first_line(fault)}") from fault
+
+
+def _as_template(query: str) -> str:
+    """A suite's query as the library fills it: all braces but those of the batch are text.
+
+    The library names the batch itself unless the query has a join: in brackets of ours a query may name it as it likes.
+    """
+    text = query.replace("{", "{{").replace("}", "}}")
+    return text.replace("{{batch}}", "(select * from {batch})")
 
 
 def _result(suite: Suite, rule: Rule, outcome: Any) -> CheckResult:

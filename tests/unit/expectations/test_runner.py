@@ -62,6 +62,23 @@ def test_rules_pass_or_fail_with_counts_and_in_order(build: duckdb.DuckDBPyConne
     assert {result.severity for result in results if result.name.startswith("spend")} == {"warning"}
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select id from {batch} as people where people.email like '%@%'",
+        "select id from {batch} as one where exists (select 1 from {batch} as other where other.id = one.id + 1)",
+        "select one.id from {batch} as one inner join {batch} as other on other.id = one.id + 1 where one.id < 3",
+        "select id from {batch} where regexp_matches(email, '^.{3,}$') or email = '{}'",
+    ],
+)
+def test_a_query_may_name_its_table_and_hold_braces(
+    query: str, build: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    build.execute("delete from marts.people where id = 4")
+    [result] = run(build, tmp_path, rule("no_row_is_found", query=query))
+    assert (result.is_passed, result.failing_rows) == (False, 2)
+
+
 def test_suites_share_one_connection_which_stays_usable(build: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     for _ in range(2):
         assert [result.is_passed for result in run(build, tmp_path, PASSING)] == [True]

@@ -41,9 +41,8 @@ def build() -> duckdb.DuckDBPyConnection:
     )
     con.execute("create table scratch.raw.till__people as from (values ('ann@example.com')) as t (customer_key)")
     con.execute(f"create table scratch.raw.till__hashed as from (values ('{FIRST}')) as t (customer_key)")
-    con.execute(
-        "create table marts.silent as select date '2025-10-05' - cast(n as integer) as order_date from range(12) as t (n)"
-    )
+    con.execute("create table marts.numbers as select cast(range as integer) as number from range(12)")
+    con.execute("create table marts.silent as select date '2025-10-05' - number as order_date from marts.numbers")
     con.execute("create table scratch.raw.till__models as select 'Ann' as model")
     con.execute("create table marts.notes as select 'Ann' as name")
     con.execute("create table quality.changes as select 'nps' as metric, 'lifetime' as period_type, 'Ann' as name")

@@ -72,6 +72,7 @@ def test_a_database_becomes_a_shop_that_can_be_landed(
     assert source["tables"]["orders"] == {
         "table": "orders", "key": ["order_number"], "cursor": "last_modified",
         "columns": ["order_number", "customer", "placed_at", "status", "total", "last_modified"],
+        "enumerations": ["status"],
     }  # fmt: skip
     assert source["tables"]["order_lines"]["table"] == "warehouse.order_items"
     assert (str(settings["business"]["first_night"]), str(settings["as_of"])) == ("2025-01-31", "2025-04-10")

@@ -170,6 +170,8 @@ def query(
         try:
             with reading(database) as con:
                 result = con.execute(sql)
+                if result is None:  # as DuckDB answers an empty text
+                    raise ValueError(f"{sql!r} holds no statement; expected one SELECT")
                 columns = [column[0] for column in result.description or ()]
                 rows = result.fetchmany(limit + 1) if limit else result.fetchall()
         except duckdb.Error as fault:

@@ -109,6 +109,7 @@ def test_query_says_when_rows_are_left_out(shop: CornerShop) -> None:
 @pytest.mark.parametrize(
     ("sql", "fault"),
     [
+        (" ", "' ' holds no statement; expected one SELECT"),
         ("selekt 1", "syntax error"),
         ("select * from marts.fct_order", "fct_order does not exist"),
         ("delete from marts.fct_orders", "read-only"),
